@@ -1,0 +1,59 @@
+"""An Azure ML online endpoint, its auth modes, and what a principal needs to use them. Pure noun.
+
+Source of the actions and roles: Microsoft Learn, "Authentication and authorization for online
+endpoints" and "Authenticate clients for online endpoints".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AuthMode(StrEnum):
+    """How an endpoint wants to be scored: with a key (the default) or with a token that expires."""
+
+    KEY = "key"
+    AML_TOKEN = "aml_token"  # noqa: S105 - Azure's word for the mode, not a secret
+    AAD_TOKEN = "aad_token"  # noqa: S105 - Azure's word for the mode, not a secret
+
+
+_PREFIX = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
+
+READ_ACTION = f"{_PREFIX}/read"
+SCORE_ACTION = f"{_PREFIX}/score/action"
+CREDENTIAL_ACTIONS: dict[AuthMode, str] = {
+    AuthMode.KEY: f"{_PREFIX}/listkeys/action",
+    AuthMode.AML_TOKEN: f"{_PREFIX}/token/action",
+}
+"""What the principal must be allowed to do to be given the secret; an Entra token needs nothing of ARM."""
+
+ROLES = ("Owner", "Contributor", "AzureML Data Scientist")
+"""Built-in roles whose wildcards carry every action above."""
+
+
+def role_advice(action: str) -> str:
+    """What to ask an administrator for when `action` is missing."""
+    return f"needs {ROLES[0]}, {ROLES[1]}, {ROLES[2]}, or a custom role with {action}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """Where the control plane finds an endpoint."""
+
+    subscription_id: str
+    resource_group: str
+    workspace_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """What ARM says about one online endpoint, without any secret.
+
+    `name` is empty for a bare scoring URI. `traffic` holds (deployment, percent) pairs.
+    """
+
+    name: str
+    scoring_uri: str
+    auth_mode: AuthMode
+    traffic: tuple[tuple[str, int], ...] = ()

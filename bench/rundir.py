@@ -1,0 +1,136 @@
+"""Where a run's files are, owned here: `results/<run_id>/` and what lies in it.
+
+    manifest.json            plan, variants, versions, host, clock anchor; rewritten once when the run ends
+    samples/<worker>.arrows  one Arrow IPC stream a worker (columns: bench.sample)
+    health/<worker>.jsonl    once a second: CPU, hub stalls, backlog; a last line {"end": true, ...}
+    flights.jsonl            one credential fetch a line
+    summary.json report.html summary.md junit.xml plots/*.png   made by `bench report`, at any time, again
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import clock
+from bench.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """The folder of one run. Building it touches nothing; `create` makes the folder."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, out: Path, anchor: clock.ClockAnchor) -> RunDir:
+        """A new folder under `out`, named so that names sort by time. UsageError when it cannot be written."""
+        run = cls(out / f"{clock.utc_stamp(anchor.wall_ns)}-{secrets.token_hex(2)}")
+        try:
+            run.samples.mkdir(parents=True)
+            run.health.mkdir()
+        except OSError as exc:
+            raise UsageError(
+                f"cannot write results to {out}: {exc.strerror}", hint="choose another folder with --out"
+            ) from exc
+        return run
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.json"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
+    @property
+    def health(self) -> Path:
+        return self.path / "health"
+
+    @property
+    def flights(self) -> Path:
+        return self.path / "flights.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        return self.path / "summary.json"
+
+    @property
+    def summary_md(self) -> Path:
+        return self.path / "summary.md"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def plots(self) -> Path:
+        return self.path / "plots"
+
+    @property
+    def junit(self) -> Path:
+        return self.path / "junit.xml"
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Replace `path` in one step, so that a reader never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def append_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Add whole lines with one write each call, so that two processes never interleave."""
+    text = "".join(json.dumps(record, separators=(",", ":"), ensure_ascii=False) + "\n" for record in records)
+    if text:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            os.write(fd, text.encode())
+        finally:
+            os.close(fd)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, or UsageError that names the file."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        raise UsageError(f"{path} does not exist", hint="name a run folder such as results/<run_id>") from exc
+    except (OSError, ValueError) as exc:
+        raise UsageError(f"{path} cannot be read: {exc}", hint="is it a file of this tool?") from exc
+    if not isinstance(value, dict):
+        raise UsageError(f"{path} does not hold a JSON object", hint="is it a file of this tool?")
+    return value
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """Every whole line; a line cut off by a killed run is left out."""
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+    return records
+
+
+def newest_run(out: Path) -> RunDir:
+    """The run that started last under `out`; UsageError when there is none."""
+    runs = sorted(path.parent for path in out.glob("*/manifest.json"))
+    if not runs:
+        raise UsageError(f"no run under {out}", hint="name a run folder, or run `bench run` first")
+    return RunDir(runs[-1])

@@ -1,0 +1,96 @@
+"""One scoring request's record, and the words it is told in. Pure noun.
+
+The columns below are the layout of `samples/<worker>.arrows`; every statistic is a later fold over
+them. All times are integer nanoseconds since the run's start on the monotonic clock of the worker's
+host; `NO_TIME` stands for "never happened".
+
+    intended <= began <= sent <= first_byte <= done
+    schedule_lag  = began - intended        the harness or its users were busy
+    lease_wait    = sent - began            the wait for a credential
+    service_time  = done - sent             what the endpoint (and a connect, if one was needed) took
+    response_time = done - intended         what a caller who did not wait would have felt
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+NO_TIME = -1
+
+
+class Phase(StrEnum):
+    """Whether a sample counts: the warm-up is recorded and left out of every figure."""
+
+    WARM_UP = "warm_up"
+    MEASURE = "measure"
+
+
+class WorkloadModel(StrEnum):
+    """Who decides when the next request is due: a schedule (open) or the last answer (closed)."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Outcome(StrEnum):
+    """The classified end of a request."""
+
+    OK = "ok"
+    AUTH_FAILURE = "auth_failure"
+    THROTTLED = "throttled"
+    TIMED_OUT = "timed_out"
+    MODEL_ERROR = "model_error"
+    SERVER_ERROR = "server_error"
+    TRANSPORT_ERROR = "transport_error"
+    UNEXPECTED = "unexpected"
+
+
+class Cause(StrEnum):
+    """Why an auth failure or a throttling happened; other outcomes say `NONE`, or their own short word."""
+
+    NONE = ""
+    EXPIRED = "expired"
+    REFUSED = "refused"
+    FORBIDDEN = "forbidden"
+    NO_LEASE = "no_lease"
+    PENDING = "pending"
+    RATE = "rate"
+
+
+class Freshness(StrEnum):
+    """The validity zone a lease is in."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    EXPIRED = "expired"
+
+
+COLUMNS: tuple[tuple[str, str], ...] = (
+    ("intended_ns", "int64"),
+    ("began_ns", "int64"),
+    ("sent_ns", "int64"),
+    ("first_byte_ns", "int64"),
+    ("done_ns", "int64"),
+    ("connect_ns", "int64"),
+    ("server_time_ns", "int64"),
+    ("sequence", "uint32"),
+    ("response_bytes", "uint32"),
+    ("generation", "uint16"),
+    ("status", "uint16"),
+    ("outcome", "word"),
+    ("cause", "word"),
+    ("phase", "word"),
+    ("variant", "word"),
+    ("deployment", "word"),
+    ("freshness", "word"),
+    ("attempt", "uint8"),
+)
+"""(name, type) in file order; `word` is dictionary<uint8, utf8>. A column is only ever added at the end.
+
+`connect_ns`      duration of the connect and TLS handshake this request had to make, 0 when it reused one
+`server_time_ns`  duration the server claims in a response header, `NO_TIME` when it claims none
+`sequence`        number of the request on its worker; with run and worker it gives `x-ms-client-request-id`
+`generation`      number of the lease sent, 0 for none
+`status`          HTTP status, 0 when no answer came
+`attempt`         0 first, 1 the one replay after a 401 (it keeps `intended_ns`; the refused attempt is a sample too)
+"""
