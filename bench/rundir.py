@@ -1,10 +1,10 @@
 """Where a run's files are, owned here: `results/<run_id>/` and what lies in it.
 
-    manifest.json            plan, variants, versions, host, clock anchor; rewritten once when the run ends
-    samples/<worker>.arrows  one Arrow IPC stream a worker (columns: bench.sample)
-    health/<worker>.jsonl    once a second: CPU, hub stalls, backlog; a last line {"end": true, ...}
-    flights.jsonl            one credential fetch a line
-    summary.json report.html summary.md junit.xml plots/*.png   made by `bench report`, at any time, again
+manifest.json            plan, variants, versions, host, clock anchor; rewritten once when the run ends
+samples/<worker>.arrows  one Arrow IPC stream a worker (columns: bench.sample)
+health/<worker>.jsonl    once a second: CPU, hub stalls, backlog; a last line {"end": true, ...}
+flights.jsonl            one credential fetch a line
+summary.json report.html summary.md junit.xml plots/*.png   made by `bench report`, at any time, again
 """
 
 from __future__ import annotations

@@ -1,0 +1,76 @@
+"""The `bench` command: a table of contents, and the only place where a process exits. Edge.
+
+A command's module has `add_arguments(parser)` and `run(arguments) -> exit code`; it is imported only when it
+is asked for, so that `bench --help` costs nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from bench.errors import BenchError
+
+COMMANDS: dict[str, str] = {
+    "run": "load one endpoint in one auth mode, and report",
+    "compare": "load two variants interleaved in one run (key against aml_token), and report the difference",
+    "report": "make summary, plots and report of a stored run again, or overlay several",
+    "emulator": "serve an Azure ML workspace with online endpoints on loopback",
+    "doctor": "can this principal get the credential, is the endpoint reachable, which role is missing",
+}
+_EPILOG = """\
+exit codes: 0 ok | 2 bad options or gate | 3 no credential | 4 run invalid or incomplete
+            10 gate failed | 11 gate inconclusive or without data | 1 anything else
+"""
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run one command and exit with its code."""
+    words = sys.argv[1:] if argv is None else argv
+    sys.exit(_run(words))
+
+
+def _run(words: list[str]) -> int:
+    if words and words[0] in COMMANDS:
+        name, rest = words[0], words[1:]
+        command = importlib.import_module(f"bench.commands.{name}")
+        if getattr(command, "TAKES_ALL", False):
+            return _guarded(lambda: command.run(rest))
+        parser = argparse.ArgumentParser(prog=f"bench {name}", description=command.__doc__, formatter_class=_Help)
+        command.add_arguments(parser)
+        arguments = parser.parse_args(rest)
+        return _guarded(lambda: command.run(arguments))
+    parser = argparse.ArgumentParser(
+        prog="bench",
+        description="Load tests and latency benchmarks for Azure ML online endpoints.",
+        epilog="\n".join(["commands:", *(f"  {name:<12}{text}" for name, text in COMMANDS.items()), "", _EPILOG]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="bench COMMAND [options]   (bench COMMAND --help says more)",
+    )
+    parser.add_argument("command", nargs="?", choices=COMMANDS, metavar="COMMAND", help="one of the commands below")
+    parser.parse_args(words)
+    parser.print_help()
+    return 0 if not words else 2
+
+
+class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """Descriptions as written, defaults shown."""
+
+
+def _guarded(command: Callable[[], int]) -> int:
+    """What goes wrong on purpose is one line; a traceback is a bug."""
+    try:
+        return command()
+    except BenchError as exc:
+        sys.stderr.write(f"error: {exc.describe()}\n")
+        return exc.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return 1
+    except BrokenPipeError:  # `bench report | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

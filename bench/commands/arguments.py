@@ -1,0 +1,30 @@
+"""The run options as argparse arguments. Called by the commands that take them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from bench.options import Option
+
+
+def add_options(parser: argparse.ArgumentParser, options: Iterable[Option]) -> None:
+    """Every option with its environment variable as the second source."""
+    for option in options:
+        if option.switch:
+            parser.add_argument(option.flag, action="store_true", help=f"{option.help} [env {option.env}]")
+        else:
+            parser.add_argument(
+                option.flag,
+                metavar=option.metavar,
+                choices=option.choices or None,
+                default=os.environ.get(option.env) or option.default,
+                help=f"{option.help} [env {option.env}]",
+            )
+
+
+def values_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Option values by name."""
+    return vars(arguments)

@@ -1,0 +1,184 @@
+"""Who sends the requests of a run, as its leader sees them: this process, or Locust workers. Edge.
+
+Both kinds take the same orders; `WorkerCrew` speaks them as Locust messages:
+
+    master  ── bench_order ──>  worker     plan, target, folder, its share
+    master  <── bench_ready ──  worker     leases fetched, or the error that prevented it
+    master  ── bench_go ─────>  worker     the run's zero
+    master  <── bench_flight ─  worker     one credential fetch
+    master  <── bench_drained ─ worker     all sent and answered
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from bench.clock import ClockAnchor
+from bench.errors import BenchError
+from bench.load.managers import ManagerPool
+from bench.load.participant import Part, Participant
+from bench.load.view import View, merge, view_of
+from bench.plan import RunPlan
+from bench.rundir import RunDir
+
+LEAD_NS = 200_000_000
+"""How far ahead of now workers are told to start, so that the message has arrived by then."""
+
+
+class Crew(Protocol):
+    """The participants of one run."""
+
+    size: int
+    lead_ns: int
+
+    def order(self, plan: RunPlan, pool: ManagerPool, run: RunDir) -> None: ...
+
+    def ready(self) -> bool:
+        """Everybody has what it needs. Raises the BenchError of one that has not."""
+
+    def go(self, zero: ClockAnchor) -> None: ...
+
+    def drained(self) -> bool: ...
+
+    def facts(self) -> dict[str, Any]:
+        """`request_bytes` by variant, and the `pacer`'s name."""
+
+    def view(self) -> View: ...
+
+
+class LocalCrew:
+    """This process alone."""
+
+    size = 1
+    lead_ns = 0
+
+    def __init__(self, fire: Callable[..., None], on_flight: Callable[[Mapping[str, Any]], None]) -> None:
+        self.participant: Participant | None = None
+        self._fire = fire
+        self._on_flight = on_flight
+
+    def order(self, plan: RunPlan, pool: ManagerPool, run: RunDir) -> None:
+        self.participant = Participant(
+            plan,
+            part=Part(),
+            run=run,
+            managers=pool.managers(plan.variants, on_flight=self._on_flight),
+            fire=self._fire,
+        )
+        self.participant.make_ready()
+
+    def ready(self) -> bool:
+        return True
+
+    def go(self, zero: ClockAnchor) -> None:
+        if self.participant is not None:
+            self.participant.go(zero.monotonic_ns)
+
+    def drained(self) -> bool:
+        return self.participant is None or self.participant.drained()
+
+    def facts(self) -> dict[str, Any]:
+        return self.participant.facts() if self.participant is not None else {}
+
+    def view(self) -> View:
+        return view_of(self.participant)
+
+    def finish(self) -> None:
+        """The test has stopped: write everything. Safe to call twice."""
+        if self.participant is not None:
+            self.participant.finish()
+            self.participant = None
+
+
+class WorkerCrew:
+    """The workers that were connected when the run began."""
+
+    lead_ns = LEAD_NS
+
+    def __init__(self, runner: Any, on_flight: Callable[[Mapping[str, Any]], None]) -> None:
+        self.size = 0
+        self._runner = runner
+        self._on_flight = on_flight
+        self._error: BenchError | None = None
+        self._ready: dict[str, dict[str, Any]] = {}
+        self._drained: set[str] = set()
+        self._views: dict[str, View] = {}
+        runner.register_message("bench_ready", self._on_ready)
+        runner.register_message("bench_drained", self._on_drained)
+        runner.register_message("bench_flight", self._on_flight_message)
+        runner.environment.events.worker_report.add_listener(self._on_report)
+
+    def order(self, plan: RunPlan, pool: ManagerPool, run: RunDir) -> None:
+        workers = sorted(self._runner.clients)
+        self.size = len(workers)
+        self._error = None
+        self._ready, self._drained, self._views = {}, set(), {}
+        for index, worker in enumerate(workers):
+            order = {
+                "plan": plan.as_json(),
+                "spec": pool.spec.as_json(),
+                "run": str(run.path.resolve()),
+                "index": index,
+                "workers": len(workers),
+            }
+            self._runner.send_message("bench_order", order, client_id=worker)
+
+    def ready(self) -> bool:
+        if self._error is not None:
+            raise self._error
+        return len(self._ready) >= self.size
+
+    def go(self, zero: ClockAnchor) -> None:
+        self._runner.send_message(
+            "bench_go", {"monotonic_ns": zero.monotonic_ns, "wall_ns": zero.wall_ns, "host": host_id()}
+        )
+
+    def drained(self) -> bool:
+        return len(self._drained | self._gone()) >= self.size
+
+    def facts(self) -> dict[str, Any]:
+        return next(iter(self._ready.values()), {})
+
+    def view(self) -> View:
+        return merge(self._views.values())
+
+    def _gone(self) -> set[str]:
+        """Workers that died: their share is lost, and the samples they wrote say so; the run must end all the same."""
+        return {worker for worker in self._ready if worker not in self._runner.clients}
+
+    def _on_ready(self, msg: Any, **_: Any) -> None:
+        if "error" in msg.data:
+            error = BenchError(msg.data["error"])
+            error.exit_code = msg.data["exit_code"]
+            self._error = error
+        else:
+            self._ready[msg.node_id] = msg.data
+
+    def _on_drained(self, msg: Any, **_: Any) -> None:
+        self._drained.add(msg.node_id)
+
+    def _on_flight_message(self, msg: Any, **_: Any) -> None:
+        self._on_flight({**msg.data, "worker": msg.node_id})
+
+    def _on_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        if "bench" in data:
+            self._views[client_id] = data["bench"]
+
+
+def host_id() -> str:
+    """The same for all processes of one running machine: they share a monotonic clock."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return platform.node()
+
+
+def zero_here(message: dict[str, Any]) -> int:
+    """The run's zero on this host's monotonic clock, from a `bench_go`; another host's is met on the wall clock."""
+    if message["host"] == host_id():
+        return int(message["monotonic_ns"])
+    here = ClockAnchor.now()
+    return here.monotonic_ns + int(message["wall_ns"]) - here.wall_ns

@@ -1,0 +1,75 @@
+"""A Locust process's hooks: which part it plays, and when. Edge; made by `user`, one a process.
+
+    standalone   leads and takes part        leader + its local crew
+    master       leads                       leader + worker crew
+    worker       takes part                  follower
+
+Nothing is fetched or opened when the locustfile is imported: Locust forks its `--processes` after that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from locust.runners import MasterRunner, WorkerRunner
+
+from bench.endpoint import AuthMode
+from bench.load.crew import LocalCrew
+from bench.load.follower import Follower
+from bench.load.leader import Leader
+from bench.load.participant import Participant
+
+
+class Session:
+    """This process's view of the runs that one Locust makes, one after the other."""
+
+    def __init__(self, environment: Any, *, default_modes: tuple[AuthMode, ...]) -> None:
+        runner = environment.runner
+        self.leader: Leader | None = None
+        self.follower: Follower | None = None
+        if isinstance(runner, WorkerRunner):
+            self.follower = Follower(environment)
+        else:
+            distributed = isinstance(runner, MasterRunner)
+            self.leader = Leader(environment, default_modes=default_modes, distributed=distributed)
+        self._users = 0
+        events = environment.events
+        events.test_start.add_listener(self._on_test_start)
+        events.test_stop.add_listener(self._on_test_stop)
+        events.quitting.add_listener(self._on_quitting)
+
+    @property
+    def participant(self) -> Participant | None:
+        """Whoever sends requests in this process; None in a master, and between runs."""
+        if self.follower is not None:
+            return self.follower.participant
+        assert self.leader is not None  # noqa: S101 - one of the two
+        return self.leader.crew.participant if isinstance(self.leader.crew, LocalCrew) else None
+
+    def next_user(self) -> int:
+        """A new user's number in this process."""
+        self._users += 1
+        return self._users - 1
+
+    def _on_test_start(self, **_: Any) -> None:
+        self._users = 0
+        if self.leader is not None:
+            self.leader.begin()
+
+    def _on_test_stop(self, **_: Any) -> None:
+        self._finish_participant()
+        if self.leader is not None:
+            self.leader.end()
+
+    def _on_quitting(self, **_: Any) -> None:
+        self._finish_participant()
+        if self.leader is not None:
+            self.leader.close(signal=True)
+        elif self.follower is not None:
+            self.follower.close()
+
+    def _finish_participant(self) -> None:
+        if self.follower is not None:
+            self.follower.end()
+        elif self.leader is not None and isinstance(self.leader.crew, LocalCrew):
+            self.leader.crew.finish()

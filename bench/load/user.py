@@ -1,0 +1,104 @@
+"""The user that Locust runs. Edge: the only way into this room from a locustfile.
+
+    from bench.load.user import ScoringUser
+
+    class KeyUser(ScoringUser):
+        auth_modes = ("key",)
+
+Importing it adds the harness's options to Locust's command line and web form, and a `Session` to each
+Locust process. Nothing is fetched or opened before a run starts.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from gevent.event import Event
+from locust import User, events, task
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+
+from bench.endpoint import AuthMode
+from bench.errors import BenchError
+from bench.load import locust_stats
+from bench.load.session import Session
+from bench.options import RUN_OPTIONS
+from bench.plan import DEFAULT_USERS
+
+_SPAWN_RATE = 100.0
+
+
+class ScoringUser(User):
+    """Sends scoring requests with the shared credential manager, in the open or the closed model.
+
+    `auth_modes` are the variants it measures when `--auth-mode` says nothing else; more than one are interleaved.
+    Set Locust's `wait_time` to have users of the closed model pause between requests.
+    """
+
+    abstract = True
+    auth_modes: tuple[str, ...] = ("key",)
+
+    @task
+    def score(self) -> None:
+        """Serve arrivals until the run is over, then wait to be stopped."""
+        session = _sessions.get(self.environment)
+        participant = session.participant if session is not None else None
+        if participant is None or session is None:
+            raise StopUser
+        participant.serve(self, number=session.next_user())
+        self._state = LOCUST_STATE_WAITING
+        Event().wait()
+
+    def waiting(self) -> None:
+        """Nothing is under way: Locust may end this user at once."""
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+        self._state = LOCUST_STATE_WAITING
+
+    def working(self) -> bool:
+        """A request begins: Locust must let it finish. False when the user is to stop instead."""
+        if self._state == LOCUST_STATE_STOPPING:
+            return False
+        self._state = LOCUST_STATE_RUNNING
+        return True
+
+
+_sessions: dict[Any, Session] = {}
+
+
+@events.init_command_line_parser.add_listener
+def _add_options(parser: Any) -> None:
+    """The harness's options, as Locust options that the web UI's form shows too."""
+    for option in RUN_OPTIONS:
+        if option.locust:
+            continue
+        extra: dict[str, Any] = {"choices": list(option.choices)} if option.choices else {}
+        if option.switch:
+            extra["action"] = "store_true"
+        else:
+            extra |= {"default": option.default, "metavar": option.metavar}
+        parser.add_argument(
+            option.flag, env_var=option.env, help=option.help, include_in_web_ui=option.in_web_ui, **extra
+        )
+    parser.set_defaults(num_users=DEFAULT_USERS, spawn_rate=_SPAWN_RATE)
+
+
+@events.init.add_listener
+def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
+    """A session for this process. A headless leader finds its target now, so that a mistake ends it at once."""
+    modes = next((cls.auth_modes for cls in environment.user_classes if issubclass(cls, ScoringUser)), ("key",))
+    session = Session(environment, default_modes=tuple(AuthMode(mode) for mode in modes))
+    _sessions[environment] = session
+    locust_stats.refine()
+    if web_ui is not None:
+        from bench.webui import auth_tab
+
+        auth_tab.add(web_ui, session)
+    elif session.leader is not None:
+        try:
+            session.leader.prepare()
+        except BenchError as exc:
+            sys.stderr.write(f"error: {exc.describe()}\n")
+            session.leader.close(signal=False)
+            sys.exit(exc.exit_code)

@@ -1,0 +1,58 @@
+"""Starting the emulator as a child, for `--emulator`. Edge: owns that process; called by `target`.
+
+It knows only the emulator's command and the one JSON line it prints when it is ready.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from bench.errors import BenchError, UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalEmulator:
+    """A running emulator: `facts` is what it said of itself (`endpoints`, `workspace`, `env`, `admin`, ...)."""
+
+    facts: dict[str, Any]
+    process: subprocess.Popen[str]
+
+    @classmethod
+    def start(cls, options: str = "") -> LocalEmulator:
+        """Start it on free ports and wait until it serves. UsageError when it refuses its options."""
+        command = [sys.executable, "-m", "bench.emulator", "--json", "--die-with-parent", *shlex.split(options)]
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - for the type checker
+        line = process.stdout.readline()
+        if not line:
+            said = process.stderr.read().strip().splitlines()
+            why = said[-1] if said else "it said nothing"
+            if process.wait() == 2:
+                raise UsageError(f"--emulator-options: {why}", hint="see `bench emulator --help`")
+            raise BenchError(f"the emulator did not start: {why}", hint="try `bench emulator` by hand")
+        return cls(facts=json.loads(line), process=process)
+
+    def stop(self) -> None:
+        """Ask it to end and wait for that; safe to call twice."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()

@@ -1,0 +1,169 @@
+"""A run's options, in one table that feeds both the `bench` commands and Locust's own parser. Pure.
+
+Every option is text until `plan_of` reads it, so that a command line, an environment variable and a field
+of the web form are read by the same code and complain in the same words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.endpoint import AuthMode
+from bench.errors import UsageError
+from bench.plan import (
+    ARRIVALS,
+    DEFAULT_DURATION_S,
+    DEFAULT_TIMEOUT_S,
+    DEFAULT_USERS,
+    DEFAULT_WARM_UP_S,
+    RunPlan,
+    Variant,
+    parse_duration_s,
+    parse_stages,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One option. `env` can give it too; `locust` is the name of Locust's own option for the same thing."""
+
+    name: str
+    help: str
+    metavar: str = "TEXT"
+    default: str = ""
+    choices: tuple[str, ...] = ()
+    switch: bool = False
+    in_web_ui: bool = True
+    locust: str = ""
+
+    @property
+    def flag(self) -> str:
+        return f"--{self.name}"
+
+    @property
+    def dest(self) -> str:
+        return self.name.replace("-", "_")
+
+    @property
+    def env(self) -> str:
+        return f"BENCH_{self.dest.upper()}"
+
+
+TARGET_OPTIONS = (
+    Option(name="emulator", switch=True, help="start the emulator that comes with this tool, and measure that"),
+    Option(name="emulator-options", help="options for that emulator, as `bench emulator` takes them", in_web_ui=False),
+    Option(name="endpoint", metavar="NAME", help="online endpoint; two names, comma-separated, to compare two"),
+    Option(name="subscription-id", metavar="ID", help="Azure subscription (else config.json of the workspace)"),
+    Option(name="resource-group", metavar="NAME", help="resource group (else config.json)"),
+    Option(name="workspace", metavar="NAME", help="Azure ML workspace (else config.json)"),
+    Option(name="scoring-uri", metavar="URI", help="any scoring URI, with a secret from BENCH_KEY or BENCH_TOKEN"),
+    Option(
+        name="auth-mode",
+        metavar="MODE",
+        help="key (default), aml_token or aad_token; two, comma-separated, to compare them",
+    ),
+    Option(name="deployment", metavar="NAME", help="pin a deployment, past the traffic weights"),
+    Option(name="ca-file", metavar="PEM", help="certificate authorities to trust instead of the system's"),
+)
+LOAD_OPTIONS = (
+    Option(
+        name="arrival-rate", metavar="N", help="requests due per second (open model); without it users go back to back"
+    ),
+    Option(name="arrivals", default=ARRIVALS[0], choices=ARRIVALS, help="spacing of the arrivals"),
+    Option(name="stages", help="rate over time instead: 30s@100 a step, 1m@100..1000 a ramp, comma-separated"),
+    Option(
+        name="users",
+        metavar="N",
+        default=str(DEFAULT_USERS),
+        help="users: the cap on requests in flight",
+        locust="num_users",
+    ),
+    Option(
+        name="duration", metavar="TIME", default=f"{DEFAULT_DURATION_S:g}s", help="judged part of the run; 0 for no end"
+    ),
+    Option(
+        name="warm-up", metavar="TIME", default=f"{DEFAULT_WARM_UP_S:g}s", help="first part, recorded but not judged"
+    ),
+    Option(name="payload", metavar="FILE", help="JSON body, or JSONL with one body a line"),
+    Option(name="timeout", metavar="TIME", default=f"{DEFAULT_TIMEOUT_S:g}s", help="total deadline of a request"),
+    Option(name="seed", metavar="N", default="0", help="seed of the schedule and of the payload's order"),
+    Option(name="processes", metavar="N", default="1", help="worker processes", locust="processes"),
+)
+OUTPUT_OPTIONS = (
+    Option(name="out", metavar="DIR", default="results", help="folder that gets the run's folder"),
+    Option(name="min-effect", metavar="TIME", default="0.5ms", help="smallest difference that matters in a comparison"),
+)
+RUN_OPTIONS = TARGET_OPTIONS + LOAD_OPTIONS + OUTPUT_OPTIONS
+
+
+def auth_modes_of(text: str, *, default: tuple[AuthMode, ...]) -> tuple[AuthMode, ...]:
+    """`key,aml_token` to modes; empty gives `default`."""
+    words = [word.strip().lower() for word in text.split(",") if word.strip()]
+    unknown = [word for word in words if word not in list(AuthMode)]
+    if unknown:
+        raise UsageError(f"--auth-mode: {unknown[0]!r} is no auth mode", hint=f"there are {', '.join(AuthMode)}")
+    return tuple(AuthMode(word) for word in words) or default
+
+
+def is_on(value: Any) -> bool:
+    """A switch from a command line (bool), an environment variable or a form (text)."""
+    return value is True or str(value).strip().lower() in {"1", "true", "yes", "on"}
+
+
+def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, ...], payload_sha256: str) -> RunPlan:
+    """The plan that option values ask for. UsageError names the option that cannot be read."""
+    text = {name: str(value or "").strip() for name, value in values.items() if not isinstance(value, bool)}
+    arrival_rate = _number(text, "arrival-rate", least=0.0, above=True) if text.get("arrival_rate") else None
+    stages = parse_stages(text["stages"]) if text.get("stages") else ()
+    if stages and arrival_rate is not None:
+        raise UsageError("--arrival-rate and --stages exclude each other", hint="give one of them")
+    arrivals = text.get("arrivals") or ARRIVALS[0]
+    if arrivals not in ARRIVALS:
+        raise UsageError(f"--arrivals: {arrivals!r} is not one of {', '.join(ARRIVALS)}")
+    warm_up_s = parse_duration_s(text.get("warm_up") or f"{DEFAULT_WARM_UP_S}", option="--warm-up")
+    duration_s: float | None = parse_duration_s(text.get("duration") or f"{DEFAULT_DURATION_S}", option="--duration")
+    if stages:
+        total_s = math.fsum(stage.duration_s for stage in stages)
+        if warm_up_s >= total_s:
+            raise UsageError(f"--warm-up {warm_up_s:g}s is not shorter than the stages ({total_s:g}s)")
+        duration_s = total_s - warm_up_s
+    timeout_s = parse_duration_s(text.get("timeout") or f"{DEFAULT_TIMEOUT_S}", option="--timeout")
+    if timeout_s <= 0:
+        raise UsageError("--timeout must be above 0", hint="write 10s")
+    return RunPlan(
+        target=target,
+        variants=variants,
+        users=int(_number(text, "users", least=1, default=DEFAULT_USERS)),
+        arrival_rate=arrival_rate,
+        arrivals=arrivals,
+        stages=stages,
+        duration_s=duration_s or None,
+        warm_up_s=warm_up_s,
+        timeout_s=timeout_s,
+        payload=text.get("payload", ""),
+        payload_sha256=payload_sha256,
+        deployment=_header_word(text.get("deployment", "")),
+        ca_file=text.get("ca_file", ""),
+        seed=int(_number(text, "seed", least=0, default=0)),
+        processes=int(_number(text, "processes", least=1, default=1)),
+    )
+
+
+def _number(text: Mapping[str, str], name: str, *, least: float, default: float = 0.0, above: bool = False) -> float:
+    word = text.get(name.replace("-", "_")) or str(default)
+    try:
+        value = float(word)
+    except ValueError as exc:
+        raise UsageError(f"--{name}: {word!r} is not a number") from exc
+    if not math.isfinite(value) or value < least or (above and value <= least):
+        raise UsageError(f"--{name}: {word} is too small" if value <= least else f"--{name}: {word} is no use here")
+    return value
+
+
+def _header_word(text: str) -> str:
+    if any(not "!" <= character <= "~" for character in text):
+        raise UsageError(f"--deployment: {text!r} cannot be a deployment's name", hint="letters, digits and hyphens")
+    return text

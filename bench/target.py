@@ -1,0 +1,182 @@
+"""What a run is aimed at, found from its options. Edge: reads the environment and `config.json`, asks ARM.
+
+    --emulator               an emulator of its own
+    --endpoint NAME[,NAME]   online endpoints of an Azure ML workspace
+    --scoring-uri URI[,URI]  any server, with a static secret from BENCH_KEY or BENCH_TOKEN
+
+Exactly one of the three; nothing falls back to the emulator, for a gate in CI would turn green on it.
+Called by the `bench` commands and by `load.session`; `TargetSpec` is what a worker is sent of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.endpoint import AuthMode, Endpoint, Workspace
+from bench.errors import CredentialError, UsageError
+from bench.local_emulator import LocalEmulator
+from bench.options import auth_modes_of, is_on
+from bench.plan import Variant, name_variants
+
+KEY_VARIABLE = "BENCH_KEY"
+TOKEN_VARIABLE = "BENCH_TOKEN"  # noqa: S105 - the variable's name
+
+_CHOICES = (
+    "choose one: --emulator (the one that comes with this tool), --endpoint NAME (with subscription, resource group and"
+    " workspace), or --scoring-uri URI (with BENCH_KEY or BENCH_TOKEN set)"
+)
+_CONFIG_FILES = ("config.json", ".azureml/config.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSpec:
+    """A target before anybody was asked: plain values, no secret.
+
+    `endpoints` pairs with `auth_modes`; `scoring_uris` likewise for a bare URI. `agent_env` is what the
+    credential agent needs in its environment beyond this process's (an emulator's addresses).
+    """
+
+    kind: str
+    auth_modes: tuple[AuthMode, ...]
+    endpoints: tuple[str, ...] = ()
+    scoring_uris: tuple[str, ...] = ()
+    workspace: Workspace | None = None
+    agent_env: tuple[tuple[str, str], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> TargetSpec:
+        """The inverse of `as_json`."""
+        workspace = values["workspace"]
+        return cls(
+            kind=values["kind"],
+            auth_modes=tuple(AuthMode(mode) for mode in values["auth_modes"]),
+            endpoints=tuple(values["endpoints"]),
+            scoring_uris=tuple(values["scoring_uris"]),
+            workspace=Workspace(**workspace) if workspace else None,
+            agent_env=tuple((name, value) for name, value in values["agent_env"]),
+        )
+
+
+def kind_of(values: Mapping[str, Any]) -> str:
+    """`emulator`, `endpoint` or `scoring_uri`; UsageError unless exactly one was given."""
+    given = [kind for kind in ("emulator", "endpoint", "scoring_uri") if _given(values, kind)]
+    if not given:
+        raise UsageError("no target given", hint=_CHOICES)
+    if len(given) > 1:
+        flags = " and ".join("--" + kind.replace("_", "-") for kind in given)
+        raise UsageError(f"{flags} exclude each other", hint=_CHOICES)
+    return given[0]
+
+
+def spec_of(
+    values: Mapping[str, Any], *, default_modes: tuple[AuthMode, ...], emulator: LocalEmulator | None
+) -> TargetSpec:
+    """The target that the options name. `emulator` is the running one when `kind_of` says so."""
+    kind = kind_of(values)
+    modes = auth_modes_of(str(values.get("auth_mode") or ""), default=default_modes)
+    if kind == "emulator":
+        assert emulator is not None  # noqa: S101 - the caller started it
+        facts = emulator.facts
+        return TargetSpec(
+            kind=kind,
+            auth_modes=modes,
+            endpoints=tuple(facts["endpoints"][mode] for mode in modes),
+            workspace=Workspace(**facts["workspace"]),
+            agent_env=tuple(facts["env"].items()),
+        )
+    if kind == "endpoint":
+        names = _spread(_words(values["endpoint"]), modes, option="--endpoint")
+        return TargetSpec(kind=kind, auth_modes=modes, endpoints=names, workspace=_workspace(values))
+    uris = _spread(_words(values["scoring_uri"]), modes, option="--scoring-uri")
+    for mode in modes:
+        static_secret(mode)
+    return TargetSpec(kind=kind, auth_modes=modes, scoring_uris=uris)
+
+
+def static_secret(mode: AuthMode) -> str:
+    """The secret for a bare scoring URI, from the environment. CredentialError when there is none to be sent."""
+    name = KEY_VARIABLE if mode is AuthMode.KEY else TOKEN_VARIABLE
+    secret = os.environ.get(name, "").strip()
+    if not secret:
+        raise CredentialError(
+            f"no secret for auth mode {mode}: {name} is not set",
+            hint=f"export {name}=..., it is never an option because the process list would show it",
+        )
+    if any(not "!" <= character <= "~" for character in secret):
+        raise CredentialError(f"{name} holds a character that cannot be sent in a header", hint="check for line breaks")
+    return secret
+
+
+def variants_of(spec: TargetSpec, described: Mapping[str, Endpoint]) -> tuple[Variant, ...]:
+    """One variant an auth mode. UsageError when an endpoint does not use the mode it is to be measured in."""
+    names = name_variants(spec.auth_modes)
+    if spec.kind == "scoring_uri":
+        return tuple(
+            Variant(name=name, auth_mode=mode, scoring_uri=uri)
+            for name, mode, uri in zip(names, spec.auth_modes, spec.scoring_uris, strict=True)
+        )
+    variants = []
+    for name, mode, endpoint_name in zip(names, spec.auth_modes, spec.endpoints, strict=True):
+        endpoint = described[endpoint_name]
+        if endpoint.auth_mode is not mode:
+            raise UsageError(
+                f"endpoint {endpoint_name} uses {endpoint.auth_mode}, not {mode}",
+                hint=f"run with --auth-mode {endpoint.auth_mode}, or name another endpoint;"
+                " an endpoint has one auth mode, so comparing two takes two endpoints: --endpoint A,B",
+            )
+        variants.append(Variant(name=name, auth_mode=mode, endpoint=endpoint_name, scoring_uri=endpoint.scoring_uri))
+    return tuple(variants)
+
+
+def _given(values: Mapping[str, Any], kind: str) -> bool:
+    return is_on(values.get(kind)) if kind == "emulator" else bool(str(values.get(kind) or "").strip())
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _spread(words: tuple[str, ...], modes: tuple[AuthMode, ...], *, option: str) -> tuple[str, ...]:
+    """One word serves all modes; otherwise there must be one a mode."""
+    if len(words) == 1:
+        return words * len(modes)
+    if len(words) != len(modes):
+        raise UsageError(f"{option} has {len(words)} names, --auth-mode {len(modes)}", hint="give one an auth mode")
+    return words
+
+
+def _workspace(values: Mapping[str, Any]) -> Workspace:
+    """From the options, else Azure's own variables, else the workspace's config.json (here or in .azureml)."""
+    config: dict[str, Any] = {}
+    for path in map(Path, _CONFIG_FILES):
+        if path.is_file():
+            try:
+                config = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as exc:
+                raise UsageError(f"{path} cannot be read: {exc}", hint="download it again from the workspace") from exc
+            break
+    sources = {
+        "subscription_id": ("subscription_id", "AZURE_SUBSCRIPTION_ID"),
+        "resource_group": ("resource_group", "AZURE_RESOURCE_GROUP"),
+        "workspace_name": ("workspace", "AZUREML_WORKSPACE_NAME"),
+    }
+    found = {
+        name: values.get(option) or os.environ.get(variable) or config.get(name)
+        for name, (option, variable) in sources.items()
+    }
+    missing = [name for name, value in found.items() if not value]
+    if missing:
+        raise UsageError(
+            f"--endpoint needs {' and '.join(name.replace('_', ' ') for name in missing)}",
+            hint="give --subscription-id, --resource-group and --workspace, or run beside the workspace's config.json",
+        )
+    return Workspace(**{name: str(value) for name, value in found.items()})
