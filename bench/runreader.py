@@ -78,7 +78,7 @@ def _cut_off(file: Path, kept: int, exc: Exception) -> str:
 def _batches(file: Path, columns: list[int] | None = None) -> Iterator[pa.RecordBatch]:
     """The batches of one stream, until its end or until it breaks off with pa.ArrowInvalid or OSError."""
     options = pa.ipc.IpcReadOptions(included_fields=columns, use_threads=False)
-    with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source, options=options) as stream:
+    with pa.OSFile(str(file)) as source, pa.ipc.open_stream(source, options=options) as stream:
         yield from stream
 
 

@@ -167,7 +167,7 @@ def _workspace(values: Mapping[str, Any]) -> Workspace:
     sources = {
         "subscription_id": ("subscription_id", "AZURE_SUBSCRIPTION_ID"),
         "resource_group": ("resource_group", "AZURE_RESOURCE_GROUP"),
-        "workspace_name": ("workspace", "AZUREML_WORKSPACE_NAME"),
+        "workspace_name": ("workspace", "AZURE_WORKSPACE"),
     }
     found = {
         name: values.get(option) or os.environ.get(variable) or config.get(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterable
-from typing import Any
 
 from bench.options import Option
 
@@ -23,8 +22,3 @@ def add_options(parser: argparse.ArgumentParser, options: Iterable[Option]) -> N
                 default=os.environ.get(option.env) or option.default,
                 help=f"{option.help} [env {option.env}]",
             )
-
-
-def values_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Option values by name."""
-    return vars(arguments)

@@ -23,4 +23,4 @@ def run(arguments: argparse.Namespace) -> int:
     modes = auth_modes_of(arguments.auth_mode, default=(AuthMode.KEY, AuthMode.AML_TOKEN))
     if len(modes) != 2:
         raise UsageError("bench compare measures two auth modes", hint="write --auth-mode key,aml_token")
-    return run_and_finish(arguments, default_file="key_vs_token")
+    return run_and_finish(arguments, modes, default_file="key_vs_token")

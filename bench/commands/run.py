@@ -13,12 +13,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.commands.arguments import add_options, values_of
-from bench.commands.finish import add_gate_arguments, check_gates, finish
+from bench.commands.arguments import add_options
+from bench.commands.gating import add_gate_arguments, check_gates, read_gates
 from bench.commands.locust_child import locustfile_for, run_locust
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
 from bench.options import RUN_OPTIONS, auth_modes_of, plan_of
+from bench.plan import name_variants
 from bench.target import kind_of
 
 
@@ -33,17 +34,20 @@ def run(arguments: argparse.Namespace) -> int:
     modes = auth_modes_of(arguments.auth_mode, default=(AuthMode.KEY,))
     if len(modes) != 1:
         raise UsageError("bench run measures one auth mode", hint="use bench compare for two")
-    return run_and_finish(arguments, default_file=modes[0].value)
+    return run_and_finish(arguments, modes, default_file=modes[0].value)
 
 
-def run_and_finish(arguments: argparse.Namespace, *, default_file: str) -> int:
+def run_and_finish(arguments: argparse.Namespace, modes: tuple[AuthMode, ...], *, default_file: str) -> int:
     """Check every option, run Locust, report, judge."""
-    values = values_of(arguments)
+    values = vars(arguments)
     kind_of(values)
-    plan_of(values, target="", variants=(), payload_sha256="")
-    gates = check_gates(arguments)
+    plan = plan_of(values, target="", variants=(), payload_sha256="")
+    gates = read_gates(arguments)
+    check_gates(gates, plan, name_variants(modes))
     locustfile = Path(arguments.locustfile) if arguments.locustfile else locustfile_for(default_file)
-    run_dir, code = run_locust(locustfile, values, extra=arguments.locust)
-    if run_dir is None or code in {2, 3, 4}:
+    folder, code = run_locust(locustfile, values, extra=arguments.locust)
+    if folder is None or code in {2, 3, 4}:
         return code or 1
-    return finish(run_dir, gates=gates, arguments=arguments)
+    from bench.commands.finish import finish  # numpy, pyarrow and matplotlib: not before there is something to report
+
+    return finish(folder, gates=gates, min_effect=arguments.min_effect)

@@ -91,10 +91,10 @@ def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     session = Session(environment, default_modes=tuple(AuthMode(mode) for mode in modes))
     _sessions[environment] = session
     locust_stats.refine()
-    if web_ui is not None:
+    if web_ui is not None and session.leader is not None:
         from bench.webui import auth_tab
 
-        auth_tab.add(web_ui, session)
+        auth_tab.add(web_ui, session.leader)
     elif session.leader is not None:
         try:
             session.leader.prepare()

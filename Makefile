@@ -1,0 +1,47 @@
+# `make` alone prints this list. Everything runs in .venv, made from requirements.lock on first use.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check soak format lock clean
+
+help: ## print this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+demo: $(STAMP) ## set up, then compare key with token auth on the emulator for half a minute
+	@$(BIN)/bench compare --emulator --emulator-options '--token-life 12s --refresh-after 6s' \
+	  --arrival-rate 200 --warm-up 3s --duration 27s
+	@echo "open the report in a browser; 'make help' lists what else there is"
+
+test: $(STAMP) ## set up, then run every test (under 5 minutes)
+	$(BIN)/python -m pytest -m "not soak"
+
+check: $(STAMP) ## format, lint, types, docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+soak: $(STAMP) ## the slow tests (SOAK_SECONDS=600 by default; CI runs a short form within `make test`)
+	$(BIN)/python -m pytest -m soak
+
+format: $(STAMP) ## format the code and sort its imports
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(STAMP) ## resolve the dependencies anew into requirements.lock (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev --no-header --no-emit-index-url \
+	  -q --upgrade pyproject.toml -o requirements.lock
+
+clean: ## remove what was made (not results/)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=... make)"; exit 1; }
+	@echo "setting up $(VENV): about a minute, once"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@

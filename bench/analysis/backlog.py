@@ -1,0 +1,35 @@
+"""Whose fault a late request is: of a client that woke up late, or of a target that kept every user busy. Pure.
+
+Called by trust. The samples tell it exactly: a request that was due while every user of its worker had one in flight
+could not begin on time, however good the client.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.analysis.run import LoadedRun
+
+LATE_MS = 1.0
+NEARLY_ALL = 0.9
+"""Share of a worker's users that counts as all: some are always between two requests."""
+
+
+def busy_share(run: LoadedRun) -> float:
+    """Share (0..1) of the measured requests begun over `LATE_MS` late that were due while all users were busy.
+
+    0 in the closed model, and where nothing was late.
+    """
+    samples = run.samples
+    late = run.measured & (samples.began_ns - samples.intended_ns > LATE_MS * 1e6)
+    if not run.open_model or not late.any():
+        return 0.0
+    users = run.plan.users / max(len(samples.words["worker"]), 1)
+    busy = 0
+    for worker in samples.words["worker"]:
+        own = samples.where("worker", worker)
+        due = samples.intended_ns[own & late]
+        began, done = np.sort(samples.began_ns[own]), np.sort(samples.done_ns[own])
+        in_flight = np.searchsorted(began, due, side="right") - np.searchsorted(done, due, side="right")
+        busy += int((in_flight >= max(NEARLY_ALL * users, 1)).sum())
+    return busy / int(late.sum())

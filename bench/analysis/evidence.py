@@ -1,0 +1,126 @@
+"""What a run tells about its own harness: lag, rate, CPU, stalls, losses. Pure; called by trust, which judges it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.analysis import quantiles
+from bench.analysis.backlog import busy_share
+from bench.analysis.run import Floats, LoadedRun
+from bench.plan import RunPlan
+
+SUSTAINABLE_CPU = 0.75
+"""Client CPU at which schedules still held in every calibration; the rate that would hold is scaled to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Facts about the harness over the measured window. Rates are 1/s; what is not known is NaN.
+
+    `cpu` is the share of a core the busiest worker used in its busiest tenth of seconds.
+    `users_busy` is the share of late requests that were due while every user had one in flight.
+    `sustainable_rate` is the arrival rate this client would hold, from its CPU a request; NaN in the closed model.
+    """
+
+    lag_ms: Mapping[str, float]
+    asked_rate: float
+    achieved_rate: float
+    cpu: float
+    users_busy: float
+    sustainable_rate: float
+    stalls: int
+    stalled_share: float
+    longest_stall_ms: float
+    overhead_ms: Mapping[str, float]
+    dropped_arrivals: int
+    unwritten_samples: int
+
+    @property
+    def kept(self) -> float:
+        """Achieved over asked rate; 1 in the closed model, where nothing is asked."""
+        return self.achieved_rate / self.asked_rate if self.asked_rate > 0 else 1.0
+
+
+def gather(run: LoadedRun) -> Evidence:
+    """Fold samples and health records; never fails for what is missing."""
+    begin, until = run.window_ns
+    lag = np.sort(run.samples.durations_ns("schedule_lag", run.measured))
+    began = run.samples.began_ns[run.measured & (run.samples.attempt == 0)]
+    achieved = int(((began >= begin) & (began < until)).sum()) / run.span_s if run.span_s else 0.0
+    busiest, mean = _client_cpu(run)
+    stalls_ms = [ms for at_ns, ms in _stalls(run) if begin <= at_ns < until]
+    return Evidence(
+        lag_ms=_tail(lag / 1e6),
+        asked_rate=asked_rate(run.plan),
+        achieved_rate=achieved,
+        cpu=busiest,
+        users_busy=busy_share(run),
+        sustainable_rate=achieved * SUSTAINABLE_CPU / mean * len(run.health) if run.open_model and mean else math.nan,
+        stalls=len(stalls_ms),
+        stalled_share=sum(stalls_ms) / 1e3 / run.span_s / max(len(run.health), 1) if run.span_s else 0.0,
+        longest_stall_ms=max(stalls_ms, default=0.0),
+        overhead_ms=_overhead(run),
+        dropped_arrivals=last_total(run, "dropped_arrivals"),
+        unwritten_samples=last_total(run, "unwritten"),
+    )
+
+
+def asked_rate(plan: RunPlan) -> float:
+    """Mean arrival rate (1/s) the plan asked for over its measured part; 0 in the closed model."""
+    if not plan.stages:
+        return plan.arrival_rate or 0.0
+    due, measured, begins = 0.0, 0.0, 0.0
+    for stage in plan.stages:
+        skipped = min(max(plan.warm_up_s - begins, 0.0), stage.duration_s)
+        rate_then = stage.start_rate + (stage.end_rate - stage.start_rate) * skipped / stage.duration_s
+        due += (stage.duration_s - skipped) * (rate_then + stage.end_rate) / 2
+        measured += stage.duration_s - skipped
+        begins += stage.duration_s
+    return due / measured if measured else 0.0
+
+
+def _client_cpu(run: LoadedRun) -> tuple[float, float]:
+    """CPU of the busiest worker in its busiest tenth of seconds, and the mean sum over workers; NaN when unknown."""
+    begin, until = run.window_ns
+    busiest, mean = math.nan, 0.0
+    for records in run.health.values():
+        told = [float(r["cpu"]) for r in records if "cpu" in r and begin <= r.get("at_ns", 0) <= until + 1_000_000_000]
+        if told:
+            busiest = max(float(np.quantile(told, 0.9)), 0.0 if math.isnan(busiest) else busiest)
+            mean += float(np.mean(told))
+    return busiest, mean
+
+
+def _stalls(run: LoadedRun) -> Iterator[tuple[int, float]]:
+    """(at_ns, ms) of every stall of every worker."""
+    for records in run.health.values():
+        for record in records:
+            for stall in record.get("stalls", ()):
+                yield int(stall.get("at_ns", 0)), float(stall.get("ms", 0.0))
+
+
+def last_total(run: LoadedRun, name: str) -> int:
+    """Sum over the workers of a number in their last health line."""
+    return sum(int(record.get(name, 0)) for records in run.health.values() for record in records if record.get("end"))
+
+
+def _overhead(run: LoadedRun) -> dict[str, float]:
+    """Time a request that is the harness's own, as each worker measured it every second."""
+    begin, until = run.window_ns
+    told = np.array(
+        [
+            float(record["overhead_ms"])
+            for records in run.health.values()
+            for record in records
+            if isinstance(record.get("overhead_ms"), int | float) and begin <= record.get("at_ns", 0) <= until
+        ]
+    )
+    return _tail(np.sort(told))
+
+
+def _tail(ordered: Floats) -> dict[str, float]:
+    return {name: float(quantiles.at(ordered, q)) for name, q in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}

@@ -1,0 +1,74 @@
+"""Exact quantiles, and the percentile curve with its confidence band. Pure; called by summary, series and report.
+
+A quantile is the linear interpolation between order statistics at rank q * (n - 1): numpy's default,
+Hyndman and Fan's definition 7. Nothing is rounded or bucketed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.analysis.run import Floats
+from bench.analysis.student import z_quantile
+
+PRINTED = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+"""The quantiles every table prints, by name."""
+
+CURVE_Q: Floats = np.unique(np.round(np.concatenate(([*PRINTED.values()], 1.0 - np.logspace(0, -4, 97))), 9))
+"""The points of a percentile curve: q from 0 to 0.9999, evenly spaced on the logarithm of the tail 1 - q."""
+
+LEAST_TAIL = 10
+"""Samples there must be on either side of a quantile before an interval is told for it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class QuantileCurve:
+    """Latency by quantile. Four arrays of one length; a band that cannot be told is NaN.
+
+    Draw `value_ms` over `1 / (1 - q)` on a logarithmic axis, the band between `low_ms` and `high_ms` (95 %).
+    """
+
+    q: Floats
+    value_ms: Floats
+    low_ms: Floats
+    high_ms: Floats
+
+
+def at(ordered: NDArray[Any], q: Any) -> Any:
+    """The quantile(s) `q` (scalar or array) of values that are sorted already; NaN when there are none."""
+    if len(ordered) == 0:
+        return np.full(np.shape(q), np.nan)
+    rank = np.clip(q, 0.0, 1.0) * (len(ordered) - 1)
+    below = np.floor(rank).astype(np.int64)
+    above = np.minimum(below + 1, len(ordered) - 1)
+    low = ordered[below].astype(np.float64)
+    return low + (rank - below) * (ordered[above] - low)
+
+
+def samples_needed(q: float) -> int:
+    """Samples it takes before an interval of the quantile `q` is told: `LEAST_TAIL` on its emptier side."""
+    tail = min(q, 1.0 - q)
+    return math.ceil(round(LEAST_TAIL / tail, 6)) if tail > 0 else 0
+
+
+def curve(values_ns: NDArray[Any], *, q: Floats = CURVE_Q) -> QuantileCurve:
+    """The percentile curve of durations in ns whose times are not known, taken to be independent of each other.
+
+    Samples of a run have times, and resemble their neighbours: `series.quantile_curve` is right for them.
+    It ends with the last quantile that has a sample beyond it.
+    """
+    ordered = np.sort(values_ns)
+    told = q[(1.0 - q) * len(ordered) >= 1]
+    spread = z_quantile(0.975) * np.sqrt(told * (1.0 - told) / max(len(ordered), 1))
+    known = np.minimum(told, 1.0 - told) * len(ordered) >= LEAST_TAIL
+    return QuantileCurve(
+        q=told,
+        value_ms=at(ordered, told) / 1e6,
+        low_ms=np.where(known, at(ordered, told - spread) / 1e6, np.nan),
+        high_ms=np.where(known, at(ordered, told + spread) / 1e6, np.nan),
+    )

@@ -1,0 +1,186 @@
+"""A finished run as arrays: what every statistic is folded over. Pure noun; numpy only, reads no file.
+
+`bench.runreader` builds a `LoadedRun`; `analysis`, `report` and the tests read it. Nobody changes the
+arrays. All `_ns` columns are int64 nanoseconds since the run's start (see `bench.sample`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.plan import RunPlan
+from bench.sample import NO_TIME, Outcome, Phase, WorkloadModel
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Rows = Mask | Ints
+"""Which samples: a mask over all of them, or their row numbers."""
+
+METRICS = ("response_time", "service_time", "schedule_lag", "lease_wait", "server_time")
+"""The durations that are summarised, in the order of the summary."""
+
+LATENCY_OUTCOMES = (Outcome.OK, Outcome.TIMED_OUT)
+"""Outcomes whose durations count as latency; see docs/decisions/031."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Samples:
+    """Every sample of every worker, one array a column; all arrays have the same length.
+
+    A word column holds small codes; `words[column][code]` is the word. `worker` is a word column too.
+    """
+
+    intended_ns: Ints
+    began_ns: Ints
+    sent_ns: Ints
+    first_byte_ns: Ints
+    done_ns: Ints
+    connect_ns: Ints
+    server_time_ns: Ints
+    sequence: NDArray[np.uint32]
+    response_bytes: NDArray[np.uint32]
+    generation: NDArray[np.uint16]
+    status: NDArray[np.uint16]
+    outcome: NDArray[Any]
+    cause: NDArray[Any]
+    phase: NDArray[Any]
+    variant: NDArray[Any]
+    deployment: NDArray[Any]
+    freshness: NDArray[Any]
+    attempt: NDArray[np.uint8]
+    worker: NDArray[Any]
+    words: Mapping[str, tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(self.intended_ns)
+
+    def where(self, column: str, *words: str) -> Mask:
+        """Mask of the rows whose word in `column` is one of `words`; a word nobody wrote matches nothing."""
+        codes: NDArray[Any] = getattr(self, column)
+        table = self.words[column]
+        mask = np.zeros(len(self), dtype=bool)
+        for word in words:
+            if word in table:
+                mask |= codes == table.index(word)
+        return mask
+
+    def counts(self, column: str, mask: Mask) -> dict[str, int]:
+        """How often each word of `column` occurs among the rows of `mask`; words that do not occur are left out."""
+        codes: NDArray[Any] = getattr(self, column)
+        table = self.words[column]
+        found = np.bincount(codes[mask], minlength=len(table))
+        return {word: int(n) for word, n in zip(table, found, strict=False) if n}
+
+    def durations_ns(self, metric: str, rows: Rows) -> Ints:
+        """One of `METRICS` or `connect` for some rows, in nanoseconds, in row order.
+
+        `server_time` leaves out the rows whose server did not tell; see `telling`.
+        """
+        match metric:
+            case "response_time":
+                return self.done_ns[rows] - self.intended_ns[rows]
+            case "service_time":
+                return self.done_ns[rows] - self.sent_ns[rows]
+            case "schedule_lag":
+                return self.began_ns[rows] - self.intended_ns[rows]
+            case "lease_wait":
+                return self.sent_ns[rows] - self.began_ns[rows]
+            case "connect":
+                return self.connect_ns[rows]
+            case "server_time":
+                return self.server_time_ns[self.telling(rows)]
+        raise ValueError(f"no duration is called {metric!r}; there are {', '.join(METRICS)} and connect")
+
+    def telling(self, rows: Rows) -> Ints:
+        """Row numbers of those of `rows` whose server told its own time."""
+        numbers: Ints = np.flatnonzero(rows) if rows.dtype == bool else rows
+        told: Ints = numbers[self.server_time_ns[numbers] != NO_TIME]
+        return told
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LoadedRun:
+    """One run as it lies on disk, complete or not; `problems` says in plain sentences what is missing.
+
+    `health` has one tuple of records a worker; `flights` are the records of flights.jsonl.
+    Not slotted, and with `memo` for what is folded: each is computed once a run.
+    """
+
+    path: Path
+    manifest: Mapping[str, Any]
+    samples: Samples
+    flights: tuple[Mapping[str, Any], ...] = ()
+    health: Mapping[str, tuple[Mapping[str, Any], ...]]
+    problems: tuple[str, ...] = ()
+    memo: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def run_id(self) -> str:
+        return str(self.manifest.get("run_id") or self.path.name)
+
+    @cached_property
+    def plan(self) -> RunPlan:
+        """The intent of the run."""
+        return RunPlan.from_json(dict(self.manifest["plan"]))
+
+    @property
+    def open_model(self) -> bool:
+        return self.plan.model is WorkloadModel.OPEN
+
+    @cached_property
+    def variants(self) -> tuple[str, ...]:
+        """Names in the order of the plan; a name only the samples know comes last."""
+        planned = [variant.name for variant in self.plan.variants]
+        found = [word for word in self.samples.words["variant"] if word not in planned]
+        return tuple(planned + found)
+
+    def auth_mode(self, variant: str) -> str:
+        """The auth mode the variant was asked to use; empty when the manifest does not know it."""
+        told = self.manifest.get("variants", {}).get(variant, {}).get("auth_mode")
+        planned = [str(v.auth_mode) for v in self.plan.variants if v.name == variant]
+        return str(told or (planned[0] if planned else ""))
+
+    @cached_property
+    def measured(self) -> Mask:
+        """Rows that are judged: everything but the warm-up."""
+        return self.samples.where("phase", Phase.MEASURE)
+
+    @cached_property
+    def _latency(self) -> Mask:
+        return self.measured & self.samples.where("outcome", *LATENCY_OUTCOMES)
+
+    def rows(self, variant: str | None = None) -> Mask:
+        """Measured rows, of one variant or of all."""
+        return self.measured if variant is None else self.measured & self.samples.where("variant", variant)
+
+    def latency_rows(self, variant: str | None = None) -> Mask:
+        """Measured rows whose durations count as latency (`LATENCY_OUTCOMES`), of one variant or of all."""
+        return self._latency if variant is None else self._latency & self.samples.where("variant", variant)
+
+    @cached_property
+    def window_ns(self) -> tuple[int, int]:
+        """Measured stretch (from, until) in ns since the run's start.
+
+        It lasts as long as the plan said, or until the run ended earlier; a killed run until its last sample.
+        """
+        begin = int(self.manifest.get("measure_from_ns", 0))
+        last = int(self.samples.done_ns[self.measured].max(initial=begin))
+        ended = self.manifest.get("ended") or {}
+        stopped = int(ended.get("at_ns", last))
+        planned = self.plan.duration_s
+        until = stopped if planned is None else min(begin + round(planned * 1e9), max(stopped, begin))
+        return begin, max(until, begin)
+
+    @property
+    def span_s(self) -> float:
+        """Length of `window_ns` in seconds."""
+        begin, until = self.window_ns
+        return (until - begin) / 1e9

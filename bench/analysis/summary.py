@@ -1,0 +1,250 @@
+"""A run's summary.json: everything the report, the gates and a later reader need. Pure; called by commands and tests.
+
+`summarise` gives the dict of schema_version 1. Units are in the names (`_ms`, `_s`; rates 1/s; shares 0..1); a figure
+that cannot be told is null. Warm-up samples are left out of every figure.
+
+Beside what design and docs/guides/statistics.md describe, every block of durations has a twin `<block>_interval` with
+`{"low", "high"}` for each figure, and each variant has a `distribution`: quantiles with their intervals on one fine
+grid, small enough to commit, from which a gate reads any quantile without the samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from bench.analysis import auth_failures, compare, decompose, refresh_time, trust
+from bench.analysis.compare import DEFAULT_MIN_EFFECT_MS, DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED, Comparison
+from bench.analysis.fold import Fold, fold_picked, fold_variant, pick, pick_variant
+from bench.analysis.quantiles import PRINTED, QuantileCurve
+from bench.analysis.rates import own as share_interval
+from bench.analysis.run import METRICS, LoadedRun
+from bench.sample import Outcome
+
+SCHEMA_VERSION = 1
+
+_CURVES = ("response_time", "service_time")
+_PRINTED_Q = np.array(list(PRINTED.values()))
+
+
+def summarise(
+    run: LoadedRun,
+    *,
+    min_effect_ms: float = DEFAULT_MIN_EFFECT_MS,
+    min_effect_rate: float = DEFAULT_MIN_EFFECT_RATE,
+    seed: int = DEFAULT_SEED,
+) -> dict[str, Any]:
+    """The summary of one run. `comparison` is there when the plan has two variants: the first is the baseline.
+
+    With more variants, `comparisons` has each further one against the first, and `comparison` is the first of them.
+    """
+    trusted = _trust(run)
+    with ThreadPoolExecutor(2) as pool:  # numpy sorts without the interpreter lock
+        blocks = pool.map(lambda variant: _variant(run, variant, seed), run.variants)
+        summary: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "run_id": run.run_id,
+            "trust": trusted,
+            "measured_s": run.span_s,
+            "variants": dict(zip(run.variants, blocks, strict=True)),
+        }
+    comparisons = []
+    for candidate in run.variants[1:]:
+        found = compare.variants(
+            run,
+            run.variants[0],
+            candidate,
+            min_effect_ms=min_effect_ms,
+            min_effect_rate=min_effect_rate,
+            seed=seed,
+        )
+        comparisons.append(_comparison(run, found, min_effect_ms, min_effect_rate, seed))
+    if comparisons:
+        summary["comparison"] = comparisons[0]
+    if len(comparisons) > 1:
+        summary["comparisons"] = comparisons
+    summary["problems"] = list(run.problems)
+    clean: dict[str, Any] = plain(summary)
+    return clean
+
+
+def plain(value: Any) -> Any:
+    """JSON values only: NaN and infinity become None, floats keep 9 digits and decimals, numpy's numbers go."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(item) for item in value]
+    if isinstance(value, bool | str) or value is None:
+        return str(value) if isinstance(value, str) else value
+    if isinstance(value, int | np.integer):
+        return int(value)
+    return round(float(f"{value:.9g}"), 9) if math.isfinite(value) else None
+
+
+def _trust(run: LoadedRun) -> dict[str, Any]:
+    found = trust.of(run)
+    facts = found.evidence
+    return {
+        "verdict": found.verdict,
+        "reasons": [reason.text for reason in found.reasons],
+        "schedule_lag_ms": facts.lag_ms,
+        "asked_rate": facts.asked_rate,
+        "achieved_rate": facts.achieved_rate,
+        "sustainable_rate": facts.sustainable_rate,
+        "dropped_arrivals": facts.dropped_arrivals,
+        "unwritten_samples": facts.unwritten_samples,
+        "cpu": facts.cpu,
+        "users_busy_share": facts.users_busy,
+        "stalls": {"count": facts.stalls, "share": facts.stalled_share, "longest_ms": facts.longest_stall_ms},
+        "overhead_ms": facts.overhead_ms,
+        "limits": trust.LIMITS,
+    }
+
+
+def _variant(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
+    rows = run.rows(variant)
+    outcomes = run.samples.counts("outcome", rows)
+    requests = sum(outcomes.values())
+    errors = auth_failures.failure_share(run, variant, auth_only=False)
+    error_interval = share_interval(errors)
+    block: dict[str, Any] = {
+        "auth_mode": run.auth_mode(variant),
+        "requests": requests,
+        "replays": int((run.samples.attempt[rows] > 0).sum()),
+        "throughput": requests / run.span_s if run.span_s else math.nan,
+        "error_rate": errors.rate,
+        "error_rate_interval": {"low": error_interval.low, "high": error_interval.high},
+        "outcomes": {str(Outcome.OK): 0} | dict(sorted(outcomes.items())),
+        "auth_failures": _auth_failures(run, variant),
+        "refreshes": _refreshes(run, variant),
+        "latency_samples": fold_variant(run, "response_time", variant).n,
+    }
+    for metric in METRICS:
+        fine = metric in _CURVES
+        folded = (
+            fold_variant(run, metric, variant)
+            if fine
+            else fold_picked(run, metric, pick_variant(run, variant), _PRINTED_Q)
+        )
+        block |= _durations(metric, folded, seed)
+    block["distribution"] = _distribution(run, variant, seed)
+    block["deployments"] = _deployments(run, variant, seed)
+    return block
+
+
+def _durations(metric: str, side: Fold, seed: int) -> dict[str, Any]:
+    """`<metric>_ms` with the printed figures, and `<metric>_ms_interval` with their intervals."""
+    figures = {name: side.quantile_ms(q) for name, q in PRINTED.items()}
+    figures |= {"mean": side.mean_ms, "max": side.quantile_ms(1.0)}
+    intervals = {}
+    for name, q in [*PRINTED.items(), ("mean", None)]:
+        found = compare.own_interval(side, q, seed=seed)
+        intervals[name] = {"low": found.low, "high": found.high}
+        if found.more_needed:
+            intervals[name]["more_needed"] = found.more_needed
+    return {f"{metric}_ms": figures, f"{metric}_ms_interval": intervals}
+
+
+def _distribution(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
+    curves = {metric: compare.own_curve(fold_variant(run, metric, variant), seed=seed) for metric in _CURVES}
+
+    def block(curve: QuantileCurve) -> dict[str, Any]:
+        return {"value": curve.value_ms, "low": curve.low_ms, "high": curve.high_ms}
+
+    return {"q": curves["response_time"].q, **{f"{metric}_ms": block(curve) for metric, curve in curves.items()}}
+
+
+def _deployments(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
+    """The printed figures for each deployment that answered; empty when it is only one."""
+    names = run.samples.counts("deployment", run.rows(variant))
+    if len(names) < 2:
+        return {}
+    blocks = {}
+    for name, requests in sorted(names.items()):
+        there = run.samples.where("deployment", name)
+        ok = int((run.rows(variant) & there & run.samples.where("outcome", Outcome.OK)).sum())
+        folded = fold_picked(run, "response_time", pick(run, run.latency_rows(variant) & there), _PRINTED_Q)
+        blocks[name] = {
+            "requests": requests,
+            "error_rate": 1 - ok / requests,
+            **_durations("response_time", folded, seed),
+        }
+    return blocks
+
+
+def _auth_failures(run: LoadedRun, variant: str) -> dict[str, Any]:
+    found = auth_failures.of(run, variant)
+    return {
+        "count": found.count,
+        "rate": found.rate,
+        "rate_interval": {"low": found.low, "high": found.high},
+        "by_cause": found.by_cause,
+    }
+
+
+def _refreshes(run: LoadedRun, variant: str) -> dict[str, Any]:
+    block = asdict(auth_failures.refreshes(run, variant))
+    around = refresh_time.of(run, variant)
+    return block | {"response_time": asdict(around) if around else None}
+
+
+def _comparison(
+    run: LoadedRun, found: Comparison, min_effect_ms: float, min_effect_rate: float, seed: int
+) -> dict[str, Any]:
+    parts = decompose.of(
+        run, found.baseline, found.candidate, found.response_time_ms, min_effect_ms=min_effect_ms, seed=seed
+    )
+    return {
+        **comparison_json(found),
+        "min_effect_ms": min_effect_ms,
+        "min_effect_rate": min_effect_rate,
+        "seed": seed,
+        "per_quantile": {
+            metric: _per_quantile(run, found, metric.removesuffix("_ms"), min_effect_ms, seed)
+            for metric in ("response_time_ms", "service_time_ms")
+        },
+        "decomposition": {
+            "sentence": parts.sentence,
+            "request_bytes": parts.request_bytes,
+            "response_bytes": parts.response_bytes,
+            **{
+                breakdown.at: {
+                    "baseline_ms": breakdown.baseline_ms,
+                    "candidate_ms": breakdown.candidate_ms,
+                    "difference_ms": {name: part.as_json() for name, part in breakdown.difference_ms.items()},
+                }
+                for breakdown in parts.breakdowns
+            },
+        },
+    }
+
+
+def comparison_json(found: Comparison) -> dict[str, Any]:
+    """A comparison as the summary of a run, or of two runs, holds it."""
+    return {
+        "baseline": found.baseline,
+        "candidate": found.candidate,
+        "response_time_ms": {name: one.as_json() for name, one in found.response_time_ms.items()},
+        "service_time_ms": {name: one.as_json() for name, one in found.service_time_ms.items()},
+        "auth_failure_rate": found.auth_failure_rate.as_json(),
+        "error_rate": found.error_rate.as_json(),
+    }
+
+
+def _per_quantile(
+    run: LoadedRun, found: Comparison, metric: str, min_effect_ms: float, seed: int
+) -> dict[str, list[float | None]]:
+    told = compare.per_quantile(
+        run, found.baseline, found.candidate, metric=metric, min_effect_ms=min_effect_ms, seed=seed
+    )
+    return {
+        "q": [q for q, _ in told],
+        "estimate": [one.estimate for _, one in told],
+        "low": [one.low for _, one in told],
+        "high": [one.high for _, one in told],
+    }

@@ -1,0 +1,216 @@
+"""Whether a run can be believed: TRUSTED, SUSPECT or INVALID, and why. Pure; called by summary and report.
+
+Only the harness is on trial here. A slow or failing target is a finding; a client that could not keep its schedule,
+lost samples or was killed is a fault. Every limit is in `LIMITS` and goes into the summary. See docs/decisions/033.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bench.analysis import evidence
+from bench.analysis.evidence import Evidence
+from bench.analysis.run import LoadedRun
+from bench.sample import Outcome
+
+LIMITS: Mapping[str, float] = {
+    "lag_p50_suspect_ms": 0.5,
+    "lag_p50_invalid_ms": 5.0,
+    "lag_p99_suspect_ms": 2.0,
+    "lag_p99_invalid_ms": 20.0,
+    "achieved_suspect": 0.99,
+    "achieved_invalid": 0.95,
+    "cpu_suspect": 0.80,
+    "cpu_invalid": 0.95,
+    "longest_stall_suspect_ms": 50.0,
+    "stalled_share_suspect": 0.01,
+    "stalled_share_invalid": 0.05,
+    "lost_share_invalid": 0.001,
+    "transport_error_suspect": 0.01,
+    "users_busy_share": 0.5,
+}
+"""What makes a run SUSPECT or INVALID; `users_busy_share` is from where on late requests are the target's doing."""
+
+
+class TrustVerdict(StrEnum):
+    """How far the figures of a run can be believed."""
+
+    TRUSTED = "TRUSTED"
+    SUSPECT = "SUSPECT"
+    INVALID = "INVALID"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One plain sentence: what was found, where the limit is, what to do."""
+
+    verdict: TrustVerdict
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """The verdict, its reasons (the invalidating ones first) and what they rest on."""
+
+    verdict: TrustVerdict
+    reasons: tuple[Reason, ...]
+    evidence: Evidence
+
+
+def of(run: LoadedRun) -> Trust:
+    """Judge a run; never fails for what is missing, but says so."""
+    found = evidence.gather(run)
+    reasons = [reason for check in _CHECKS for reason in check(run, found)]
+    invalid = [reason for reason in reasons if reason.verdict is TrustVerdict.INVALID]
+    suspect = [reason for reason in reasons if reason.verdict is TrustVerdict.SUSPECT]
+    verdict = TrustVerdict.INVALID if invalid else TrustVerdict.SUSPECT if suspect else TrustVerdict.TRUSTED
+    return Trust(verdict=verdict, reasons=(*invalid, *suspect), evidence=found)
+
+
+def _incomplete(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
+    ended = run.manifest.get("ended")
+    if not run.measured.any():
+        yield _invalid("no request was measured: check that the target was reached and --duration exceeds --warm-up")
+    elif not run.latency_rows().any():
+        yield _invalid("no request succeeded, so there is no latency to tell: look at the outcomes first")
+    if not ended:
+        yield _invalid(f"the run was killed before it ended, after {run.span_s:.1f} s of measuring: run it again")
+    elif ended.get("reason") != "completed":
+        planned = f" of {run.plan.duration_s:g} s" if run.plan.duration_s else ""
+        yield _suspect(
+            f"the run ended early ({ended.get('reason', 'no reason given')}) after {run.span_s:.1f}{planned}: "
+            "its figures cover less time than was asked for; run it to its end"
+        )
+    broken = [problem for problem in run.problems if problem.startswith("samples/")]
+    yield from (_invalid(f"{problem}; run it again") for problem in broken)
+    written = evidence.last_total(run, "written")
+    if not broken and len(run.samples) < written:
+        yield _invalid(f"{len(run.samples)} samples are on disk of {written} that were written: was a file changed?")
+
+
+def _lost(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
+    for number, what, remedy in (
+        (found.unwritten_samples, "samples were not written", "use a faster disk for --out, or a lower rate"),
+        (found.dropped_arrivals, "arrivals were dropped", "lower --arrival-rate or raise --processes"),
+    ):
+        if number:
+            worst = LIMITS["lost_share_invalid"]
+            make = _invalid if number > worst * len(run.samples) else _suspect
+            yield make(f"{number} {what} (limit 0, invalid above {worst:.1%} of all): {remedy}")
+
+
+def _rate(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
+    if not run.open_model or found.kept >= LIMITS["achieved_suspect"]:
+        return
+    said = (
+        f"{_short(found.achieved_rate)} requests/s began where {_short(found.asked_rate)}/s were asked for "
+        f"({found.kept:.1%}, limit {LIMITS['achieved_suspect']:.0%})"
+    )
+    if _users_to_blame(found):
+        yield _suspect(f"{said} because the users were all busy: raise --users, or lower --arrival-rate")
+    elif found.kept < LIMITS["achieved_invalid"]:
+        yield _invalid(f"{said}; {_what_holds(found)}")
+    else:
+        yield _suspect(f"{said}; {_what_holds(found)}")
+
+
+def _lag(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
+    name = next((name for name in ("p99", "p50") if found.lag_ms[name] > LIMITS[f"lag_{name}_suspect_ms"]), None)
+    if not run.open_model or name is None:
+        return
+    said = (
+        f"requests began {_short(found.lag_ms[name])} ms late at {name} (limit {LIMITS[f'lag_{name}_suspect_ms']:g} ms)"
+    )
+    if _users_to_blame(found):
+        yield _suspect(
+            f"{said} because the users were all busy in {found.users_busy:.0%} of those cases: {run.plan.users} users "
+            "are too few for this rate and target, and response time includes their debt; raise --users"
+        )
+    elif any(found.lag_ms[q] > LIMITS[f"lag_{q}_invalid_ms"] for q in ("p50", "p99")):
+        yield _invalid(f"{said}, so the client was the bottleneck; {_what_holds(found)}")
+    else:
+        yield _suspect(f"{said}, which is in every response time; {_what_holds(found)}")
+
+
+def _cpu(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
+    if not found.cpu > LIMITS["cpu_suspect"]:
+        return
+    said = f"the client used {found.cpu:.0%} of its core in its busiest seconds (limit {LIMITS['cpu_suspect']:.0%})"
+    if not run.open_model:
+        yield _suspect(f"{said}: latency includes waiting for the client itself; lower --users or raise --processes")
+    elif found.cpu > LIMITS["cpu_invalid"]:
+        yield _invalid(f"{said}; {_what_holds(found)}")
+    else:
+        yield _suspect(f"{said}; {_what_holds(found)}")
+
+
+def _stalled(_: LoadedRun, found: Evidence) -> Iterator[Reason]:
+    if found.stalled_share > LIMITS["stalled_share_suspect"]:
+        make = _invalid if found.stalled_share > LIMITS["stalled_share_invalid"] else _suspect
+        yield make(
+            f"the client stood still for {found.stalled_share:.1%} of the time "
+            f"(limit {LIMITS['stalled_share_suspect']:.0%}): use a quieter machine or a lower rate"
+        )
+    elif found.longest_stall_ms > LIMITS["longest_stall_suspect_ms"]:
+        yield _suspect(
+            f"the client stood still for {_short(found.longest_stall_ms)} ms at once (limit "
+            f"{LIMITS['longest_stall_suspect_ms']:g} ms): requests of then look slower than they were; run it again"
+        )
+
+
+def _unanswered(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
+    outcomes = run.samples.counts("outcome", run.measured)
+    broken = outcomes.get(Outcome.TRANSPORT_ERROR, 0) / max(sum(outcomes.values()), 1)
+    if broken > LIMITS["transport_error_suspect"]:
+        yield _suspect(
+            f"{broken:.1%} of the requests failed before an answer came (limit "
+            f"{LIMITS['transport_error_suspect']:.0%}): latency covers only the rest; check the target and the network"
+        )
+
+
+def _auth_mode_changed(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
+    for variant in run.variants:
+        asked = run.auth_mode(variant)
+        told = {str(f["auth_mode"]) for f in run.flights if f.get("variant") == variant and f.get("auth_mode")}
+        if told - {asked}:
+            yield _invalid(
+                f"{variant} was to use {asked} but got credentials for {', '.join(sorted(told - {asked}))}: "
+                "the endpoint's auth mode changed during the run; run it again"
+            )
+
+
+_CHECKS: tuple[Callable[[LoadedRun, Evidence], Iterator[Reason]], ...] = (
+    _incomplete,
+    _lost,
+    _rate,
+    _lag,
+    _cpu,
+    _stalled,
+    _unanswered,
+    _auth_mode_changed,
+)
+
+
+def _users_to_blame(found: Evidence) -> bool:
+    """The target kept all users busy, while the client had CPU to spare (or did not tell)."""
+    return found.users_busy >= LIMITS["users_busy_share"] and not found.cpu > LIMITS["cpu_invalid"]
+
+
+def _what_holds(found: Evidence) -> str:
+    rate = f"about {_short(found.sustainable_rate)}/s would hold: " if found.sustainable_rate > 0 else ""
+    return f"{rate}lower --arrival-rate, raise --processes, or use a quieter machine"
+
+
+def _invalid(text: str) -> Reason:
+    return Reason(verdict=TrustVerdict.INVALID, text=text)
+
+
+def _suspect(text: str) -> Reason:
+    return Reason(verdict=TrustVerdict.SUSPECT, text=text)
+
+
+def _short(number: float) -> str:
+    """Three digits that matter: 0.0312, 2.31, 1,230."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"

@@ -1,0 +1,79 @@
+"""Can this principal get the credential, and is the endpoint reachable? A few control-plane calls; no load.
+
+examples:
+  bench doctor --endpoint my-endpoint
+  bench doctor --emulator --auth-mode aml_token
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import closing
+from typing import Any
+
+from bench.commands.arguments import add_options
+from bench.credentials.agent_plain import PlainAgent
+from bench.credentials.doctor import Check, EndpointTarget, Report, StaticTarget, run_checks
+from bench.endpoint import AuthMode
+from bench.local_emulator import LocalEmulator
+from bench.options import TARGET_OPTIONS, auth_modes_of
+from bench.target import TargetSpec, kind_of, spec_of, static_secret
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_options(parser, TARGET_OPTIONS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    values = vars(arguments)
+    emulator = LocalEmulator.start(arguments.emulator_options) if kind_of(values) == "emulator" else None
+    try:
+        spec = spec_of(values, default_modes=(AuthMode.KEY,), emulator=emulator)
+        ca_file = arguments.ca_file or (emulator.facts["ca_file"] if emulator is not None else "")
+        reports = _examine(spec, values, ca_file)
+    finally:
+        if emulator is not None:
+            emulator.stop()
+    errors = [report.error for report in reports if report.error is not None]
+    if errors:
+        sys.stderr.write(f"error: {errors[0].describe()}\n")
+    return errors[0].exit_code if errors else 0
+
+
+def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Report]:
+    if spec.workspace is None:
+        targets: list[EndpointTarget | StaticTarget] = [
+            StaticTarget(scoring_uri=uri, secret=static_secret(mode), ca_file=ca_file)
+            for uri, mode in zip(spec.scoring_uris, spec.auth_modes, strict=True)
+        ]
+        return [_show(run_checks(target)) for target in targets]
+    wanted = auth_modes_of(str(values["auth_mode"] or ""), default=())
+    with closing(PlainAgent(spec.workspace, env=dict(spec.agent_env))) as agent:
+        return [
+            _show(
+                run_checks(
+                    EndpointTarget(
+                        agent=agent,
+                        endpoint=endpoint,
+                        auth_mode=mode if wanted or spec.kind == "emulator" else None,
+                        ca_file=ca_file,
+                    )
+                )
+            )
+            for endpoint, mode in zip(spec.endpoints, spec.auth_modes, strict=True)
+        ]
+
+
+def _show(report: Report) -> Report:
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    for check in report.checks:
+        sys.stdout.write(_line(check, colour=colour) + "\n")
+    return report
+
+
+def _line(check: Check, *, colour: bool) -> str:
+    word, code = ("ok  ", 32) if check.ok else ("FAIL", 31)
+    mark = f"\x1b[{code}m{word}\x1b[0m" if colour else word
+    return f"{mark} {check.name}: {check.detail if check.error is None else check.error.message}"

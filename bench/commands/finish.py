@@ -1,0 +1,66 @@
+"""What follows a run, whoever made it: summary, gates, report, and the exit code. Edge; called by the commands.
+
+The figures come first and the verdict last, so that a disk that fills up during the plots still leaves both
+summary and verdict.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from bench.analysis.run import LoadedRun
+from bench.analysis.summary import summarise
+from bench.commands.gating import Gates
+from bench.gates import baseline as baselines
+from bench.gates import evaluate
+from bench.gates.junit import junit_xml
+from bench.gates.publish import publish
+from bench.gates.result import GateResult, show, show_interval
+from bench.plan import parse_duration_s
+from bench.report import build, text
+from bench.report.words import GateRow
+from bench.rundir import RunDir
+from bench.runreader import load_run
+
+
+def finish(folder: RunDir, *, gates: Gates, min_effect: str) -> int:
+    """Report on the run in `folder`, judge it, say so on stdout, and return the exit code."""
+    run = load_run(folder.path)
+    summary = summarise(run, min_effect_ms=parse_duration_s(min_effect, option="--min-effect") * 1000)
+    if gates.baseline is not None:
+        baselines.refuse_unlike(gates.baseline, summary, run.manifest)
+        for caveat in baselines.caveats(gates.baseline, run.manifest):
+            sys.stderr.write(f"note: {caveat}\n")
+    results = evaluate.evaluate(gates.gates, summary, gates.baseline)
+    rows = [_row(result) for result in results]
+    build.write_files(run, summary, gates=rows)
+    if results:
+        _publish(folder, run, results, summary)
+    if sys.stdout.isatty():
+        sys.stdout.write(text.render_table(summary, colour="NO_COLOR" not in os.environ, gates=rows) + "\n")
+    else:
+        sys.stdout.write(text.one_line(summary, rows) + "\n")
+    for result in results:
+        sys.stdout.write(f"{result.verdict} {result.label}: {result.sentence}\n")
+    sys.stdout.write(f"report: {folder.report}\n")
+    return evaluate.exit_code(results, evaluate.trust_of(summary))
+
+
+def _publish(folder: RunDir, run: LoadedRun, results: Sequence[GateResult], summary: dict[str, Any]) -> None:
+    folder.junit.write_text(junit_xml(results, summary=summary, manifest=run.manifest), encoding="utf-8")
+    for line in publish(results, summary=summary, environ=os.environ, markdown_file=folder.summary_md):
+        sys.stdout.write(line + "\n")
+
+
+def _row(result: GateResult) -> GateRow:
+    kind = result.gate.metric.kind
+    return {
+        "metric": result.label,
+        "verdict": str(result.verdict),
+        "measured": show(kind, result.measured) if result.measured is not None else "no data",
+        "interval": show_interval(kind, result.interval) if result.interval else "",
+        "threshold": show(kind, result.threshold) if result.threshold is not None else "",
+    }

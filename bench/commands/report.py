@@ -1,0 +1,39 @@
+"""Make summary, plots and report of a stored run again, or lay several runs over each other.
+
+examples:
+  bench report results/20261124-081530-123-ab12
+  bench report                                   (the newest run)
+  bench report RUN_A RUN_B --out both            (an overlay, in the folder both/)
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from bench.commands.finish import finish
+from bench.commands.gating import Gates
+from bench.errors import UsageError
+from bench.report import build
+from bench.rundir import RunDir, newest_run
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="run folder; the newest below --results without one")
+    parser.add_argument("--results", metavar="DIR", default="results", help="where runs are")
+    parser.add_argument("--out", metavar="DIR", default="", help="folder for the report that overlays several runs")
+    parser.add_argument("--min-effect", metavar="TIME", default="0.5ms", help="smallest difference that matters")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    folders = [Path(name) for name in arguments.runs] or [newest_run(Path(arguments.results)).path]
+    if len(folders) == 1:
+        if arguments.out:
+            raise UsageError("--out is for a report on several runs", hint="one run's report goes into its own folder")
+        return finish(RunDir(folders[0]), gates=Gates(), min_effect=arguments.min_effect)
+    if not arguments.out:
+        raise UsageError("a report on several runs needs a folder", hint="name one with --out")
+    build.write_overlay(folders, Path(arguments.out))
+    sys.stdout.write(f"report: {RunDir(Path(arguments.out)).report}\n")
+    return 0

@@ -1,0 +1,117 @@
+"""A scoring URI: judges every request, and hands the admitted ones to the model. On the hot path.
+
+`scoring_wire` calls `accept`; `admission` decides; `model` answers. Edge in that it writes the refusal log.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+from bench.emulator.admission import Gate, RateLimit, Refusal, Traffic
+from bench.emulator.journal import Journal
+from bench.emulator.model import Job, Model, Slots
+from bench.emulator.scoring_wire import ScoreRequest, ScoringConnection
+from bench.emulator.service_time import ServiceTimes
+from bench.emulator.state import EndpointState, State
+from bench.emulator.wallclock import WallClock
+
+_NO_DEPLOYMENT = "No deployment with positive traffic weight was found."
+_METHODS = frozenset({b"GET", b"POST"})
+_ID_CHARACTERS = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
+
+
+class ScoringFront:
+    """The scoring URI of one endpoint. `counts` holds answers by status."""
+
+    def __init__(
+        self,
+        state: State,
+        endpoint: EndpointState,
+        *,
+        model: Model,
+        service_times: ServiceTimes,
+        clock: WallClock,
+        refusals: Journal,
+    ) -> None:
+        settings = state.settings.model
+        self.endpoint = endpoint
+        self.counts: Counter[int] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self._state = state
+        self._model = model
+        self._next_service_ns = service_times.next_ns
+        self._clock_offset_s = clock.offset_s
+        self._refusals = refusals
+        self._gate = Gate(state, endpoint)
+        self._traffic = Traffic(tuple(endpoint.traffic.items()), settings.seed)
+        self._rate = RateLimit(settings.rate_limit)
+        self._random = Random(settings.seed).random  # noqa: S311 - a reproducible sequence is the point
+        delays = dict(settings.delays_ns)
+        self.deployments = {
+            name: Slots(name, slots=settings.instances * settings.max_concurrent_requests, extra_ns=delays.get(name, 0))
+            for name in endpoint.traffic
+        }
+        self._timeout_ns = settings.request_timeout_ns
+
+    def accept(self, connection: ScoringConnection, request: ScoreRequest) -> None:
+        """Answer `request` on `connection`, now or when its service time is over."""
+        if request.request_id.translate(None, _ID_CHARACTERS):
+            request.request_id = b""
+        path = request.path
+        if path != b"/score" and path.partition(b"?")[0] != b"/score":
+            return self._refuse(connection, request, 404, "Not Found")
+        now_s = request.received_ns / 1e9 + self._clock_offset_s
+        refusal = self._gate.refusal(request.authorization, now_s)
+        if refusal is not None:
+            return self._refuse_caller(connection, request, refusal)
+        if request.method not in _METHODS:
+            return self._refuse(connection, request, 405, "Method Not Allowed")
+        slots = self.deployments.get(self._traffic.choose(request.deployment.decode("latin-1")))
+        if slots is None:
+            return self._refuse(connection, request, 404, _NO_DEPLOYMENT)
+        if not self._rate.admits(now_s):
+            return self._refuse(connection, request, 429, "", ("ms-azureml-model-error-reason", "rate_limited"))
+        if slots.pending >= slots.pending_limit:
+            reason = ("ms-azureml-model-error-reason", "too_many_pending_request")
+            return self._refuse(connection, request, 429, "", reason)
+        return self._model.submit(self._job(connection, request, slots))
+
+    def _job(self, connection: ScoringConnection, request: ScoreRequest, slots: Slots) -> Job:
+        job = Job(connection, request, self.counts, slots)
+        conditions = self._state.conditions
+        job.service_ns = self._next_service_ns() + slots.extra_ns
+        if conditions.validation_delay_ns and self.endpoint.auth_mode != "key":
+            job.lead_ns = conditions.validation_delay_ns
+        if conditions.models:
+            fault = conditions.model_fault(slots.deployment)
+            if fault is not None and self._random() < fault.share:
+                job.service_ns += round(fault.delay_s * 1e9)
+                if fault.answer != "slow":
+                    job.status, job.model_status = 424, fault.answer
+        if job.service_ns > self._timeout_ns:
+            job.service_ns = self._timeout_ns
+            job.status = 408
+        return job
+
+    def _refuse_caller(self, connection: ScoringConnection, request: ScoreRequest, refusal: Refusal) -> None:
+        self.reasons[refusal.reason] += 1
+        self._refusals.add(
+            {
+                "at_ns": request.received_ns,
+                "endpoint": self.endpoint.name,
+                "auth_mode": self.endpoint.auth_mode,
+                "status": refusal.status,
+                "reason": refusal.reason,
+                "x-ms-client-request-id": request.request_id.decode(),
+            }
+        )
+        self._refuse(connection, request, refusal.status, refusal.text)
+
+    def _refuse(
+        self, connection: ScoringConnection, request: ScoreRequest, status: int, text: str, *headers: tuple[str, str]
+    ) -> None:
+        job = Job(connection, request, self.counts, None)
+        job.status = status
+        job.payload = self._model.answers.refused(status, text, closing=not request.keep_alive, headers=headers)
+        self._model.submit(job)

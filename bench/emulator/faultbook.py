@@ -1,0 +1,89 @@
+"""When faults act: a script's zero, what has happened, what is on, what comes next. Pure; `weather` runs it.
+
+Times are seconds on the monotonic clock. A fault without `at` counts from the moment it was added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.emulator.faults import INSTANT, Fault
+
+
+@dataclass(slots=True)
+class _Entry:
+    fault: Fault
+    added_s: float
+    happened: bool = False
+
+    def begins_s(self, zero_s: float) -> float:
+        return self.added_s if self.fault.at_s is None else zero_s + self.fault.at_s
+
+    def ends_s(self, zero_s: float) -> float:
+        return float("inf") if self.fault.for_s is None else self.begins_s(zero_s) + self.fault.for_s
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveFault:
+    """A lasting fault that is on, and when it began."""
+
+    fault: Fault
+    since_s: float
+
+
+class FaultBook:
+    """Every fault that was scripted or posted, against one zero."""
+
+    def __init__(self, zero_s: float) -> None:
+        self.zero_s = zero_s
+        self._entries: list[_Entry] = []
+
+    def add(self, faults: tuple[Fault, ...], now_s: float) -> None:
+        self._entries += [_Entry(fault, now_s) for fault in faults]
+
+    def start(self, now_s: float) -> None:
+        """Set the zero to now: everything with an `at` is to happen again from here."""
+        self.zero_s = now_s
+        for entry in self._entries:
+            if entry.fault.at_s is not None:
+                entry.happened = False
+
+    def clear(self) -> None:
+        self._entries.clear()
+
+    def due(self, now_s: float) -> list[Fault]:
+        """The instant faults whose time has come since the last call, in order; each is handed out once."""
+        ready = [
+            entry
+            for entry in self._entries
+            if entry.fault.kind in INSTANT and not entry.happened and entry.begins_s(self.zero_s) <= now_s
+        ]
+        for entry in ready:
+            entry.happened = True
+        return [entry.fault for entry in sorted(ready, key=lambda entry: entry.begins_s(self.zero_s))]
+
+    def active(self, now_s: float) -> list[ActiveFault]:
+        """The lasting faults that are on now, in the order they were written."""
+        return [
+            ActiveFault(entry.fault, entry.begins_s(self.zero_s))
+            for entry in self._entries
+            if entry.fault.kind not in INSTANT and entry.begins_s(self.zero_s) <= now_s < entry.ends_s(self.zero_s)
+        ]
+
+    def next_change_s(self, now_s: float) -> float | None:
+        """When something begins or ends next; None when nothing ever will."""
+        times = []
+        for entry in self._entries:
+            begins_s, ends_s = entry.begins_s(self.zero_s), entry.ends_s(self.zero_s)
+            times += [at_s for at_s in (begins_s, ends_s) if now_s < at_s < float("inf")]
+        return min(times, default=None)
+
+    def describe(self, now_s: float) -> list[dict[str, object]]:
+        """One row a fault: what it does, when it begins (from the zero) and whether it is waiting, on or over."""
+        rows: list[dict[str, object]] = []
+        for entry in self._entries:
+            begins_s = entry.begins_s(self.zero_s)
+            over = entry.happened if entry.fault.kind in INSTANT else now_s >= entry.ends_s(self.zero_s)
+            phase = "over" if over else "on" if begins_s <= now_s else "waiting"
+            rows.append({"do": entry.fault.kind.value, "begins_s": begins_s - self.zero_s, "phase": phase})
+        return rows

@@ -1,0 +1,103 @@
+"""What a fault of the control plane or of identity answers, and how it twists a good answer. Pure.
+
+Bodies: ARM's SubscriptionRequestsThrottled as quoted in MicrosoftDocs/azure-docs#105248; identity's are
+Entra's error form (`error`, `error_description`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from bench.emulator.faults import Fault
+from bench.emulator.messages import Ending, Headers, Response, arm_error, as_json
+
+_ARM: dict[str, tuple[str, str]] = {
+    "401": ("InvalidAuthenticationToken", "The access token is invalid."),
+    "404": ("ResourceNotFound", "The Resource was not found."),
+    "409": ("Conflict", "Another operation is in progress on this endpoint."),
+    "429": (
+        "SubscriptionRequestsThrottled",
+        "Number of requests for subscription '{subscription}' and operation '{operation}' exceeded the backend "
+        "storage limit. Please try again after '{seconds}' seconds.",
+    ),
+    "500": ("InternalServerError", "Received an internal server error."),
+    "503": ("ServiceUnavailable", "The service is unavailable. Please try again."),
+}
+_IDENTITY: dict[str, tuple[str, str]] = {
+    "400": ("invalid_request", "AADSTS90014: a required field is missing from the request."),
+    "401": ("invalid_client", "AADSTS7000215: Invalid client secret provided."),
+    "429": ("too_many_requests", "AADSTS50196: The server terminated the operation because it was asked too often."),
+    "500": ("server_error", "AADSTS90033: A transient error has occurred. Please try again."),
+    "503": ("temporarily_unavailable", "AADSTS90033: A transient error has occurred. Please try again."),
+}
+
+
+def arm_outage(fault: Fault, *, subscription: str, operation: str, denied: str) -> Response | None:
+    """The answer `fault` gives instead of the right one; None when it only slows or twists that.
+
+    `denied` is the message of an AuthorizationFailed.
+    """
+    if fault.answer == "403":
+        response = arm_error(403, "AuthorizationFailed", denied)
+    elif fault.answer in _ARM:
+        code, message = _ARM[fault.answer]
+        seconds = round(fault.retry_after_s or 6)
+        text = message.format(subscription=subscription, operation=operation, seconds=seconds)
+        response = arm_error(int(fault.answer), code, text)
+        if fault.answer == "401":
+            response = response.with_headers(("www-authenticate", 'Bearer error="invalid_token"'))
+    else:
+        return _network(fault)
+    return _timed(response, fault)
+
+
+def identity_outage(fault: Fault) -> Response | None:
+    """The same for the identity endpoints."""
+    if fault.answer not in _IDENTITY:
+        return _network(fault)
+    error, description = _IDENTITY[fault.answer]
+    return _timed(as_json(int(fault.answer), {"error": error, "error_description": description}), fault)
+
+
+def twisted(response: Response, fault: Fault, now_s: float) -> Response:
+    """The right answer as `fault` spoils it: slow, cut off, or with times nobody should believe."""
+    if response.status != 200:
+        return replace(response, delay_s=fault.delay_s)
+    body = response.body
+    if fault.answer == "malformed":
+        body = body[: len(body) // 2] or b"{"
+    elif fault.answer.endswith("times") or fault.answer == "refresh_after_expiry":
+        body = _absurd_times(body, fault.answer, now_s)
+    return replace(response, body=body, delay_s=fault.delay_s)
+
+
+def _absurd_times(body: bytes, answer: str, now_s: float) -> bytes:
+    told = json.loads(body)
+    if "expiryTimeUtc" not in told:
+        return body
+    if answer == "missing_times":
+        told.pop("expiryTimeUtc")
+        told.pop("refreshAfterTimeUtc")
+    elif answer == "expired_times":
+        told |= {"expiryTimeUtc": int(now_s) - 3600, "refreshAfterTimeUtc": int(now_s) - 7200}
+    elif answer == "far_times":
+        told |= {"expiryTimeUtc": 2**53, "refreshAfterTimeUtc": 2**53}
+    else:
+        told["refreshAfterTimeUtc"] = told["expiryTimeUtc"] + 3600
+    return json.dumps(told, separators=(",", ":")).encode()
+
+
+def _network(fault: Fault) -> Response | None:
+    if fault.answer == "hang":
+        return Response(status=0, ending=Ending.HANG)
+    if fault.answer in ("drop", "refuse"):
+        return Response(status=0, ending=Ending.DROP)
+    return None
+
+
+def _timed(response: Response, fault: Fault) -> Response:
+    headers: Headers = ()
+    if fault.retry_after_s is not None:
+        headers = (("retry-after", str(round(fault.retry_after_s))),)
+    return replace(response.with_headers(*headers), delay_s=fault.delay_s)

@@ -1,0 +1,163 @@
+"""Accepted summaries to compare later runs with: `results/baselines/<name>.json`. Edge: reads and writes these files.
+
+A baseline is small enough to commit: the figures of a summary with their intervals and the plan they were measured
+by, no samples and no secret. It is refused where a comparison would be of two different things.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.errors import RunInvalid, UsageError
+from bench.gates.evaluate import INVALID, trust_of
+from bench.rundir import read_json, write_json
+
+SCHEMA_VERSION = 1
+FOLDER = Path("results/baselines")
+
+_TRUST = ("verdict", "reasons", "asked_rate", "achieved_rate", "dropped_arrivals", "unwritten_samples")
+_VARIANT = {
+    *("auth_mode", "requests", "latency_samples", "throughput", "error_rate", "error_rate_interval"),
+    *("outcomes", "auth_failures", "refreshes"),
+}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PLAN = {
+    "model": "workload model",
+    "arrival_rate": "arrival rate",
+    "arrivals": "arrivals",
+    "users": "users",
+    "payload_sha256": "payload",
+    "deployment": "deployment",
+}
+"""What of the plan must agree, and how to call it. The seed and the duration may differ: they move no figure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """A baseline as read: what it was measured by (`workload`), on (`host`), and its summary."""
+
+    name: str
+    workload: Mapping[str, Any]
+    host: Mapping[str, Any]
+    summary: Mapping[str, Any]
+
+    @property
+    def run_id(self) -> str:
+        return str(self.summary.get("run_id", ""))
+
+
+def save(summary: Mapping[str, Any], manifest: Mapping[str, Any], *, name: str, folder: Path = FOLDER) -> Path:
+    """Write the baseline `name`, in the place of an older one. RunInvalid for a run that cannot be believed."""
+    path = _path(name, folder)
+    if trust_of(summary) == INVALID:
+        reasons = summary.get("trust", {}).get("reasons", ["no trust verdict"])
+        raise RunInvalid(
+            f"run {summary.get('run_id')} is INVALID and makes no baseline: {reasons[0]}", hint="run it again"
+        )
+    host = manifest.get("host", {})
+    write_json(
+        path,
+        {
+            "schema_version": SCHEMA_VERSION,
+            "name": name,
+            "workload": _workload(manifest),
+            "host": {key: host[key] for key in ("cpus", "cpu_model") if key in host},
+            "summary": _figures(summary),
+        },
+    )
+    return path
+
+
+def load(name: str, folder: Path = FOLDER) -> Baseline:
+    """The baseline `name`; UsageError when there is none, or when it is not of this version."""
+    path = _path(name, folder)
+    if not path.exists():
+        known = ", ".join(sorted(each.stem for each in folder.glob("*.json"))) or "none"
+        raise UsageError(
+            f"there is no baseline {name!r} in {folder}; there are: {known}",
+            hint=f"make it with `bench baseline save RUN --as {name}`",
+        )
+    values = read_json(path)
+    if values.get("schema_version") != SCHEMA_VERSION:
+        raise UsageError(
+            f"{path} has schema {values.get('schema_version')}, this version reads {SCHEMA_VERSION}",
+            hint=f"save it again with `bench baseline save RUN --as {name}`",
+        )
+    try:
+        return Baseline(name=name, workload=values["workload"], host=values["host"], summary=values["summary"])
+    except KeyError as exc:
+        raise UsageError(f"{path} lacks {exc}", hint="is it a file of this tool?") from exc
+
+
+def refuse_unlike(baseline: Baseline, summary: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
+    """UsageError with every difference between what was measured then and now; returns when there is none."""
+    now = _workload(manifest)
+    differences = [
+        f"{key.replace('_', ' ')} was {_short(baseline.workload.get(key))}, is {_short(now[key])}"
+        for key in now
+        if baseline.workload.get(key) != now[key]
+    ]
+    then_schema, schema = baseline.summary.get("schema_version"), summary.get("schema_version")
+    if then_schema != schema:
+        differences.append(f"summary schema was {then_schema}, is {schema}")
+    if differences:
+        raise UsageError(
+            f"baseline {baseline.name} measured something else: {'; '.join(differences)}",
+            hint=f"run with the same plan, or `bench baseline save RUN --as {baseline.name}`",
+        )
+
+
+def caveats(baseline: Baseline, manifest: Mapping[str, Any]) -> list[str]:
+    """Sentences on what does not forbid a comparison but may explain a difference: another kind of machine."""
+    host = manifest.get("host", {})
+    return [
+        f"baseline {baseline.name} was measured with {key.replace('_', ' ')} {then}, this run with {host.get(key)}"
+        for key, then in baseline.host.items()
+        if host.get(key) != then
+    ]
+
+
+def _path(name: str, folder: Path) -> Path:
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} cannot name a baseline", hint="use letters, digits, dot, dash and underscore")
+    return folder / f"{name}.json"
+
+
+def _workload(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    plan = manifest.get("plan", {})
+    return {
+        "target": manifest.get("target", {}).get("kind"),
+        "variants": {variant["name"]: variant["auth_mode"] for variant in plan.get("variants", ())},
+        **{label: plan.get(key) for key, label in _PLAN.items()},
+        "stages": [dict(stage) for stage in plan.get("stages", ())],
+    }
+
+
+def _figures(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What gates ask of a baseline: figures, counts and intervals, without the curves a report draws."""
+    sides = ("baseline", "candidate", "response_time_ms")
+    figures = {key: summary[key] for key in ("schema_version", "run_id", "measured_s") if key in summary}
+    figures["trust"] = _only(summary.get("trust", {}), _TRUST)
+    figures["variants"] = {
+        name: {key: value for key, value in block.items() if key in _VARIANT or "_ms" in key}
+        for name, block in summary.get("variants", {}).items()
+    }
+    if "comparison" in summary:
+        figures["comparison"] = _only(summary["comparison"], sides)
+    if "comparisons" in summary:
+        figures["comparisons"] = [_only(each, sides) for each in summary["comparisons"]]
+    return figures
+
+
+def _only(values: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: values[key] for key in keys if key in values}
+
+
+def _short(value: Any) -> str:
+    """A workload's value in an error: a hash is cut to what tells it apart."""
+    text = str(value) if value not in (None, "", []) else "none"
+    return f"{text[:12]}…" if re.fullmatch(r"[0-9a-f]{64}", text) else text

@@ -1,0 +1,104 @@
+"""The nouns of this room: a gate, its comparison, its bound; and whether a run can be judged by it. Pure.
+
+`expression` writes gates from text, `evaluate` judges a summary by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+from bench.errors import UsageError
+from bench.gates.metrics import ACHIEVED_RATE, OVERHEAD, UNITS, Kind, Metric
+
+
+class Comparison(StrEnum):
+    """How the measured figure must stand to the threshold."""
+
+    BELOW = "<"
+    AT_MOST = "<="
+    ABOVE = ">"
+    AT_LEAST = ">="
+    EQUAL = "=="
+
+    def holds(self, measured: float, threshold: float) -> bool:
+        match self:
+            case Comparison.BELOW:
+                return measured < threshold
+            case Comparison.AT_MOST:
+                return measured <= threshold
+            case Comparison.ABOVE:
+                return measured > threshold
+            case Comparison.AT_LEAST:
+                return measured >= threshold
+            case Comparison.EQUAL:
+                return measured == threshold
+
+    @property
+    def wants_less(self) -> bool:
+        return self in (Comparison.BELOW, Comparison.AT_MOST)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """The right side of a gate: a number with its unit, alone or added to the baseline's figure."""
+
+    number: Decimal
+    unit: str = ""
+    on_baseline: bool = False
+
+    def line(self, kind: Kind) -> tuple[Fraction, Fraction]:
+        """(factor, offset) of threshold = factor x baseline + offset, in the summary's units; factor 0 alone."""
+        number = Fraction(self.number)
+        if self.on_baseline and self.unit == "%" and kind is not Kind.RATE:
+            return 1 + number * Fraction(1, 100), Fraction(0)
+        return Fraction(int(self.on_baseline)), number * UNITS[kind].get(self.unit, Fraction(1))
+
+    def __str__(self) -> str:
+        amount = f"{abs(self.number):f}{self.unit}"
+        if not self.on_baseline:
+            return amount
+        return f"baseline {'-' if self.number < 0 else '+'} {amount}" if self.number else "baseline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One rule a run must keep. `str(gate)` is its expression, and parses to an equal gate.
+
+    `quantile` is empty for what is not a time, `variant` is empty for each variant; `name` is only a label.
+    """
+
+    metric: Metric
+    quantile: str = ""
+    variant: str = ""
+    comparison: Comparison
+    bound: Bound
+    name: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        quantile = f".{self.quantile}" if self.quantile else ""
+        variant = f"{{variant={self.variant}}}" if self.variant else ""
+        return f"{self.metric.name}{quantile}{variant} {self.comparison} {self.bound}"
+
+
+def check(
+    gates: Iterable[Gate], *, variants: tuple[str, ...], open_model: bool, has_baseline: bool, where: str = "--gate"
+) -> None:
+    """UsageError when a gate asks for what this run cannot have: a variant, a second side, a rate, a baseline."""
+    for gate in gates:
+        if gate.variant and gate.variant not in variants:
+            problem = f"this run has no variant {gate.variant!r}"
+            hint = f"variants: {', '.join(variants)}"
+        elif gate.metric.name == OVERHEAD and len(variants) < 2:
+            problem, hint = f"overhead compares two variants, this run has {len(variants)}", "use `bench compare`"
+        elif gate.metric.name == ACHIEVED_RATE and not open_model:
+            problem, hint = "achieved_rate needs a rate that was asked for", "give --arrival-rate or --stages"
+        elif gate.bound.on_baseline and not has_baseline:
+            problem = "there is no baseline to compare with"
+            hint = "make one with `bench baseline save RUN --as main`"
+        else:
+            continue
+        raise UsageError(f"{where} {str(gate)!r}: {problem}", hint=hint)

@@ -1,0 +1,88 @@
+"""How axes look in every plot: time, latency, quantiles, and the legend of the variants. Edge: matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.report.palette import Stroke, light
+from bench.report.words import MINUS
+
+TICK_QUANTILES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)
+MINUTES_FROM_S = 240.0
+
+
+def tail_position(quantile: Any) -> Any:
+    """Where a quantile lies on the axis: 0 for p0, 1 for p90, 2 for p99, ... : the logarithm of the tail, reversed."""
+    return -np.log10(1.0 - np.asarray(quantile))
+
+
+def quantile_name(quantile: float) -> str:
+    """`p50`, `p99.9`."""
+    return f"p{100 * quantile:.6g}"
+
+
+def quantile_axis(axes: Any, *, last: float) -> None:
+    """Ticks at p0, p50, p90, p99, ... and room up to the quantile `last`."""
+    axes.set_xticks([tail_position(q) for q in TICK_QUANTILES], [quantile_name(q) for q in TICK_QUANTILES])
+    axes.set_xlim(0, max(float(tail_position(last)), 1.0) * 1.02)
+
+
+def time_axis(axes: Any, begin_s: float, until_s: float) -> None:
+    """Time since the run's start on the lowest axes of a figure; minutes and seconds once a run is long."""
+    axes.set_xlim(begin_s, max(until_s, begin_s + 0.1))
+    if until_s > MINUTES_FROM_S:
+        axes.xaxis.set_major_formatter(lambda t, _: f"{int(t // 60)}:{int(t % 60):02d}")
+    axes.set_xlabel(f"time since the run's start, {'min:s' if until_s > MINUTES_FROM_S else 's'}", loc="left")
+
+
+def latency_axis(axes: Any, values_ms: Sequence[NDArray[Any]]) -> None:
+    """A logarithmic axis in ms around all positive `values_ms`, with ticks one can read: 1, 2, 5, 10, ..."""
+    from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+
+    axes.set_yscale("log")
+    positive = np.concatenate([v[np.isfinite(v) & (v > 0)] for v in values_ms] or [np.empty(0)])
+    low, high = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 10.0)
+    axes.set_ylim(low / 1.15, max(high, low * 1.6) * 1.15)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 300 else (1.0,), numticks=20))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def difference_axis(axes: Any, bounds_ms: Sequence[float], *, min_effect_ms: float) -> None:
+    """Differences in ms, linear up to twice `min_effect_ms` and logarithmic beyond, so that p50 shows beside p99.9."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    low = min(1.3 * min(bounds_ms), -2 * min_effect_ms)
+    high = max(1.6 * max(bounds_ms), 2 * min_effect_ms)
+    steps = [m * 10.0**e for e in range(-4, 7) for m in (1, 2, 5) if min_effect_ms / 1.01 <= m * 10.0**e]
+    steps = [step for step in steps if step <= max(high, -low)]
+    steps = steps[:: 1 + len(steps) // 8]
+    axes.set_yscale("symlog", linthresh=2 * min_effect_ms, linscale=0.7)
+    axes.yaxis.set_major_locator(FixedLocator([*(-step for step in steps), 0.0, *steps]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:+,.6g}".replace("-", MINUS) if value else "0")
+    axes.set_ylim(low, high)
+
+
+def say_no_data(axes: Any, text: str) -> None:
+    """One quiet line in the middle of empty axes."""
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    axes.text(0.01, 0.5, text, transform=axes.transAxes, ha="left", va="center", color=light("muted"))
+
+
+def legend(figure: Any, strokes: Mapping[str, Stroke]) -> None:
+    """The variants above the plot, in their strokes."""
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=stroke.light, linestyle=stroke.dash, linewidth=2.2, label=label)
+        for label, stroke in strokes.items()
+    ]
+    columns = 4 if max(map(len, strokes), default=0) < 20 else 2
+    figure.legend(handles=handles, loc="outside upper left", ncols=columns, handlelength=1.6)

@@ -1,0 +1,101 @@
+"""Everything `bench report` leaves behind: summary.json, summary.md, plots/*.png and report.html. Edge: writes those files.
+
+Called by `bench run`, `compare`, `report`, `gate` and `diff`. A folder can be reported on again at any time; a killed
+run's folder gives a report that says what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.analysis import series
+from bench.analysis.run import LoadedRun
+from bench.analysis.summary import summarise
+from bench.errors import UsageError
+from bench.report import html, overlay, plots, text, words
+from bench.report.canvas import Plot
+from bench.report.side import sides_of
+from bench.report.words import GateRow
+from bench.rundir import RunDir, write_json
+from bench.runreader import load_run
+
+
+def write_report(folder: Path, *, gates: Sequence[GateRow] = ()) -> dict[str, Any]:
+    """Report on the run in `folder`, into `folder`, and return its summary.
+
+    UsageError when the folder holds no run, or cannot be written to.
+    """
+    run = load_run(folder)
+    summary = summarise(run)
+    write_files(run, summary, gates=gates)
+    return summary
+
+
+def write_files(run: LoadedRun, summary: Mapping[str, Any], *, gates: Sequence[GateRow] = ()) -> None:
+    """All files of a run whose summary is there already; summary.json first. UsageError when one cannot be written."""
+    folder = RunDir(run.path)
+    sides = sides_of([run])
+    try:
+        write_json(folder.summary, summary)
+        drawn = plots.draw(sides, summary)
+        page = html.render(
+            summary,
+            sides=sides,
+            plots=drawn,
+            flights=series.flights(run),
+            intent=_intent(run),
+            manifest=run.manifest,
+            gates=gates,
+        )
+        _write(run.path, summary, drawn, page, gates)
+    except OSError as exc:
+        raise _unwritable(run.path, exc) from exc
+
+
+def write_overlay(folders: Sequence[Path], out: Path) -> dict[str, Any]:
+    """Lay several runs over each other in a report in `out`; variants are called `run/variant`. Returns the joint summary.
+
+    Writes report.html, summary.md and plots/*.png. UsageError when a folder holds no run, or `out` cannot be written.
+    """
+    runs = [load_run(folder) for folder in folders]
+    if len({run.run_id for run in runs}) < len(runs):
+        raise UsageError("the same run is named twice", hint="name different run folders")
+    sides = sides_of(runs)
+    summary = overlay.joint({run.run_id: summarise(run) for run in runs})
+    try:
+        drawn = plots.draw(sides, summary)
+        intent = [line for run in runs for line in (f"{run.run_id}: {_intent(run)[-1]}",)]
+        page = html.render(summary, sides=sides, plots=drawn, flights=(), intent=intent, manifest={})
+        _write(out, summary, drawn, page, ())
+    except OSError as exc:
+        raise _unwritable(out, exc) from exc
+    return summary
+
+
+def _write(
+    folder: Path, summary: Mapping[str, Any], drawn: Mapping[str, Plot], page: str, gates: Sequence[GateRow]
+) -> None:
+    here = RunDir(folder)
+    here.plots.mkdir(parents=True, exist_ok=True)
+    for plot in drawn.values():
+        (here.plots / f"{plot.name}.png").write_bytes(plot.png)
+    here.summary_md.write_text(text.summary_md(summary, gates), encoding="utf-8")
+    here.report.write_text(page, encoding="utf-8")
+
+
+def _intent(run: LoadedRun) -> list[str]:
+    """What was run, when, against what: the lines under the report's heading."""
+    wall_ns = (run.manifest.get("clock") or {}).get("wall_ns")
+    when = f"{datetime.fromtimestamp(wall_ns / 1e9, UTC):%Y-%m-%d %H:%M UTC}" if wall_ns else ""
+    kind = str((run.manifest.get("target") or {}).get("kind", "")).replace("_", " ")
+    first = " · ".join(part for part in (f"Run {run.run_id}", when, f"against the {kind}" if kind else "") if part)
+    return [first, words.plan_sentence(run.plan)]
+
+
+def _unwritable(folder: Path, exc: OSError) -> UsageError:
+    return UsageError(
+        f"cannot write the report to {folder}: {exc.strerror}", hint="is the folder writable, the disk full?"
+    )

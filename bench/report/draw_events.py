@@ -1,0 +1,91 @@
+"""The events of a run on its time axis: credential fetches, hub stalls and stages, a lane each. Edge: matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.analysis import series
+from bench.plan import Stage
+from bench.report.palette import light
+from bench.report.side import Side
+
+_MOST_LINES = 40
+_LANE_IN = 0.24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """One row of marks; `texts` are written to the right of theirs."""
+
+    name: str
+    colour: str
+    ok_s: tuple[float, ...] = ()
+    failed_s: tuple[float, ...] = ()
+    texts: tuple[str, ...] = ()
+
+
+def lanes(sides: Sequence[Side]) -> tuple[Lane, ...]:
+    """A lane a variant that fetched anything in the measured time, one for hub stalls, one for stages."""
+    found = []
+    for side in sides:
+        begin_s = side.run.window_ns[0] / 1e9
+        flights = [mark for mark in series.flights(side.run, side.variant) if mark.start_s >= begin_s]
+        if flights:
+            found.append(
+                Lane(
+                    name=f"{side.variant} refresh",
+                    colour=side.stroke.light,
+                    ok_s=tuple(mark.start_s for mark in flights if mark.outcome == "ok"),
+                    failed_s=tuple(mark.start_s for mark in flights if mark.outcome != "ok"),
+                )
+            )
+    runs = {id(side.run): side.run for side in sides}.values()
+    stalls = tuple(mark.at_s for run in runs for mark in series.stalls(run))
+    if stalls:
+        found.append(Lane(name="harness stall", colour=light("ink"), ok_s=stalls))
+    for run in runs:
+        if run.plan.stages:
+            texts = tuple(_stage_text(stage) for stage in run.plan.stages)
+            name = "stage" if len(runs) == 1 else f"stage of {run.run_id}"
+            found.append(Lane(name=name, colour=light("muted"), ok_s=series.stage_edges(run), texts=texts))
+    return tuple(found)
+
+
+def height_in(rows: Sequence[Lane]) -> float:
+    """What the lanes need of the figure's height."""
+    return _LANE_IN * len(rows) + 0.05
+
+
+def draw(axes: Any, rows: Sequence[Lane]) -> None:
+    """All lanes, the first on top."""
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_yticks(range(len(rows)), [lane.name for lane in rows])
+    axes.grid(visible=False, axis="x")
+    axes.spines["bottom"].set_visible(False)
+    axes.tick_params(axis="x", length=0, labelbottom=False)
+    for y, lane in enumerate(rows):
+        _draw_marks(axes, y, lane.ok_s, marker="|", markersize=9, color=lane.colour)
+        _draw_marks(axes, y, lane.failed_s, marker="x", markersize=7, color=light("bad"))
+        for at_s, text in zip(lane.ok_s, lane.texts, strict=False):
+            axes.annotate(text, (at_s, y), xytext=(5, 0), textcoords="offset points", va="center", color=lane.colour)
+
+
+def _draw_marks(axes: Any, y: int, times_s: Sequence[float], **style: Any) -> None:
+    if times_s:  # an empty line that is not clipped would lie at the figure's corner and upset the layout
+        axes.plot(times_s, [y] * len(times_s), linestyle="none", markeredgewidth=2, clip_on=False, **style)
+
+
+def mark_refreshes(axes: Any, sides: Sequence[Side]) -> None:
+    """A hairline through `axes` at every refresh, unless there are too many to tell apart."""
+    for side in sides:
+        times_s = [mark.start_s for mark in series.flights(side.run, side.variant)]
+        for at_s in times_s if len(times_s) <= _MOST_LINES else ():
+            axes.axvline(at_s, color=side.stroke.light, linewidth=0.7, alpha=0.45)
+
+
+def _stage_text(stage: Stage) -> str:
+    if stage.start_rate == stage.end_rate:
+        return f"{stage.start_rate:,g}/s"
+    return f"{stage.start_rate:,g} to {stage.end_rate:,g}/s"

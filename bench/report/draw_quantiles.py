@@ -1,0 +1,114 @@
+"""The plots by quantile: percentile curves, and the candidate's difference to the baseline. Edge: draws with matplotlib.
+
+Called by `plots`; all of it is drawn from the summary. The x axis is the logarithm of the tail 1 - q, so that p99.9 has
+as much room as p90. Response and service time stand side by side on one y axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bench.analysis.quantiles import PRINTED
+from bench.report import words
+from bench.report.axes import difference_axis, latency_axis, legend, quantile_axis, say_no_data, tail_position
+from bench.report.canvas import new_figure
+from bench.report.palette import Stroke, light
+
+_TITLES = {"response_time_ms": "response time, ms", "service_time_ms": "service time, ms"}
+_MARKERS = {"WORSE": "^", "BETTER": "v", "EQUIVALENT": "o", "INCONCLUSIVE": "o"}
+
+
+def percentile_curves(variants: Mapping[str, Any], strokes: Mapping[str, Stroke]) -> Any:
+    """Every variant's latency at every quantile it has samples for; thick and with a band where an interval is known."""
+    figure, (row,) = new_figure(heights_in=[3.6], columns=2, share_y=True)
+    shown_ms, last = [], 0.0
+    for axes, (metric, title) in zip(row, _TITLES.items(), strict=True):
+        axes.set_title(title)
+        for name, variant in variants.items():
+            curve = variant["distribution"]
+            x = tail_position(np.array(curve["q"], float))
+            value, low, high = (np.array(curve[metric][key], float) for key in ("value", "low", "high"))
+            style = {"color": strokes[name].light, "linestyle": strokes[name].dash}
+            axes.fill_between(x, low, high, color=strokes[name].light, alpha=0.18, linewidth=0)
+            axes.plot(x, value, linewidth=1.0, **style)
+            axes.plot(x, np.where(np.isfinite(low), value, np.nan), linewidth=2.2, **style)
+            last = max(last, *curve["q"], 0.0)
+            shown_ms += [value, low, high]
+        quantile_axis(axes, last=last)
+        if not last:
+            say_no_data(axes, "no sample")
+    if last:
+        latency_axis(row[0], shown_ms)
+    legend(figure, strokes)
+    return figure
+
+
+def differences(comparisons: Sequence[Mapping[str, Any]], strokes: Mapping[str, Stroke]) -> Any:
+    """Candidate less baseline at each quantile with its interval; what lies in the grey zone does not matter."""
+    figure, (row,) = new_figure(heights_in=[3.4], columns=2, share_y=True)
+    min_effect_ms = float(comparisons[0]["min_effect_ms"])
+    bounds_ms, last = [], 0.0
+    for axes, (metric, title) in zip(row, _TITLES.items(), strict=True):
+        axes.set_title(f"difference in {title}")
+        axes.axhspan(-min_effect_ms, min_effect_ms, color=light("zone"), alpha=0.55, linewidth=0)
+        axes.axhline(0, color=light("muted"), linewidth=0.9)
+        for comparison in comparisons:
+            curve, stroke = comparison["per_quantile"][metric], strokes[comparison["candidate"]]
+            x = tail_position(np.array(curve["q"], float))
+            axes.fill_between(x, curve["low"], curve["high"], color=stroke.light, alpha=0.2, linewidth=0)
+            axes.plot(x, curve["estimate"], color=stroke.light, linestyle=stroke.dash, linewidth=1.8)
+            last = max(last, *curve["q"], 0.0)
+            bounds_ms += [*curve["low"], *curve["high"]]
+            for name, found in comparison[metric].items():
+                if name in PRINTED and found["low"] is not None:
+                    _mark(axes, PRINTED[name], found, stroke, numbered=len(comparisons) == 1)
+        quantile_axis(axes, last=last)
+        if not last:
+            say_no_data(axes, "too few samples to tell a difference")
+    if last:
+        difference_axis(row[0], bounds_ms, min_effect_ms=min_effect_ms)
+    _explain_marks(figure, [strokes[comparison["candidate"]] for comparison in comparisons], comparisons, min_effect_ms)
+    return figure
+
+
+def _mark(axes: Any, q: float, found: Mapping[str, Any], stroke: Stroke, *, numbered: bool) -> None:
+    """A marker whose shape is the verdict, and the number above it."""
+    x, y = float(tail_position(q)), found["estimate"]
+    axes.plot(x, y, **_marker(found["verdict"], stroke.light))
+    if numbered:
+        number = words.difference(y)
+        axes.annotate(number, (x, y), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=9)
+
+
+def _marker(verdict: str, colour: str) -> dict[str, Any]:
+    return {
+        "marker": _MARKERS[verdict],
+        "markersize": 7,
+        "markeredgewidth": 1.4,
+        "markerfacecolor": light("page") if verdict == "INCONCLUSIVE" else colour,
+        "color": colour,
+        "linestyle": "none",
+    }
+
+
+def _pair(comparison: Mapping[str, Any]) -> str:
+    return f"{comparison['candidate']} less {comparison['baseline']}"
+
+
+def _explain_marks(
+    figure: Any, strokes: Sequence[Stroke], comparisons: Sequence[Mapping[str, Any]], min_effect_ms: float
+) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    colour = strokes[0].light if len(strokes) == 1 else light("muted")
+    sides = [
+        Line2D([], [], color=stroke.light, linestyle=stroke.dash, linewidth=2.2, label=_pair(comparison))
+        for stroke, comparison in zip(strokes, comparisons, strict=True)
+    ]
+    marks = [Line2D([], [], label=verdict.lower(), **_marker(verdict, colour)) for verdict in _MARKERS]
+    zone = Patch(color=light("zone"), alpha=0.55, linewidth=0, label=f"does not matter (within {min_effect_ms:g} ms)")
+    figure.legend(handles=[*sides, *marks, zone], loc="outside upper left", ncols=6, handlelength=1.3)

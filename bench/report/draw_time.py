@@ -1,0 +1,150 @@
+"""The plots over time: latency with its events and auth failures, and the harness's own state. Edge: matplotlib.
+
+Called by `plots`. Every figure is drawn from bins (`analysis.series`), never from single samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.analysis import series
+from bench.analysis.run import LoadedRun
+from bench.analysis.series import AuthFailureSeries, LatencySeries, QuantileLines
+from bench.analysis.trust import LIMITS
+from bench.report import draw_events
+from bench.report.axes import latency_axis, legend, say_no_data, time_axis
+from bench.report.canvas import new_figure
+from bench.report.palette import CAUSE_COLOURS, light
+from bench.report.side import Side
+
+_LAG_FLOOR_MS = 0.001
+_LAG_LINES: dict[str, dict[str, Any]] = {
+    "p50": {"color": light("ink"), "linewidth": 2.0},
+    "p99": {"color": light("ink"), "linewidth": 1.0},
+    "max": {"color": light("muted"), "linewidth": 0.8, "linestyle": "dashed"},
+    "limit of p99": {"color": light("bad"), "linewidth": 1.2, "linestyle": "dashdot"},
+}
+
+
+def latency_over_time(sides: Sequence[Side]) -> Any:
+    """p50 and p99 of response and service time; events above, auth failures by cause below, on one time axis."""
+    latencies = [series.latency(side.run, side.variant) for side in sides]
+    failures = [(side, series.auth_failures(side.run, side.variant)) for side in sides]
+    failing = [(side, failed) for side, failed in failures if failed.by_cause]
+    lanes = draw_events.lanes(sides)
+    heights_in = [draw_events.height_in(lanes)] * bool(lanes) + [2.5, 2.0] + ([1.05] * len(failing) or [0.55])
+    figure, rows = new_figure(heights_in=heights_in)
+    axes = [row[0] for row in rows]
+    time_axis(axes[-1], *_window_s([side.run for side in sides]))
+    if lanes:
+        draw_events.draw(axes.pop(0), lanes)
+    _draw_latency(axes[0], "response time, ms", sides, latencies, [one.response_time for one in latencies])
+    _draw_latency(axes[1], "service time, ms", sides, latencies, [one.service_time for one in latencies])
+    for target, (side, failed) in zip(axes[2:], failing, strict=False):
+        _draw_auth_failures(target, side, failed)
+        draw_events.mark_refreshes(target, [side])
+    if not failing:
+        axes[2].set_title("auth failures, % of requests")
+        say_no_data(axes[2], "none")
+    legend(figure, {side.label: side.stroke for side in sides})
+    return figure
+
+
+def harness_over_time(run: LoadedRun) -> Any:
+    """What the harness did to itself: schedule lag, requests in flight and overdue, and the CPU of its workers."""
+    from matplotlib.lines import Line2D
+
+    figure, rows = new_figure(heights_in=[2.0, 0.9, 0.9])
+    lagging, flying, cpu = (row[0] for row in rows)
+    time_axis(cpu, *_window_s([run]))
+    _draw_schedule_lag(lagging, run)
+    flying.set_title("requests in flight (thin) and overdue (thick), per worker")
+    cpu.set_title("CPU, % of one core, per worker")
+    for worker in series.health(run):
+        flying.plot(worker.t_s, worker.in_flight, color=light("ink"), linewidth=0.8)
+        flying.plot(worker.t_s, worker.backlog, color=light("ink"), linewidth=2.0)
+        cpu.plot(worker.t_s, 100 * worker.cpu, color=light("ink"), linewidth=1.2)
+    if not any(len(worker.t_s) for worker in series.health(run)):
+        say_no_data(flying, "no health record")
+        say_no_data(cpu, "no health record")
+    flying.set_ylim(bottom=0)
+    cpu.set_ylim(0, 105)
+    handles = [Line2D([], [], label=name, **style) for name, style in _LAG_LINES.items()]
+    figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), handlelength=1.6)
+    return figure
+
+
+def _draw_schedule_lag(axes: Any, run: LoadedRun) -> None:
+    axes.set_title("schedule lag, ms")
+    if not run.open_model or not run.measured.any():
+        say_no_data(axes, "no sample" if run.open_model else "closed model: no request was scheduled")
+        return
+    lag = series.schedule_lag(run)
+    values_ms = {"p50": lag.lag.p50_ms, "p99": lag.lag.p99_ms, "max": lag.lag.max_ms}
+    drawn = {name: np.maximum(values, _LAG_FLOOR_MS) for name, values in values_ms.items()}
+    for name, values in drawn.items():
+        axes.plot(lag.t_s, values, **_LAG_LINES[name])
+    limit_ms = LIMITS["lag_p99_suspect_ms"]
+    axes.axhline(limit_ms, **_LAG_LINES["limit of p99"])
+    latency_axis(axes, [*drawn.values(), np.array([limit_ms])])
+    for stall in series.stalls(run):
+        axes.axvline(stall.at_s, color=light("muted"), linewidth=0.8, linestyle="dotted")
+
+
+def _draw_latency(
+    axes: Any, title: str, sides: Sequence[Side], latencies: Sequence[LatencySeries], lines: Sequence[QuantileLines]
+) -> None:
+    axes.set_title(title)
+    for side, one, line in zip(sides, latencies, lines, strict=True):
+        dots = "o" if np.isfinite(line.p50_ms).sum() == 1 else None
+        style = {"color": side.stroke.light, "linestyle": side.stroke.dash, "marker": dots}
+        axes.fill_between(one.t_s, line.p50_ms, line.p99_ms, color=side.stroke.light, alpha=0.1, linewidth=0)
+        axes.plot(one.t_s, line.p99_ms, linewidth=1.0, **style)
+        axes.plot(one.t_s, line.p50_ms, linewidth=2.0, **style)
+    latency_axis(axes, [values for line in lines for values in (line.p50_ms, line.p99_ms)])
+    if latencies and any(one.count.any() for one in latencies):
+        _name_line(axes, [line.p50_ms for line in lines], "p50")
+        _name_line(axes, [line.p99_ms for line in lines], "p99")
+    else:
+        say_no_data(axes, "no sample")
+    draw_events.mark_refreshes(axes, sides)
+
+
+def _draw_auth_failures(axes: Any, side: Side, failed: AuthFailureSeries) -> None:
+    axes.set_title(f"auth failures of {side.label}, % of requests")
+    width_s = float(failed.edges_s[1] - failed.edges_s[0])
+    below = np.zeros(len(failed.t_s))
+    for cause, share in failed.by_cause:
+        percent = 100 * np.nan_to_num(share)
+        colour = light(CAUSE_COLOURS.get(cause, "muted"))
+        axes.bar(failed.t_s, percent, width_s, bottom=below, color=colour, linewidth=0, label=cause)
+        below += percent
+    axes.set_ylim(0, max(1.0, float(below.max(initial=0.0)) * 1.1))
+    axes.legend(loc="upper right", ncols=4, handlelength=0.9, handleheight=0.9)
+
+
+def _name_line(axes: Any, lines_ms: Sequence[NDArray[Any]], name: str) -> None:
+    """Write `name` at the right end of the lines, in the middle of where they end."""
+    ends = [line[np.isfinite(line)][-1] for line in lines_ms if np.isfinite(line).any()]
+    if ends:
+        place = (1.0, float(np.exp(np.mean(np.log(np.maximum(ends, _LAG_FLOOR_MS))))))
+        axes.annotate(
+            name,
+            place,
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            color=light("muted"),
+            annotation_clip=False,
+        )
+
+
+def _window_s(runs: Sequence[LoadedRun]) -> tuple[float, float]:
+    """The measured stretch of all runs together."""
+    windows = [run.window_ns for run in runs]
+    return min(begin for begin, _ in windows) / 1e9, max(until for _, until in windows) / 1e9

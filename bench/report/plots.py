@@ -1,0 +1,75 @@
+"""All plots of a report, in the order they are read, each with its title, caption and description. Edge: matplotlib.
+
+Called by `build`. What is drawn how is in the `draw_*` modules; this one decides what a report shows and says of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from bench.report import draw_heat_map, draw_overhead, draw_quantiles, draw_time, parts, words
+from bench.report.canvas import Plot, draw_style, finish
+from bench.report.side import Side
+
+
+def draw(sides: Sequence[Side], summary: Mapping[str, Any]) -> dict[str, Plot]:
+    """The plots by name; `trust` is there for a single run, `difference` for compared variants."""
+    with draw_style():
+        return {plot.name: plot for plot in _plots(sides, summary)}
+
+
+def _plots(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[Plot]:
+    strokes = {side.label: side.stroke for side in sides}
+    comparisons = words.comparisons(summary)
+    speed, auth = words.speed_sentence(summary), words.auth_sentence(summary)
+    yield finish(
+        draw_time.latency_over_time(sides),
+        name="latency",
+        title="Latency over time",
+        caption="Thick lines are p50 and thin lines p99 of each stretch of time. Vertical lines are credential refreshes, "
+        "a cross is a fetch that failed. Auth failures stand below on the same time axis.",
+        alt=f"Response time and service time over the run, auth failures below. Over all, {speed}. {auth}.",
+    )
+    yield finish(
+        draw_quantiles.percentile_curves(summary["variants"], strokes),
+        name="percentiles",
+        title="Percentile curves",
+        caption="Each step to the right is ten times rarer. Bands are 95 % intervals; a thin line has too few samples "
+        "for one.",
+        alt=f"Response time and service time by quantile. {speed}.",
+    )
+    if comparisons:
+        yield finish(
+            draw_quantiles.differences(comparisons, strokes),
+            name="difference",
+            title="Difference at each quantile",
+            caption=f"Above zero, {words.listed([one['candidate'] for one in comparisons])} is slower than "
+            f"{comparisons[0]['baseline']}. Bands are 95 % intervals: worse or better takes all of the interval beyond "
+            "the grey zone, equivalent takes all of it inside. The axis is logarithmic outside the zone.",
+            alt=". ".join(words.cost_sentence(one, quantile=q) for one in comparisons for q in ("p50", "p99")),
+        )
+    yield finish(
+        draw_overhead.decomposition(parts.stacks(summary, comparisons), strokes),
+        name="decomposition",
+        title="Where the time goes",
+        caption="Response times split into the parts a request goes through, averaged over the requests around that "
+        "quantile, and the difference in each part with its 95 % interval.",
+        alt=". ".join(one["decomposition"]["sentence"] for one in comparisons) or speed,
+    )
+    yield finish(
+        draw_heat_map.heat_maps(sides),
+        name="heat-map",
+        title="Every request in time",
+        caption="A cell counts the requests that were due then and took that long.",
+        alt=f"Heat maps of response time over the run. {speed}.",
+    )
+    if len({id(side.run) for side in sides}) == 1:
+        yield finish(
+            draw_time.harness_over_time(sides[0].run),
+            name="trust",
+            title="What the harness did to itself",
+            caption="Schedule lag is how late requests began because the client was busy; it is part of response time. "
+            "Dotted vertical lines are stalls of a worker.",
+            alt=f"{summary['trust']['verdict']}: {words.trust_sentence(summary['trust'])}.",
+        )

@@ -1,0 +1,246 @@
+"""Verdicts: what passes, what fails, and what nobody can say yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.gates.evaluate import evaluate, exit_code
+from bench.gates.expression import parse
+from bench.gates.result import GateResult, GateVerdict
+from tests.gates.summaries import Summary, summary, variant
+
+PASS, FAIL, INCONCLUSIVE, NO_DATA = GateVerdict
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A baseline as `evaluate` wants it."""
+
+    summary: Summary
+    name: str = "main"
+
+
+def judged(text: str, measured: Summary, baseline: Summary | None = None) -> GateResult:
+    return evaluate([parse(text)], measured, Accepted(baseline) if baseline else None)[0]
+
+
+TIMES = [
+    # p99 is 100 ms, and the interval [95, 105]
+    ("response_time.p99 < 110ms", PASS, "which meets < 110 ms"),
+    ("response_time.p99 < 102ms", PASS, "though its interval reaches beyond"),
+    ("response_time.p99 <= 100ms", PASS, "though its interval reaches beyond"),
+    ("response_time.p99 < 100ms", INCONCLUSIVE, "it lies on the threshold"),
+    ("response_time.p99 < 98ms", INCONCLUSIVE, "about 53,000 more requests needed"),
+    ("response_time.p99 <= 95ms", INCONCLUSIVE, "1 more requests needed"),
+    ("response_time.p99 < 95ms", FAIL, "with its whole interval"),
+    (
+        "response_time.p99 < 50ms",
+        FAIL,
+        "is 100 ms [95, 105] ms, which breaks < 50 ms with its whole interval",
+    ),
+    ("response_time.p99 > 90ms", PASS, "meets"),
+    ("response_time.p99 > 103ms", INCONCLUSIVE, "about 18,000 more requests needed"),
+    ("response_time.p99 >= 110ms", FAIL, "with its whole interval"),
+    ("response_time.max < 1s", PASS, "is 900 ms, which meets < 1,000 ms"),
+    ("response_time.max < 899ms", FAIL, "is 900 ms, which breaks < 899 ms"),
+    ("server_time.p99 < 50ms", NO_DATA, "no request tells it"),
+]
+
+
+@pytest.mark.parametrize(("text", "verdict", "said"), TIMES)
+def test_the_interval_decides_about_a_time(text: str, verdict: GateVerdict, said: str) -> None:
+    """FAIL only with the whole interval beyond; beyond but straddling is INCONCLUSIVE; within is PASS."""
+    result = judged(text, summary())
+    assert result.verdict is verdict
+    assert said in result.sentence
+
+
+COUNTED = [
+    # 10,000 requests: 7 model errors, 3 auth failures; 5 refreshes, 1 failed; 99 % of the rate
+    ("error_rate <= 0.1%", PASS),
+    ("error_rate < 0.1%", INCONCLUSIVE),
+    ("error_rate <= 0.05%", INCONCLUSIVE),
+    ("error_rate <= 0.04%", FAIL),
+    ("error_rate == 0", FAIL),
+    ("throttled_rate == 0", PASS),
+    ("auth_failure_rate == 0", FAIL),
+    ("auth_failure_rate <= 0.1%", PASS),
+    ("model_error_rate <= 0.02%", FAIL),
+    ("ok_rate >= 99.9%", PASS),
+    ("ok_rate == 100%", FAIL),
+    ("requests >= 10000", PASS),
+    ("requests > 10000", FAIL),
+    ("errors <= 10", PASS),
+    ("errors == 9", FAIL),
+    ("auth_failures < 3", FAIL),
+    ("refreshes == 5", PASS),
+    ("refresh_failures == 0", FAIL),
+    ("refresh_failures <= 1", PASS),
+    ("dropped_arrivals == 0", PASS),
+    ("achieved_rate >= 99%", PASS),
+    ("achieved_rate >= 99.5%", FAIL),
+]
+
+
+@pytest.mark.parametrize(("text", "verdict"), COUNTED)
+def test_what_is_counted_is_compared_as_it_is(text: str, verdict: GateVerdict) -> None:
+    """Counts have no interval, shares have the binomial one, and `== 0` looks at the count."""
+    key = variant(outcomes={"model_error": 7, "auth_failure": 3}, refreshes=(5, 1))
+    assert judged(text, summary(key=key, achieved=198.0)).verdict is verdict
+
+
+def test_the_worst_variant_decides() -> None:
+    """Without {variant=} a gate must hold for each, and the result names the one that did worst."""
+    run = summary(key=variant(p99=80.0), aml_token=variant(p99=130.0), aad_token=variant(p99=106.0))
+    everyone = judged("response_time.p99 < 104ms", run)
+    assert (everyone.verdict, everyone.variant, everyone.measured) == (FAIL, "aml_token", 130.0)
+    assert judged("response_time.p99{variant=key} < 104ms", run).verdict is PASS
+    assert judged("response_time.p99{variant=aad_token} < 104ms", run).verdict is INCONCLUSIVE
+    assert judged("response_time.p99 < 200ms", run).variant == "aml_token"
+
+
+def test_a_variant_without_requests_is_not_covered_by_the_others() -> None:
+    """One side that never sent anything leaves the gate without data, however good the other looks."""
+    run = summary(key=variant(), aml_token=variant(requests=0, p99=None))
+    assert judged("response_time.p99 < 1s", run).verdict is NO_DATA
+    assert judged("error_rate <= 1%", run).verdict is NO_DATA
+
+
+NO_DATA_AT_ALL = [
+    "response_time.p99 < 1s",
+    "error_rate == 0",
+    "ok_rate >= 1%",
+    "refresh_failures == 0",
+    "requests >= 0",
+    "throughput >= 0",
+    "overhead.p99 < 1s",
+    "achieved_rate >= 0%",
+    "dropped_arrivals == 0",
+    "response_time.p99 <= baseline + 1000%",
+]
+
+
+@pytest.mark.parametrize("text", NO_DATA_AT_ALL)
+@pytest.mark.parametrize("empty", [{}, {"variants": {}, "trust": {}}, summary(key=variant(requests=0, p99=None))])
+def test_no_data_never_passes(text: str, empty: Summary) -> None:
+    """Not even a gate that any number would meet; k6 lets such a threshold pass."""
+    if empty.get("trust") and ("achieved" in text or "dropped" in text):
+        empty = {**empty, "trust": {}}
+    result = judged(text, empty, summary())
+    assert result.verdict is NO_DATA
+    assert exit_code([result], "TRUSTED") == 11
+
+
+def test_too_few_requests_for_a_quantile_are_no_data_with_the_number_missing() -> None:
+    """The p99 of 60 requests is not judged, on whichever side of the threshold it lies."""
+    run = summary(key=variant(requests=60, within=None, more_needed=940))
+    for text in ("response_time.p99 < 1s", "response_time.p99 < 1ms"):
+        result = judged(text, run)
+        assert (result.verdict, result.needed_requests) == (NO_DATA, 940)
+        assert "60 requests, too few to judge it; about 940 more requests needed" in result.sentence
+
+
+def test_an_invalid_run_passes_nothing_and_fails_nothing() -> None:
+    """Its figures are shown and not believed, and the exit code is the run's, not the gate's."""
+    for text in ("response_time.p99 < 1s", "response_time.p99 < 1ms", "auth_failure_rate == 0"):
+        result = judged(text, summary(trust="INVALID"))
+        assert result.verdict is INCONCLUSIVE
+        assert "the run is INVALID: the client was the bottleneck" in result.sentence
+        assert exit_code([result], "INVALID") == 4
+
+
+AGAINST_MAIN = [
+    # main has p99 100 ms [95, 105]; so have the runs, around their own p99
+    (104.0, 5.0, "response_time.p99 <= baseline + 10%", PASS, 110.0),
+    (114.0, 5.0, "response_time.p99 <= baseline + 10%", INCONCLUSIVE, 110.0),
+    (117.0, 5.0, "response_time.p99 <= baseline + 10%", INCONCLUSIVE, 110.0),
+    (118.0, 5.0, "response_time.p99 <= baseline + 10%", FAIL, 110.0),
+    (104.0, 5.0, "response_time.p99 <= baseline + 2ms", INCONCLUSIVE, 102.0),
+    (104.0, 0.1, "response_time.p99 <= baseline", INCONCLUSIVE, 100.0),
+    (80.0, 5.0, "response_time.p99 <= baseline - 10%", PASS, 90.0),
+    (99.0, 5.0, "response_time.p99 <= baseline - 10%", FAIL, 90.0),
+]
+
+
+@pytest.mark.parametrize(("p99", "within", "text", "verdict", "threshold"), AGAINST_MAIN)
+def test_a_baseline_is_as_unsure_as_a_run(
+    p99: float, within: float, text: str, verdict: GateVerdict, threshold: float
+) -> None:
+    """The interval held against the threshold is that of the difference: sqrt(5^2 + 5.5^2) ms, not 5."""
+    result = judged(text, summary(key=variant(p99=p99, within=within)), summary())
+    assert (result.verdict, result.threshold) == (verdict, pytest.approx(threshold))
+    assert "where main has 100 ms" in result.sentence
+
+
+def test_more_requests_are_asked_for_only_where_they_help() -> None:
+    """The run's share of the uncertainty shrinks, the baseline's does not."""
+    helped = judged("response_time.p99 <= baseline + 2ms", summary(key=variant(p99=108.0)), summary())
+    assert helped.needed_requests == 13_000
+    stuck = judged("response_time.p99 <= baseline + 2ms", summary(key=variant(p99=104.0)), summary())
+    assert stuck.needed_requests is None
+    assert "main itself is too uncertain: save a longer run as baseline" in stuck.sentence
+
+
+def test_a_baseline_that_lacks_the_variant_is_no_data() -> None:
+    """Nothing is compared with nothing."""
+    result = judged("response_time.p99 <= baseline + 10%", summary(aad_token=variant()), summary())
+    assert result.verdict is NO_DATA
+    assert "has no data in baseline main" in result.sentence
+
+
+def test_rates_and_counts_compare_with_a_baseline_too() -> None:
+    """On a rate `+ 0.1%` is a tenth of a percentage point; a count is compared as it is."""
+    before = summary(key=variant(outcomes={"throttled": 10}, refreshes=(4, 0)))
+    after = summary(key=variant(outcomes={"throttled": 19}, refreshes=(5, 0)))
+    rate = judged("throttled_rate <= baseline + 0.1%", after, before)
+    assert (rate.verdict, rate.threshold) == (PASS, pytest.approx(0.002))
+    assert judged("refreshes <= baseline", after, before).verdict is FAIL
+    assert judged("refreshes <= baseline + 1", after, before).verdict is PASS
+
+
+@pytest.mark.parametrize(("limit", "verdict"), [("5ms", PASS), ("3.5ms", INCONCLUSIVE), ("2ms", FAIL)])
+def test_overhead_is_the_difference_of_the_two_variants(limit: str, verdict: GateVerdict) -> None:
+    """overhead.p99 is candidate less baseline at p99, with the interval of the comparison."""
+    run = summary(key=variant(), aml_token=variant(), overhead=(4.0, 1.0))
+    assert judged(f"overhead.p99 < {limit}", run).verdict is verdict
+
+
+CODES = [
+    ((), "TRUSTED", 0),
+    ((PASS, PASS), "TRUSTED", 0),
+    ((PASS,), "SUSPECT", 0),
+    ((PASS, INCONCLUSIVE), "TRUSTED", 11),
+    ((PASS, NO_DATA), "TRUSTED", 11),
+    ((NO_DATA, FAIL, INCONCLUSIVE), "TRUSTED", 10),
+    ((PASS,), "INVALID", 4),
+    ((FAIL,), "INVALID", 4),
+    ((), "INVALID", 4),
+]
+
+
+@pytest.mark.parametrize(("verdicts", "trust", "code"), CODES)
+def test_the_exit_code_is_that_of_the_worst(verdicts: tuple[GateVerdict, ...], trust: str, code: int) -> None:
+    """4 an INVALID run, 10 a failed gate, 11 an undecided one, 0 only when each passed."""
+    gate = parse("error_rate <= 1%")
+    results = [GateResult(gate=gate, verdict=verdict, sentence="") for verdict in verdicts]
+    assert exit_code(results, trust) == code
+
+
+@given(
+    p99=st.floats(1, 1000),
+    within=st.floats(0.001, 500),
+    limit=st.integers(1, 1000),
+    sign=st.sampled_from(["<", "<=", ">", ">="]),
+)
+def test_a_verdict_never_contradicts_its_numbers(p99: float, within: float, limit: int, sign: str) -> None:
+    """PASS means the figure meets the threshold; FAIL means that no value of the interval does."""
+    result = judged(f"response_time.p99 {sign} {limit}ms", summary(key=variant(p99=p99, within=within)))
+    holds = result.gate.comparison.holds
+    assert result.interval is not None
+    assert (result.verdict is PASS) == holds(p99, limit)
+    assert (result.verdict is FAIL) == (not any(holds(x, limit) for x in (p99, *result.interval)))
+    assert (result.needed_requests is not None) <= (result.verdict is INCONCLUSIVE)

@@ -1,0 +1,99 @@
+"""Going on until a gate is decided, and stopping when it is lost."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from bench.gates.evaluate import evaluate
+from bench.gates.expression import parse
+from bench.gates.extend import DEFAULT_GRACE_S, hopeless, needs_more
+from tests.gates.summaries import Summary, summary, variant
+
+
+def more(text: str, measured: Summary) -> float:
+    return needs_more(evaluate([parse(text)], measured), measured)
+
+
+def lost(text: str, measured: Summary, measured_s: float = 60.0) -> bool:
+    return bool(hopeless([parse(text)], measured, measured_s=measured_s))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("response_time.p99 < 110ms", 0.0),
+        ("response_time.p99 < 50ms", 0.0),
+        ("response_time.p99 < 98ms", 530.0),
+        ("response_time.p99 < 100ms", math.inf),
+        ("server_time.p99 < 1ms", 0.0),
+    ],
+)
+def test_what_is_missing_is_told_in_seconds_of_load(text: str, seconds: float) -> None:
+    """Missing requests over the variant's throughput; 0 where it is decided or where load would not help."""
+    assert more(text, summary()) == seconds
+
+
+def test_the_slowest_gate_decides_how_long_to_go_on() -> None:
+    """Each undecided gate is given the time its own variant needs."""
+    run = summary(key=variant(p99=104.0), aml_token=variant(p99=104.0, throughput=10.0))
+    gates = [parse("response_time.p99{variant=key} < 101ms"), parse("response_time.p99{variant=aml_token} < 101ms")]
+    quick, slow = (needs_more(evaluate([gate], run), run) for gate in gates)
+    assert slow == 10 * quick > 0
+    assert needs_more(evaluate(gates, run), run) == slow
+
+
+def test_too_few_requests_for_a_quantile_are_waited_for() -> None:
+    """A gate without data because the run is short is worth going on for."""
+    assert more("response_time.p99 < 1s", summary(key=variant(requests=60, within=None, more_needed=940))) == 9.4
+
+
+def test_a_lost_or_invalid_run_is_not_made_longer() -> None:
+    """One FAIL settles the whole run, and more of what cannot be believed is no better."""
+    assert more("response_time.p99 < 98ms", summary(trust="INVALID")) == 0.0
+    run = summary(key=variant(outcomes={"auth_failure": 1}))
+    gates = [parse("auth_failure_rate == 0"), parse("response_time.p99 < 98ms")]
+    assert needs_more(evaluate(gates[1:], run), run) > 0.0
+    assert needs_more(evaluate(gates, run), run) == 0.0
+
+
+LOST = [
+    # p99 100 ms [95, 105]; of 10,000 requests 20 refused; 3 refreshes, 1 failed; half of the rate
+    ("response_time.p99 < 89ms", True),
+    ("response_time.p99 < 92ms", False),
+    ("response_time.p99 > 111ms", True),
+    ("response_time.max < 899ms", True),
+    ("response_time.max > 2s", False),
+    ("auth_failure_rate == 0", True),
+    ("auth_failure_rate <= 0.03%", True),
+    ("auth_failure_rate <= 0.11%", False),
+    ("refresh_failures == 0", True),
+    ("refreshes <= 2", True),
+    ("refreshes == 4", False),
+    ("refreshes >= 4", False),
+    ("requests >= 20000", False),
+    ("achieved_rate >= 98%", False),
+    ("throughput >= 150/s", False),
+    ("response_time.p99 < 110ms", False),
+    ("server_time.p99 < 1ms", False),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), LOST)
+def test_a_run_is_hopeless_when_no_ending_could_save_it(text: str, expected: bool) -> None:
+    """What only grows and is too large, and estimates beyond by twice their interval; nothing that can recover."""
+    key = variant(outcomes={"auth_failure": 20}, refreshes=(3, 1))
+    assert lost(text, summary(key=key, achieved=100.0)) is expected
+
+
+def test_nothing_is_hopeless_within_the_grace_time() -> None:
+    """A cold start may look lost for a moment."""
+    run = summary()
+    assert not lost("response_time.p99 < 10ms", run, measured_s=DEFAULT_GRACE_S - 0.1)
+    assert lost("response_time.p99 < 10ms", run, measured_s=DEFAULT_GRACE_S)
+
+
+def test_a_run_that_has_not_ended_can_be_hopeless() -> None:
+    """Its summary is INVALID, for it is not complete; that must not keep a lost run going."""
+    assert lost("response_time.p99 < 10ms", summary(trust="INVALID"))

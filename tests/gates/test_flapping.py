@@ -1,0 +1,122 @@
+"""Gates on real summaries of synthetic runs: one unchanged target does not flap, and a slower one does not slip by."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from bench.analysis.summary import summarise
+from bench.gates import baseline
+from bench.gates.evaluate import evaluate
+from bench.gates.expression import parse
+from bench.gates.metrics import METRICS, QUANTILES
+from bench.gates.result import GateVerdict
+from bench.runreader import load_run
+from tests.analysis.synthetic import TWO_SIDES, Side, write_run
+from tests.gates.summaries import Summary
+
+RUNS = 50
+SLOWER = 1.25
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A baseline as `evaluate` wants it."""
+
+    summary: Summary
+    name: str = "main"
+
+
+def measure(folder: Path, *, seed: int, slowness: float = 1.0) -> Summary:
+    """Half a minute at 200/s against a target that drifts by 1 ms and wavers by 1 ms, which moves its p99 by 2 %."""
+    path = write_run(
+        folder / f"{seed}-{slowness}",
+        sides=(Side("key", floor_ms=10.0 * slowness, mean_ms=3.0 * slowness),),
+        rate=200,
+        duration_s=30,
+        seed=seed,
+        drift_ms=1.0,
+        noise_ms=1.0,
+    )
+    return summarise(load_run(path))
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> list[Summary]:
+    folder = tmp_path_factory.mktemp("unchanged")
+    return [measure(folder, seed=seed) for seed in range(RUNS)]
+
+
+def p99(run: Summary) -> float:
+    return float(run["variants"]["key"]["response_time_ms"]["p99"])
+
+
+def test_a_threshold_a_tenth_above_the_p99_never_fails_an_unchanged_target(unchanged: list[Summary]) -> None:
+    """50 runs, no FAIL: the promise that a red pipeline means something."""
+    gate = parse(f"response_time.p99 < {1.1 * median(map(p99, unchanged)):.4f}ms")
+    verdicts = Counter(evaluate([gate], run)[0].verdict for run in unchanged)
+    assert verdicts[GateVerdict.FAIL] == 0
+    assert verdicts[GateVerdict.PASS] >= RUNS - 2
+
+
+def test_a_threshold_on_the_p99_itself_is_mostly_undecided_and_seldom_fails(unchanged: list[Summary]) -> None:
+    """Half the figures are beyond by luck; comparing points would fail half of the runs, the interval few."""
+    gate = parse(f"response_time.p99 < {median(map(p99, unchanged)):.4f}ms")
+    verdicts = Counter(evaluate([gate], run)[0].verdict for run in unchanged)
+    assert verdicts[GateVerdict.INCONCLUSIVE] >= RUNS // 3
+    assert verdicts[GateVerdict.FAIL] <= RUNS // 10
+
+
+def test_a_run_of_the_same_target_is_no_regression_of_the_one_before(unchanged: list[Summary]) -> None:
+    """Each run against the previous one as its baseline, with the usual 10 %: no FAIL in 49 comparisons."""
+    gate = parse("response_time.p99 <= baseline + 10%")
+    verdicts = Counter(evaluate([gate], run, Accepted(before))[0].verdict for before, run in pairwise(unchanged))
+    assert verdicts[GateVerdict.FAIL] == 0
+    assert verdicts[GateVerdict.PASS] >= RUNS - 3
+
+
+def test_a_quarter_slower_is_found(unchanged: list[Summary], tmp_path: Path) -> None:
+    """The other side of not flapping: `baseline + 10%` catches a target that is 25 % slower, and never passes it."""
+    gate = parse("response_time.p99 <= baseline + 10%")
+    slower = [measure(tmp_path, seed=1000 + seed, slowness=SLOWER) for seed in range(12)]
+    verdicts = [
+        evaluate([gate], run, Accepted(before))[0].verdict for before, run in zip(unchanged, slower, strict=False)
+    ]
+    assert verdicts.count(GateVerdict.FAIL) >= 11
+    assert GateVerdict.PASS not in verdicts
+
+
+def test_every_metric_and_quantile_is_found_in_a_real_summary(tmp_path: Path) -> None:
+    """The table of metrics promises nothing the summary does not hold: no gate here is without data."""
+    summary = summarise(load_run(write_run(tmp_path / "run", sides=TWO_SIDES, rate=1000, duration_s=22)))
+    for metric in METRICS.values():
+        for quantile in metric.quantiles or ("",):
+            unit = {"time": "0ms", "rate": "0%", "count": "0", "throughput": "0/s"}[metric.kind]
+            text = f"{metric.name}{f'.{quantile}' if quantile else ''} >= {unit}"
+            (result,) = evaluate([parse(text)], summary)
+            assert result.verdict is not GateVerdict.NO_DATA, result.sentence
+            assert result.measured is not None
+    assert set(summary["variants"]["key"]["response_time_ms"]) == set(QUANTILES)
+
+
+def test_a_real_baseline_is_small_and_carries_its_intervals(tmp_path: Path) -> None:
+    """Small enough to commit, and it judges a run just as the whole summary does."""
+    path = write_run(tmp_path / "run", sides=TWO_SIDES, rate=1000, duration_s=22)
+    run = load_run(path)
+    summary = summarise(run)
+    file = baseline.save(summary, run.manifest, name="main", folder=tmp_path)
+    assert file.stat().st_size < 20_000
+    accepted = baseline.load("main", tmp_path)
+    baseline.refuse_unlike(accepted, summary, json.loads((path / "manifest.json").read_text()))
+    for metric in METRICS.values():
+        for quantile in metric.quantiles or ("",):
+            gate = parse(f"{metric.name}{f'.{quantile}' if quantile else ''} <= baseline")
+            ours, theirs = (evaluate([gate], summary, main)[0] for main in (accepted, Accepted(summary)))
+            assert ours == theirs
+            assert ours.verdict is GateVerdict.PASS

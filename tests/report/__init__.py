@@ -1,0 +1,1 @@
+"""Tests of bench/report: what the tables, the markdown, the plots and the page say of runs whose truth is known."""
