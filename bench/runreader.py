@@ -1,7 +1,7 @@
 """Reading a run's folder back into arrays. Edge: the only reader of `samples/*.arrows`; called by the CLI and tests.
 
 A killed run still loads: what could be read is returned, and `LoadedRun.problems` says what is missing.
-Memory is about 75 bytes a sample: the columns are allocated once, and every batch is decoded into its place.
+Memory is about 64 bytes a sample: the columns are allocated once, and every batch is decoded into its place.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from bench.errors import UsageError
 from bench.rundir import RunDir, read_json, read_jsonl
 from bench.sample import COLUMNS, NO_TIME
 
+_UNREAD = ("first_byte_ns", "sequence")
+"""Columns no statistic needs; what is not decompressed costs neither time nor memory."""
+
+_READ = tuple((name, kind) for name, kind in COLUMNS if name not in _UNREAD)
 _ABSENT = {"server_time_ns": NO_TIME}
 
 
@@ -60,7 +64,7 @@ def _read_samples(files: dict[str, Path], problems: list[str]) -> Samples:
     for worker, file in files.items():
         before = rows.filled
         try:
-            for batch in _batches(file):
+            for batch in _batches(file, _places(file, [name for name, _ in _READ])):
                 rows.add(worker, batch)
         except (pa.ArrowInvalid, OSError) as exc:
             problems.append(_cut_off(file, rows.filled - before, exc))
@@ -75,7 +79,13 @@ def _cut_off(file: Path, kept: int, exc: Exception) -> str:
     return f"samples/{file.name} is cut off after {kept} samples: the worker was killed while it wrote"
 
 
-def _batches(file: Path, columns: list[int] | None = None) -> Iterator[pa.RecordBatch]:
+def _places(file: Path, names: list[str]) -> list[int]:
+    """Where the columns called `names` are in the stream; those it lacks are left out."""
+    with pa.OSFile(str(file)) as source, pa.ipc.open_stream(source) as stream:
+        return [place for place, name in enumerate(stream.schema.names) if name in names]
+
+
+def _batches(file: Path, columns: list[int]) -> Iterator[pa.RecordBatch]:
     """The batches of one stream, until its end or until it breaks off with pa.ArrowInvalid or OSError."""
     options = pa.ipc.IpcReadOptions(included_fields=columns, use_threads=False)
     with pa.OSFile(str(file)) as source, pa.ipc.open_stream(source, options=options) as stream:
@@ -86,7 +96,7 @@ def _count_rows(file: Path) -> int:
     """Rows in the whole batches of `file`; only the smallest column is decompressed."""
     rows = 0
     try:
-        for batch in _batches(file, [len(COLUMNS) - 1]):
+        for batch in _batches(file, _places(file, ["attempt"])):
             rows += batch.num_rows
     except (pa.ArrowInvalid, OSError):
         pass  # the second pass meets the same fault and reports it
@@ -98,11 +108,11 @@ class _Rows:
 
     def __init__(self, capacity: int) -> None:
         self.filled = 0
-        self._tables: dict[str, dict[str, int]] = {name: {} for name, kind in COLUMNS if kind == "word"}
+        self._tables: dict[str, dict[str, int]] = {name: {} for name, kind in _READ if kind == "word"}
         self._tables["worker"] = {}
         self._missing: set[str] = set()
         self._columns: dict[str, NDArray[Any]] = {"worker": np.zeros(capacity, np.uint8)}
-        for name, kind in COLUMNS:
+        for name, kind in _READ:
             dtype = np.uint8 if kind == "word" else np.dtype(kind)
             self._columns[name] = np.full(capacity, _ABSENT.get(name, 0), dtype)
 
@@ -110,7 +120,7 @@ class _Rows:
         """Decode `batch` behind the rows that are there."""
         place = slice(self.filled, self.filled + batch.num_rows)
         there = set(batch.schema.names)
-        for name, kind in COLUMNS:
+        for name, kind in _READ:
             if name not in there:
                 self._missing.add(name)
                 self._columns[name][place] = self._code(name, "") if kind == "word" else _ABSENT.get(name, 0)

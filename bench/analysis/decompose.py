@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.analysis import bootstrap, quantiles
 from bench.analysis.blocks import CELLS, cell_of
@@ -156,19 +158,20 @@ def _windows(run: LoadedRun, variant: str, names: list[str]) -> list[_Window]:
         cell = cell_of(run.samples.intended_ns[rows], run.window_ns)
     response = run.samples.durations_ns("response_time", rows)
     ordered = fold_variant(run, "response_time", variant).ordered_ns
-    parts = {
-        name: _rest_ns(run, rows, names) if name == "rest" else run.samples.durations_ns(name, rows) for name in names
-    }
-    found = []
+    inside, keys = [], []
     for low, middle, high in (quantiles.at(ordered, np.array(ranks)) for ranks in WINDOWS.values()):
-        inside = (response >= low) & (response <= high)
-        key = cell[inside] + CELLS * (response[inside] > middle)
-        totals = {name: _sums(key, part[inside]) for name, part in parts.items()}
-        found.append(_Window(_sums(key, np.ones(len(key))), totals))
-    return found
+        inside.append(np.flatnonzero((response >= low) & (response <= high)))
+        keys.append(np.where(response[inside[-1]] > middle, CELLS, 0) + cell[inside[-1]])
+    total_ns: list[dict[str, Floats]] = [{} for _ in WINDOWS]
+    for name in names:
+        part = _rest_ns(run, rows, names) if name == "rest" else run.samples.durations_ns(name, rows)
+        for totals, which, key in zip(total_ns, inside, keys, strict=True):
+            totals[name] = _sums(key, part[which])
+    counts = [_sums(key, np.ones(len(key))) for key in keys]
+    return [_Window(count, totals) for count, totals in zip(counts, total_ns, strict=True)]
 
 
-def _sums(key: Ints, weights: Ints | Floats) -> Floats:
+def _sums(key: NDArray[Any], weights: Ints | Floats) -> Floats:
     return np.bincount(key, weights=weights, minlength=2 * CELLS).reshape(2, CELLS).astype(np.float64)
 
 

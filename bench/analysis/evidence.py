@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.analysis import quantiles
 from bench.analysis.backlog import busy_share
-from bench.analysis.run import Floats, LoadedRun
+from bench.analysis.run import LoadedRun
 from bench.plan import RunPlan
 
 SUSTAINABLE_CPU = 0.75
@@ -48,13 +50,12 @@ class Evidence:
 def gather(run: LoadedRun) -> Evidence:
     """Fold samples and health records; never fails for what is missing."""
     begin, until = run.window_ns
-    lag = np.sort(run.samples.durations_ns("schedule_lag", run.measured))
     began = run.samples.began_ns[run.measured & (run.samples.attempt == 0)]
     achieved = int(((began >= begin) & (began < until)).sum()) / run.span_s if run.span_s else 0.0
     busiest, mean = _client_cpu(run)
     stalls_ms = [ms for at_ns, ms in _stalls(run) if begin <= at_ns < until]
     return Evidence(
-        lag_ms=_tail(lag / 1e6),
+        lag_ms=_tail(run.samples.durations_ns("schedule_lag", run.measured), 1e-6),
         asked_rate=asked_rate(run.plan),
         achieved_rate=achieved,
         cpu=busiest,
@@ -119,8 +120,9 @@ def _overhead(run: LoadedRun) -> dict[str, float]:
             if isinstance(record.get("overhead_ms"), int | float) and begin <= record.get("at_ns", 0) <= until
         ]
     )
-    return _tail(np.sort(told))
+    return _tail(told)
 
 
-def _tail(ordered: Floats) -> dict[str, float]:
-    return {name: float(quantiles.at(ordered, q)) for name, q in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
+def _tail(values: NDArray[Any], scale: float = 1.0) -> dict[str, float]:
+    found = quantiles.of_unsorted(values, (0.5, 0.99, 1.0))
+    return {name: value * scale for name, value in zip(("p50", "p99", "max"), found, strict=True)}

@@ -6,6 +6,7 @@ means, their intervals and their comparison follow without another look at the s
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -82,23 +83,27 @@ def pick_variant(run: LoadedRun, variant: str) -> Picked:
 
 
 def fold(values_ns: Ints, cell: NDArray[np.int16], q: Floats = CURVE_Q) -> Fold:
-    """Fold durations in ns (negative ones count as 0) with the cell of each; `q` must be sorted.
+    """Fold durations in ns (negative ones count as 0) with the cell of each; `q` must be sorted. Overwrites `values_ns`.
 
     One sort: the duration and its cell share an integer, so the cells come along in the order of the durations.
     """
-    key = np.maximum(values_ns, 0)
+    key = np.maximum(values_ns, 0, out=values_ns)
     key <<= _CELL_BITS
     key |= cell
     key.sort()
-    sorted_cell = (key & ((1 << _CELL_BITS) - 1)).astype(np.int16)
+    sorted_cell = key.astype(np.int16) & ((1 << _CELL_BITS) - 1)
     key >>= _CELL_BITS
-    cuts = np.searchsorted(key, quantiles.at(key, q), side="right") if len(key) else np.zeros(len(q), int)
-    between = np.stack([np.bincount(part, minlength=CELLS) for part in np.split(sorted_cell, cuts)], axis=1)
+    cuts = [0, *np.searchsorted(key, quantiles.at(key, q), side="right"), len(key)] if len(key) else [0] * (len(q) + 2)
+    between = np.zeros((CELLS, len(q) + 1), np.int64)
+    total_ns = np.zeros(CELLS)
+    for column, (start, end) in enumerate(itertools.pairwise(cuts)):
+        between[:, column] = np.bincount(sorted_cell[start:end], minlength=CELLS)
+        total_ns += np.bincount(sorted_cell[start:end], weights=key[start:end], minlength=CELLS)
     up_to = np.cumsum(between, axis=1)
     return Fold(
         ordered_ns=key,
         count=up_to[:, -1],
-        total_ns=np.bincount(sorted_cell, weights=key, minlength=CELLS).astype(np.float64),
+        total_ns=total_ns,
         q=q,
         above=up_to[:, -1:] - up_to[:, :-1],
     )

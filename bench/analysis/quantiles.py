@@ -50,6 +50,15 @@ def at(ordered: NDArray[Any], q: Any) -> Any:
     return low + (rank - below) * (ordered[above] - low)
 
 
+def of_unsorted(values: NDArray[Any], q: tuple[float, ...]) -> tuple[float, ...]:
+    """A few quantiles of values in any order, without sorting them all; NaN when there are none."""
+    if len(values) == 0:
+        return tuple(math.nan for _ in q)
+    ranks = np.array(q) * (len(values) - 1)
+    wanted = np.unique(np.concatenate((np.floor(ranks), np.ceil(ranks)))).astype(np.int64)
+    return tuple(float(found) for found in at(np.partition(values, wanted), np.array(q)))
+
+
 def samples_needed(q: float) -> int:
     """Samples it takes before an interval of the quantile `q` is told: `LEAST_TAIL` on its emptier side."""
     tail = min(q, 1.0 - q)

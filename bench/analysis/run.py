@@ -36,16 +36,15 @@ class Samples:
     """Every sample of every worker, one array a column; all arrays have the same length.
 
     A word column holds small codes; `words[column][code]` is the word. `worker` is a word column too.
+    `first_byte_ns` and `sequence` stay on disk: no statistic reads them.
     """
 
     intended_ns: Ints
     began_ns: Ints
     sent_ns: Ints
-    first_byte_ns: Ints
     done_ns: Ints
     connect_ns: Ints
     server_time_ns: Ints
-    sequence: NDArray[np.uint32]
     response_bytes: NDArray[np.uint32]
     generation: NDArray[np.uint16]
     status: NDArray[np.uint16]
@@ -101,9 +100,8 @@ class Samples:
 
     def telling(self, rows: Rows) -> Ints:
         """Row numbers of those of `rows` whose server told its own time."""
-        numbers: Ints = np.flatnonzero(rows) if rows.dtype == bool else rows
-        told: Ints = numbers[self.server_time_ns[numbers] != NO_TIME]
-        return told
+        numbers = np.asarray(np.flatnonzero(rows) if rows.dtype == bool else rows, dtype=np.int64)
+        return numbers[self.server_time_ns[numbers] != NO_TIME]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.report import words
+from bench.report import numbers
 from bench.report.axes import say_no_data
 from bench.report.canvas import new_figure
 from bench.report.palette import Stroke, light
@@ -47,7 +47,9 @@ def _draw_bars(axes: Any, stack: Stack) -> None:
         for name, value_ms in parts.items():
             axes.barh(y, value_ms, 0.62, left=left_ms, color=light(_COLOURS[name]), linewidth=0)
             left_ms += value_ms
-        axes.annotate(words.milliseconds(left_ms), (left_ms, y), xytext=(5, 0), textcoords="offset points", va="center")
+        axes.annotate(
+            numbers.milliseconds(left_ms), (left_ms, y), xytext=(5, 0), textcoords="offset points", va="center"
+        )
     axes.margins(x=0.14)
     axes.set_xlim(left=0)
 
@@ -65,7 +67,7 @@ def _draw_differences(axes: Any, stack: Stack, strokes: Mapping[str, Stroke]) ->
             axes.plot([low, high], [y, y], color=strokes[candidate].light, linewidth=2.0)
         axes.plot(value, y, "o", markersize=6, color=strokes[candidate].light)
         axes.annotate(
-            words.difference(value),
+            numbers.difference(value),
             (value if high is None else high, y),
             xytext=(6, 0),
             textcoords="offset points",

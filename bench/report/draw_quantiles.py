@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench.analysis.quantiles import PRINTED
-from bench.report import words
+from bench.report import numbers
 from bench.report.axes import difference_axis, latency_axis, legend, quantile_axis, say_no_data, tail_position
 from bench.report.canvas import new_figure
 from bench.report.palette import Stroke, light
@@ -79,7 +79,7 @@ def _mark(axes: Any, q: float, found: Mapping[str, Any], stroke: Stroke, *, numb
     x, y = float(tail_position(q)), found["estimate"]
     axes.plot(x, y, **_marker(found["verdict"], stroke.light))
     if numbered:
-        number = words.difference(y)
+        number = numbers.difference(y)
         axes.annotate(number, (x, y), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=9)
 
 

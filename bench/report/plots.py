@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bench.report import draw_heat_map, draw_overhead, draw_quantiles, draw_time, parts, words
+from bench.report import draw_heat_map, draw_overhead, draw_quantiles, draw_time, numbers, parts, words
 from bench.report.canvas import Plot, draw_style, finish
 from bench.report.side import Side
 
@@ -44,7 +44,7 @@ def _plots(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[Plot]:
             draw_quantiles.differences(comparisons, strokes),
             name="difference",
             title="Difference at each quantile",
-            caption=f"Above zero, {words.listed([one['candidate'] for one in comparisons])} is slower than "
+            caption=f"Above zero, {numbers.listed([one['candidate'] for one in comparisons])} is slower than "
             f"{comparisons[0]['baseline']}. Bands are 95 % intervals: worse or better takes all of the interval beyond "
             "the grey zone, equivalent takes all of it inside. The axis is logarithmic outside the zone.",
             alt=". ".join(words.cost_sentence(one, quantile=q) for one in comparisons for q in ("p50", "p99")),

@@ -9,55 +9,61 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.report import words
-from bench.report.words import STATISTICS, GateRow
+from bench.report import numbers, words
+from bench.report.numbers import STATISTICS
+from bench.report.words import GateRow, Summary
 
-Summary = Mapping[str, Any]
-
-LATENCIES = (("response_time_ms", "response time, ms"), ("service_time_ms", "service time, ms"))
+LATENCIES = (("response_time_ms", "response time"), ("service_time_ms", "service time"))
 
 _COLOURS = {"good": "32", "bad": "31", "doubt": "33", "bold": "1"}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the figures: a cell a variant, and what is said of the difference. A heading has no cells."""
+    """One line of the figures: a cell a variant, the difference, and its verdict. A heading has no cells."""
 
     label: str
     cells: tuple[str, ...] = ()
-    note: str = ""
+    difference: str = ""
     verdict: str = ""
 
 
 def render_table(summary: Summary, colour: bool = False, gates: Sequence[GateRow] = ()) -> str:
     """The end of a run on a terminal: figures, trust, gates. Several lines, without a newline at the end."""
-    rows = list(figure_rows(summary))
-    names = list(summary["variants"])
+    names = tuple(summary["variants"])
+    compared = words.comparisons(summary)
+    heading = Row("", names, f"{compared[0]['candidate']} less {compared[0]['baseline']}" if compared else "")
+    rows = [heading, *figure_rows(summary)]
     label_width = max(len(row.label) for row in rows)
-    widths = [max(len(name), *(len(row.cells[i]) for row in rows if row.cells)) for i, name in enumerate(names)]
+    widths = [max(len(row.cells[i]) for row in rows if row.cells) for i in range(len(names))]
+    difference_width = max(len(row.difference) for row in rows)
 
     def line(row: Row) -> str:
         cells = "".join(f"  {cell:>{width}}" for cell, width in zip(row.cells, widths, strict=False))
-        note = f"   {_paint(row.note, words.tone(row.verdict), on=colour and bool(row.verdict))}" if row.note else ""
-        return f"{row.label:<{label_width}}{cells}{note}".rstrip()
+        verdict = f" {_verdict(row.verdict, colour)}" if row.verdict else ""
+        return f"{row.label:<{label_width}}{cells}   {row.difference:<{difference_width}}{verdict}".rstrip()
 
-    heading = Row("", tuple(names), f"difference of {words.headline(summary)}" if summary.get("comparison") else "")
-    lines = [_paint(line(heading), "bold", on=colour), *(line(row) for row in rows), ""]
     trust = summary["trust"]
-    lines.append(f"{_verdict(trust['verdict'], colour)}  {words.trust_sentence(trust)}")
-    lines += [f"  - {remark}" for remark in remarks(summary)]
-    for gate in gates:
-        lines.append(f"{_verdict(gate['verdict'], colour)}  {gate['metric']}, {_measured(gate)}")
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            _paint(line(heading), "bold", on=colour),
+            *(line(row) for row in rows[1:]),
+            "",
+            *(_sentence(words.cost_sentence(one)) for one in compared[1:]),
+            f"{_verdict(trust['verdict'], colour)}  {words.trust_sentence(trust)}",
+            *(f"  - {remark}" for remark in remarks(summary)),
+            *(f"{_verdict(gate['verdict'], colour)}  {gate['metric']}  {_measured(gate)}" for gate in gates),
+        ]
+    )
 
 
 def one_line(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
     """The run in one line: gates, trust, cost or speed, auth failures."""
     passed = sum(gate["verdict"] == "PASS" for gate in gates)
     parts = [
-        f"{words.gates_verdict(gates)}: {passed} of {words.plural(len(gates), 'gate')} passed" if gates else "",
-        str(summary["trust"]["verdict"]),
-        words.cost_sentence(summary.get("comparison")) or words.speed_sentence(summary),
+        f"{words.gates_verdict(gates)}: {passed} of {numbers.plural(len(gates), 'gate')} passed" if gates else "",
+        summary["trust"]["verdict"],
+        *([words.cost_sentence(one) for one in words.comparisons(summary)] or [words.speed_sentence(summary)]),
         words.auth_sentence(summary),
     ]
     return "; ".join(part for part in parts if part)
@@ -65,72 +71,98 @@ def one_line(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
 
 def summary_md(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
     """GitHub-flavoured markdown for a pull-request comment or a step summary. Ends with a newline."""
-    lines = [f"### {_cell(words.headline(summary))}", ""]
-    if gates:
-        lines += ["| gate | verdict | measured | interval | threshold |", "|---|---|---|---|---|"]
-        lines += [
-            f"| `{_code(gate['metric'])}` | **{gate['verdict']}** | {_cell(gate['measured'])} "
-            f"| {_cell(gate['interval'])} | {_cell(gate['threshold'])} |"
-            for gate in gates
-        ]
-        lines.append("")
     trust = summary["trust"]
-    lines.append(f"- **{trust['verdict']}**: {words.trust_sentence(trust)}")
-    lines += [f"  - {_cell(remark)}" for remark in remarks(summary)]
-    cost = words.cost_sentence(summary.get("comparison"))
-    lines += [f"- {_cell(sentence)}" for sentence in (cost, words.auth_sentence(summary)) if sentence]
-    lines += ["", *_markdown_table(summary), "", f"Run `{_cell(summary.get('run_id', ''))}`"]
+    costs = [words.cost_sentence(one, quantile=q) for one in words.comparisons(summary) for q in ("p50", "p99")]
+    sentences = [*costs, words.auth_sentence(summary)]
+    lines = [
+        f"### {_cell(words.headline(summary))}",
+        "",
+        *_markdown_gates(gates),
+        f"- **{trust['verdict']}**: {_cell(words.trust_sentence(trust))}",
+        *(f"  - {_cell(remark)}" for remark in remarks(summary)),
+        *(f"- {_cell(_sentence(sentence))}" for sentence in sentences if sentence),
+        "",
+        *_markdown_figures(summary),
+        "",
+        f"Run `{_code(summary['run_id'])}`. Times in milliseconds; differences with 95 % intervals.",
+    ]
     return "\n".join(lines) + "\n"
 
 
 def remarks(summary: Summary) -> list[str]:
     """Why the run is not trusted, and what is missing of it; each thing once."""
-    return list(dict.fromkeys([*summary["trust"].get("reasons", ()), *summary.get("problems", ())]))
+    reasons = summary["trust"]["reasons"]
+    missing = [problem for problem in summary["problems"] if not any(problem in reason for reason in reasons)]
+    return [_sentence(remark) for remark in (*reasons, *missing)]
 
 
 def figure_rows(summary: Summary) -> Iterator[Row]:
-    """The figures of all variants, in the order they are read."""
+    """The figures of all variants in the order they are read; differences are those of the first comparison."""
     variants = list(summary["variants"].values())
-    comparison = summary.get("comparison") or {}
-    yield Row("requests", tuple(words.count(v["requests"]) for v in variants))
-    yield Row("throughput", tuple(words.rate(v["throughput"]) for v in variants))
-    for label, share in (("errors", "error_rate"), ("auth failures", "auth_failure_rate")):
-        shares = (v["error_rate"] if label == "errors" else v["auth_failures"]["rate"] for v in variants)
-        found = comparison.get(share) or {}
-        note = words.share_estimate(found) if any(v["outcomes"].get("ok", 0) < v["requests"] for v in variants) else ""
-        yield Row(label, tuple(words.percent(one) for one in shares), note, str(found.get("verdict", "")))
-    yield Row("refreshes", tuple(words.count(v["refreshes"]["count"]) for v in variants))
+    compared = next(iter(words.comparisons(summary)), {})
+    failures = compared.get("auth_failure_rate", {})
+    errors = compared.get("error_rate", {})
+    yield Row("requests", tuple(numbers.count(v["requests"]) for v in variants))
+    yield Row("throughput", tuple(numbers.rate(v["throughput"]) for v in variants))
+    yield Row("refreshes", tuple(numbers.count(v["refreshes"]["count"]) for v in variants))
+    rates = tuple(numbers.percent(v["auth_failures"]["rate"]) for v in variants)
+    yield Row("auth failures", rates, *_share_difference(failures))
+    yield Row("all errors", tuple(numbers.percent(v["error_rate"]) for v in variants), *_share_difference(errors))
     for block, title in LATENCIES:
-        yield Row(title)
+        yield Row(f"{title}, ms")
         for statistic in STATISTICS:
-            found = (comparison.get(block) or {}).get(statistic) or {}
-            cells = tuple(words.milliseconds((v.get(block) or {}).get(statistic)) for v in variants)
-            yield Row(f"  {statistic}", cells, words.estimate(found), str(found.get("verdict", "")))
+            found = compared.get(block, {}).get(statistic, {})
+            cells = tuple(numbers.milliseconds(v[block][statistic]) for v in variants)
+            yield Row(
+                f"  {statistic}",
+                cells,
+                numbers.estimate(found),
+                found.get("verdict", "") if numbers.interval(found) else "",
+            )
 
 
-def _markdown_table(summary: Summary) -> Iterator[str]:
-    compared = bool(summary.get("comparison"))
+def _share_difference(found: Mapping[str, Any]) -> tuple[str, str]:
+    text = numbers.share_estimate(found)
+    return text, found["verdict"] if text else ""
+
+
+def _markdown_gates(gates: Sequence[GateRow]) -> Iterator[str]:
+    if gates:
+        yield "| gate | verdict | measured | interval | threshold |"
+        yield "|---|---|---|---|---|"
+        for gate in gates:
+            figures = " | ".join(_cell(gate[key]) for key in ("measured", "interval", "threshold"))
+            yield f"| `{_code(gate['metric'])}` | **{gate['verdict']}** | {figures} |"
+        yield ""
+
+
+def _markdown_figures(summary: Summary) -> Iterator[str]:
+    compared = bool(words.comparisons(summary))
     names = [_cell(name) for name in summary["variants"]]
-    yield f"| | {' | '.join([*names, *(['difference, 95 % interval'] if compared else [])])} |"
-    yield f"|---|{'---:|' * len(names)}{'---|' if compared else ''}"
+    yield f"| | {' | '.join([*names, *(['difference', 'verdict'] if compared else [])])} |"
+    yield f"|---|{'---:|' * len(names)}{'---|---|' if compared else ''}"
     for row in figure_rows(summary):
         label = row.label.strip() if row.cells else f"**{row.label}**"
-        cells = list(row.cells or [""] * len(names)) + ([row.note] if compared else [])
+        cells = [*(row.cells or [""] * len(names)), *([row.difference, row.verdict] if compared else [])]
         yield f"| {label} | {' | '.join(_cell(cell) for cell in cells)} |"
 
 
 def _measured(gate: GateRow) -> str:
-    return f"measured {gate['measured']}" + (f" {gate['interval']}" if gate["interval"] else "")
+    return " ".join(part for part in ("measured", gate["measured"], gate["interval"]) if part)
 
 
-def _cell(text: object) -> str:
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _cell(text: str) -> str:
     """Text that stays in its cell and is no markup."""
     return _code(text).replace("&", "&amp;").replace("<", "&lt;")
 
 
-def _code(text: object) -> str:
+def _code(text: str) -> str:
     """Text that stays in its cell and in its code span."""
-    return " ".join(str(text).split()).replace("|", "\\|").replace("`", "'")
+    return " ".join(text.split()).replace("|", "\\|").replace("`", "'")
 
 
 def _verdict(verdict: str, colour: bool) -> str:
