@@ -101,7 +101,8 @@ class Samples:
     def telling(self, rows: Rows) -> Ints:
         """Row numbers of those of `rows` whose server told its own time."""
         numbers = np.asarray(np.flatnonzero(rows) if rows.dtype == bool else rows, dtype=np.int64)
-        return numbers[self.server_time_ns[numbers] != NO_TIME]
+        told: Ints = numbers[self.server_time_ns[numbers] != NO_TIME]
+        return told
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

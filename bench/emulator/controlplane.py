@@ -54,7 +54,7 @@ class ControlConnection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._register(self, True)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self._transport = None
         self._parser = None
         self._waiting.clear()

@@ -83,7 +83,7 @@ class Model:
     def __init__(self, loop: asyncio.AbstractEventLoop, state: State, truth: TruthFile | None) -> None:
         self._state = state
         self._truth = truth
-        self._due: DueQueue[Job] = DueQueue(loop, self._on_due)
+        self._due: DueQueue[Job] = DueQueue(loop, self._on_due, busy=state.settings.busy_poll)
         self.answers = Answers(state.settings.model.response_bytes)
 
     @property

@@ -54,6 +54,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
         log=given.log,
         json_line=given.json,
         die_with_parent=given.die_with_parent,
+        busy_poll=given.busy_poll,
     )
 
 
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--tls", action="store_true", help="have the control plane tell the https scoring URIs")
     where.add_argument("--json", action="store_true", help="print one JSON line when ready, and nothing else")
     where.add_argument("--die-with-parent", action="store_true", help="stop when the process that started it is gone")
+    where.add_argument("--busy-poll", action="store_true", help="never sleep: truest times, at the price of a core")
 
     service = parser.add_argument_group("the model")
     _duration_ns(service, "--service-base", model.base_ns, "the shortest service time")

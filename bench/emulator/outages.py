@@ -18,8 +18,10 @@ _ARM: dict[str, tuple[str, str]] = {
     "409": ("Conflict", "Another operation is in progress on this endpoint."),
     "429": (
         "SubscriptionRequestsThrottled",
-        "Number of requests for subscription '{subscription}' and operation '{operation}' exceeded the backend "
-        "storage limit. Please try again after '{seconds}' seconds.",
+        (
+            "Number of requests for subscription '{subscription}' and operation '{operation}' exceeded the backend "
+            "storage limit. Please try again after '{seconds}' seconds."
+        ),
     ),
     "500": ("InternalServerError", "Received an internal server error."),
     "503": ("ServiceUnavailable", "The service is unavailable. Please try again."),

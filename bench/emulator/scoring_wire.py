@@ -80,7 +80,7 @@ class ScoringConnection(asyncio.Protocol):
             self._fd = transport.get_extra_info("socket").fileno()
         self._register(self, True)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self._transport = None
         self._parser = None
         self._waiting.clear()

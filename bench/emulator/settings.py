@@ -68,3 +68,4 @@ class Settings:
     log: Path | None = None
     json_line: bool = False
     die_with_parent: bool = False
+    busy_poll: bool = False

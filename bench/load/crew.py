@@ -7,6 +7,7 @@ Both kinds take the same orders; `WorkerCrew` speaks them as Locust messages:
     master  ── bench_go ─────>  worker     the run's zero
     master  <── bench_flight ─  worker     one credential fetch
     master  <── bench_drained ─ worker     all sent and answered
+    master  <── bench_relay ──> worker     sealed leases: see credentials.relay_master
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bench.clock import ClockAnchor
+from bench.credentials import CredentialManager, RelayKey, RelayServer
 from bench.errors import BenchError
 from bench.load.managers import ManagerPool
 from bench.load.participant import Part, Participant
-from bench.load.view import View, merge, view_of
+from bench.load.view import View, leases_of, merge, view_of
 from bench.plan import RunPlan
 from bench.rundir import RunDir
 
@@ -47,6 +49,9 @@ class Crew(Protocol):
         """`request_bytes` by variant, and the `pacer`'s name."""
 
     def view(self) -> View: ...
+
+    def finish(self) -> None:
+        """The test has stopped: write everything, forget every secret. Safe to call twice."""
 
 
 class LocalCrew:
@@ -87,7 +92,6 @@ class LocalCrew:
         return view_of(self.participant)
 
     def finish(self) -> None:
-        """The test has stopped: write everything. Safe to call twice."""
         if self.participant is not None:
             self.participant.finish()
             self.participant = None
@@ -98,8 +102,11 @@ class WorkerCrew:
 
     lead_ns = LEAD_NS
 
-    def __init__(self, runner: Any, on_flight: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(self, runner: Any, on_flight: Callable[[Mapping[str, Any]], None], relay_key: RelayKey) -> None:
         self.size = 0
+        self._relay_key = relay_key
+        self._relay: RelayServer | None = None
+        self._managers: tuple[CredentialManager, ...] = ()
         self._runner = runner
         self._on_flight = on_flight
         self._error: BenchError | None = None
@@ -109,6 +116,7 @@ class WorkerCrew:
         runner.register_message("bench_ready", self._on_ready)
         runner.register_message("bench_drained", self._on_drained)
         runner.register_message("bench_flight", self._on_flight_message)
+        runner.register_message("bench_relay", self._on_relay)
         runner.environment.events.worker_report.add_listener(self._on_report)
 
     def order(self, plan: RunPlan, pool: ManagerPool, run: RunDir) -> None:
@@ -116,6 +124,13 @@ class WorkerCrew:
         self.size = len(workers)
         self._error = None
         self._ready, self._drained, self._views = {}, set(), {}
+        self._managers = pool.managers(plan.variants, on_flight=self._on_flight)
+        self._relay = RelayServer(
+            self._relay_key,
+            run_id=run.run_id,
+            managers={variant.name: manager for variant, manager in zip(plan.variants, self._managers, strict=True)},
+            send=lambda worker, envelope: self._runner.send_message("bench_relay", envelope, client_id=worker),
+        )
         for index, worker in enumerate(workers):
             order = {
                 "plan": plan.as_json(),
@@ -143,7 +158,15 @@ class WorkerCrew:
         return next(iter(self._ready.values()), {})
 
     def view(self) -> View:
-        return merge(self._views.values())
+        return {**merge(self._views.values()), "leases": leases_of(self._managers)}
+
+    def finish(self) -> None:
+        if self._relay is not None:
+            self._relay.close()
+            self._relay = None
+        for manager in self._managers:
+            manager.close()
+        self._managers = ()
 
     def _gone(self) -> set[str]:
         """Workers that died: their share is lost, and the samples they wrote say so; the run must end all the same."""
@@ -162,6 +185,10 @@ class WorkerCrew:
 
     def _on_flight_message(self, msg: Any, **_: Any) -> None:
         self._on_flight({**msg.data, "worker": msg.node_id})
+
+    def _on_relay(self, msg: Any, **_: Any) -> None:
+        if self._relay is not None:
+            self._relay.receive(msg.data)
 
     def _on_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         if "bench" in data:

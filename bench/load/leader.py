@@ -14,6 +14,7 @@ from typing import Any
 import gevent
 
 from bench import clock
+from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import BenchError
 from bench.load.aftermath import make_report
@@ -39,9 +40,9 @@ _GRACE_S = 2.0
 
 
 class Leader:
-    """Leads the runs of one Locust, one after the other."""
+    """Leads the runs of one Locust, one after the other; with a `relay_key`, those of its workers."""
 
-    def __init__(self, environment: Any, *, default_modes: tuple[AuthMode, ...], distributed: bool) -> None:
+    def __init__(self, environment: Any, *, default_modes: tuple[AuthMode, ...], relay_key: RelayKey | None) -> None:
         self.error: BenchError | None = None
         self.plan: RunPlan | None = None
         self.run: RunDir | None = None
@@ -49,8 +50,8 @@ class Leader:
         self._default_modes = default_modes
         self._flights = FlightWriter()
         self.crew: Crew = (
-            WorkerCrew(environment.runner, self._flights.add)
-            if distributed
+            WorkerCrew(environment.runner, self._flights.add, relay_key)
+            if relay_key is not None
             else LocalCrew(environment.events.request.fire, self._flights.add)
         )
         self._progress = Progress()
@@ -107,6 +108,7 @@ class Leader:
             self._conductor.kill(block=False)
             self._conductor = None
         self._progress.clear()
+        self.crew.finish()
         run, self.run = self.run, None
         if run is None:
             return

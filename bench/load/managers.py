@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bench.credentials import Agent, AgentSource, CredentialManager, StaticSource
+from bench.credentials import Agent, AgentSource, CredentialManager, RelayClient, StaticSource
 from bench.endpoint import Endpoint
 from bench.plan import Variant
 from bench.target import TargetSpec, static_secret
@@ -33,6 +33,17 @@ class ManagerPool:
         return tuple(
             CredentialManager(self._source(variant), variant=variant.name, on_flight=on_flight) for variant in variants
         )
+
+    def relayed(
+        self, variants: tuple[Variant, ...], client: RelayClient, *, on_flight: Callable[[Mapping[str, Any]], None]
+    ) -> tuple[CredentialManager, ...]:
+        """The same on a worker: the master flies, this process only when the master is silent.
+
+        A static secret is everybody's own, so it is not relayed.
+        """
+        if self.spec.kind == "scoring_uri":
+            return self.managers(variants, on_flight=on_flight)
+        return tuple(client.manager(variant.name, self._source(variant), on_flight=on_flight) for variant in variants)
 
     def close(self) -> None:
         if self._agent is not None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from locust.runners import MasterRunner, WorkerRunner
 
+from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.load.crew import LocalCrew
 from bench.load.follower import Follower
@@ -23,15 +24,15 @@ from bench.load.participant import Participant
 class Session:
     """This process's view of the runs that one Locust makes, one after the other."""
 
-    def __init__(self, environment: Any, *, default_modes: tuple[AuthMode, ...]) -> None:
+    def __init__(self, environment: Any, *, default_modes: tuple[AuthMode, ...], relay_key: RelayKey) -> None:
         runner = environment.runner
         self.leader: Leader | None = None
         self.follower: Follower | None = None
         if isinstance(runner, WorkerRunner):
-            self.follower = Follower(environment)
+            self.follower = Follower(environment, relay_key)
         else:
-            distributed = isinstance(runner, MasterRunner)
-            self.leader = Leader(environment, default_modes=default_modes, distributed=distributed)
+            shared_key = relay_key if isinstance(runner, MasterRunner) else None
+            self.leader = Leader(environment, default_modes=default_modes, relay_key=shared_key)
         self._users = 0
         events = environment.events
         events.test_start.add_listener(self._on_test_start)
@@ -71,5 +72,5 @@ class Session:
     def _finish_participant(self) -> None:
         if self.follower is not None:
             self.follower.end()
-        elif self.leader is not None and isinstance(self.leader.crew, LocalCrew):
+        elif self.leader is not None:
             self.leader.crew.finish()

@@ -11,6 +11,7 @@ Locust process. Nothing is fetched or opened before a run starts.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -19,6 +20,7 @@ from locust import User, events, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import BenchError
 from bench.load import locust_stats
@@ -27,6 +29,8 @@ from bench.options import RUN_OPTIONS
 from bench.plan import DEFAULT_USERS
 
 _SPAWN_RATE = 100.0
+_RELAY_KEY = RelayKey.from_environment(os.environ)
+"""Made before Locust forks its `--processes`, so that they share it; other hosts need BENCH_RELAY_KEY."""
 
 
 class ScoringUser(User):
@@ -88,7 +92,7 @@ def _add_options(parser: Any) -> None:
 def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     """A session for this process. A headless leader finds its target now, so that a mistake ends it at once."""
     modes = next((cls.auth_modes for cls in environment.user_classes if issubclass(cls, ScoringUser)), ("key",))
-    session = Session(environment, default_modes=tuple(AuthMode(mode) for mode in modes))
+    session = Session(environment, default_modes=tuple(AuthMode(mode) for mode in modes), relay_key=_RELAY_KEY)
     _sessions[environment] = session
     locust_stats.refine()
     if web_ui is not None and session.leader is not None:

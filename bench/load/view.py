@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
+    from bench.credentials import CredentialManager
     from bench.load.participant import Participant
 
 
@@ -48,11 +49,14 @@ def view_of(participant: Participant | None) -> View:
         "in_flight": tally.in_flight,
         "lag_ms": participant.lag_ms(),
         "lately_ms": participant.lately.recent_ms(),
-        "leases": [
-            {**dataclasses.asdict(manager.snapshot()), "freshness": str(manager.snapshot().freshness or "")}
-            for manager in participant.managers
-        ],
+        "leases": leases_of(participant.managers),
     }
+
+
+def leases_of(managers: Iterable[CredentialManager]) -> list[dict[str, Any]]:
+    """One row a variant, without its secret."""
+    snapshots = [manager.snapshot() for manager in managers]
+    return [{**dataclasses.asdict(shot), "freshness": str(shot.freshness or "")} for shot in snapshots]
 
 
 def merge(views: Iterable[View]) -> View:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.report.palette import Stroke, light
 from bench.report.numbers import MINUS
+from bench.report.palette import Stroke, light
 
 TICK_QUANTILES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)
 MINUTES_FROM_S = 240.0

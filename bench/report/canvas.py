@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from markupsafe import Markup
+
 from bench.report.palette import COLOURS, light
 
 WIDTH_IN = 9.2
@@ -66,7 +68,7 @@ class Plot:
     title: str
     caption: str
     alt: str
-    svg: str
+    svg: Markup
     png: bytes
 
 
@@ -116,7 +118,7 @@ def finish(figure: Any, *, name: str, title: str, caption: str, alt: str) -> Plo
     )
 
 
-def _inline(svg: str, *, name: str, title: str, alt: str) -> str:
+def _inline(svg: str, *, name: str, title: str, alt: str) -> Markup:
     """matplotlib's SVG file as an element of a page: themed, named, with ids of its own, and nothing to load."""
     view_box = re.search(r'viewBox="([^"]+)"', svg)
     body = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
@@ -128,7 +130,7 @@ def _inline(svg: str, *, name: str, title: str, alt: str) -> str:
     body = re.sub(r"(font: [^;\"]*?[\d.]+px) [^;\"]+", r"\1 var(--font)", body)
     for role, colour in COLOURS.items():
         body = body.replace(colour.light, f"var(--{role})")
-    return (
+    return Markup(  # noqa: S704 - matplotlib escapes every text it writes
         f'<svg viewBox="{view_box[1] if view_box else ""}" role="img" aria-labelledby="{name}-title {name}-desc">'
         f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(alt)}</desc>{body}</svg>'
     )

@@ -1,6 +1,7 @@
-"""The report as one HTML page that loads nothing: the summary's figures, the plots and the tables. Edge: reads its template.
+"""The report as one HTML page that loads nothing: figures, plots and tables. Edge: reads its template.
 
-Called by `build`. Everything that came from a run is escaped by the template; only the SVG of our own plots is not.
+Called by `build`. Everything that came from a run is escaped by the template; only the SVG
+that `canvas` made is not.
 """
 
 from __future__ import annotations
@@ -11,25 +12,19 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
 
 from bench.analysis.series import FlightMark
-from bench.report import palette, text, words
+from bench.report import numbers, palette, text, words
 from bench.report.canvas import Plot
 from bench.report.side import Side
-from bench.report.words import GateRow
+from bench.report.trust_facts import trust_facts
+from bench.report.words import GateRow, Summary
 
 _MOST_FLIGHTS = 60
-_ALWAYS = {
-    "figures": "Figures",
-    "flights": "Credential fetches",
-    "deployments": "Deployments",
-    "manifest": "How it was run",
-}
 
 
 def render(
-    summary: Mapping[str, Any],
+    summary: Summary,
     *,
     sides: Sequence[Side],
     plots: Mapping[str, Plot],
@@ -39,43 +34,37 @@ def render(
     gates: Sequence[GateRow] = (),
 ) -> str:
     """The page. `intent` are the lines under its heading; an empty `manifest` is left out."""
-    shown = _most_telling(flights)
     variants = summary["variants"]
-    comparison = summary.get("comparison")
-    deployments = {name: one.get("deployments") or {} for name, one in variants.items()}
-    sections = {"figures": True, "flights": shown, "deployments": any(deployments.values()), "manifest": manifest}
+    shown = _most_telling(flights)
+    deployed = any(variant["deployments"] for variant in variants.values())
+    tables = {"flights": "Credential fetches", "deployments": "Deployments", "manifest": "How it was run"}
+    there = {"flights": bool(shown), "deployments": deployed, "manifest": bool(manifest)}
     return _template().render(
         summary=summary,
+        variants=variants,
+        trust=summary["trust"],
+        comparisons=words.comparisons(summary),
         headline=words.headline(summary),
         intent=intent,
-        trust=summary["trust"],
-        trust_facts=words.trust_facts(summary["trust"]),
         remarks=text.remarks(summary),
         gates=gates,
         gates_verdict=words.gates_verdict(gates),
-        comparison=comparison,
-        cost=words.cost_sentence(comparison),
-        auth=words.auth_sentence(summary),
-        auth_failures=sum(one["auth_failures"]["count"] for one in variants.values()),
-        requests=sum(one["requests"] for one in variants.values()),
-        deployments=deployments if any(deployments.values()) else {},
-        latencies=[(block, title.removesuffix(", ms")) for block, title in text.LATENCIES],
-        statistics=words.STATISTICS,
-        meaning=words.VERDICT_MEANING,
+        auth_failures=sum(variant["auth_failures"]["count"] for variant in variants.values()),
+        requests=sum(variant["requests"] for variant in variants.values()),
+        latencies=text.LATENCIES,
+        statistics=numbers.STATISTICS,
+        verdict_meaning=words.VERDICT_MEANING,
         cause_meaning=words.CAUSE_MEANING,
         colours={side.label: side.stroke.colour for side in sides},
-        plots={
-            name: {"title": plot.title, "caption": plot.caption, "svg": Markup(plot.svg)}
-            for name, plot in plots.items()
-        },  # noqa: S704 - drawn here, escaped there
-        contents=[
-            *((name, _ALWAYS[name]) for name in ("figures",)),
-            *((name, plot.title) for name, plot in plots.items()),
-            *((name, _ALWAYS[name]) for name, there in sections.items() if there and name != "figures"),
-        ],
+        plots=plots,
+        contents={
+            "figures": "Figures",
+            **{name: plot.title for name, plot in plots.items()},
+            **{name: title for name, title in tables.items() if there[name]},
+        },
         flights=shown,
         hidden_flights=len(flights) - len(shown),
-        manifest=json.dumps(manifest, indent=1, ensure_ascii=False) if manifest else "",
+        manifest=json.dumps(manifest, indent=1, ensure_ascii=False),
         light=palette.css_variables(dark=False),
         dark=palette.css_variables(dark=True),
     )
@@ -91,14 +80,19 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "by_cause": words.by_cause,
-        "count": words.count,
-        "difference": words.difference,
-        "ms": words.milliseconds,
-        "percent": words.percent,
-        "rate": words.rate,
-        "span": words.estimate_alone,
+        "by_frequency": numbers.by_frequency,
+        "cost": words.cost_sentence,
+        "count": numbers.count,
+        "difference": numbers.difference,
+        "estimate": numbers.estimate,
+        "interval": numbers.interval,
+        "ms": numbers.milliseconds,
+        "percent": numbers.percent,
+        "rate": numbers.rate,
+        "share_estimate": numbers.share_estimate,
+        "span": numbers.span,
         "tone": words.tone,
+        "trust_facts": trust_facts,
         "trust_sentence": words.trust_sentence,
     }
     return environment.get_template("report.html.jinja")

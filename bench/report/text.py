@@ -49,7 +49,7 @@ def render_table(summary: Summary, colour: bool = False, gates: Sequence[GateRow
             _paint(line(heading), "bold", on=colour),
             *(line(row) for row in rows[1:]),
             "",
-            *(_sentence(words.cost_sentence(one)) for one in compared[1:]),
+            *(words.cost_sentence(one) for one in compared[1:]),
             f"{_verdict(trust['verdict'], colour)}  {words.trust_sentence(trust)}",
             *(f"  - {remark}" for remark in remarks(summary)),
             *(f"{_verdict(gate['verdict'], colour)}  {gate['metric']}  {_measured(gate)}" for gate in gates),
@@ -80,7 +80,7 @@ def summary_md(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
         *_markdown_gates(gates),
         f"- **{trust['verdict']}**: {_cell(words.trust_sentence(trust))}",
         *(f"  - {_cell(remark)}" for remark in remarks(summary)),
-        *(f"- {_cell(_sentence(sentence))}" for sentence in sentences if sentence),
+        *(f"- {_cell(sentence)}" for sentence in sentences if sentence),
         "",
         *_markdown_figures(summary),
         "",
@@ -93,7 +93,7 @@ def remarks(summary: Summary) -> list[str]:
     """Why the run is not trusted, and what is missing of it; each thing once."""
     reasons = summary["trust"]["reasons"]
     missing = [problem for problem in summary["problems"] if not any(problem in reason for reason in reasons)]
-    return [_sentence(remark) for remark in (*reasons, *missing)]
+    return [*reasons, *missing]
 
 
 def figure_rows(summary: Summary) -> Iterator[Row]:
@@ -149,10 +149,6 @@ def _markdown_figures(summary: Summary) -> Iterator[str]:
 
 def _measured(gate: GateRow) -> str:
     return " ".join(part for part in ("measured", gate["measured"], gate["interval"]) if part)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _cell(text: str) -> str:

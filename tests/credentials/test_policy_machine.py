@@ -160,9 +160,7 @@ class PolicyMachine(RuleBasedStateMachine):
     def the_master_pushes(self, ahead: int, life_s: float) -> None:
         valid = validity(self.now_ns, life_s=life_s)
         generation = max(1, self.state.generation + ahead)
-        grant = Grant(
-            secrets=(self.next_secret(),), auth_mode=AuthMode.AML_TOKEN, valid=valid, generation=generation
-        )
+        grant = Grant(secrets=(self.next_secret(),), auth_mode=AuthMode.AML_TOKEN, valid=valid, generation=generation)
         self.tell(Pushed(grant))
         self.failed_at, self.retry_after_s = None, 0.0
 

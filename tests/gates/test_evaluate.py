@@ -244,3 +244,26 @@ def test_a_verdict_never_contradicts_its_numbers(p99: float, within: float, limi
     assert (result.verdict is PASS) == holds(p99, limit)
     assert (result.verdict is FAIL) == (not any(holds(x, limit) for x in (p99, *result.interval)))
     assert (result.needed_requests is not None) <= (result.verdict is INCONCLUSIVE)
+
+
+def test_failures_that_come_in_bursts_count_as_fewer_witnesses() -> None:
+    """Where the summary says how failures cluster its interval is used: 30 in one outage prove less than 30 alone."""
+    alone = variant(outcomes={"auth_failure": 30})
+    burst = variant(outcomes={"auth_failure": 30})
+    burst["error_rate_interval"] = {"low": 0.0005, "high": 0.02}
+    burst["auth_failures"]["rate_interval"] = {"low": 0.0005, "high": 0.02}
+    for text in ("error_rate <= 0.1%", "auth_failure_rate <= 0.1%", "ok_rate >= 99.9%"):
+        assert judged(text, summary(key=alone)).verdict is FAIL
+        assert judged(text, summary(key=burst)).verdict is INCONCLUSIVE
+    ok = judged("ok_rate >= 99.9%", summary(key=burst))
+    assert ok.interval == pytest.approx((0.98, 0.9995))
+
+
+def test_overhead_of_several_candidates_is_that_of_the_worst() -> None:
+    """Three variants make two comparisons; the gate holds for both."""
+    run = summary(key=variant(), aml_token=variant(), aad_token=variant(), overhead=(4.0, 1.0))
+    worse = {**run["comparison"], "candidate": "aad_token"}
+    worse["response_time_ms"] = {"p99": {"estimate": 9.0, "low": 8.0, "high": 10.0}}
+    run["comparisons"] = [run["comparison"], worse]
+    result = judged("overhead.p99 < 6ms", run)
+    assert (result.verdict, result.variant, result.measured) == (FAIL, "aad_token", 9.0)

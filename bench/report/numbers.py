@@ -1,0 +1,97 @@
+"""How the report prints numbers: one form for the terminal, the markdown, the page and the plots. Pure.
+
+Everything takes plain values out of `summary.json` and gives text. A missing value is `DASH`, never 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+DASH = "–"  # noqa: RUF001 - a typographic dash is meant
+MINUS = "−"  # noqa: RUF001 - so is the sign
+STATISTICS = ("p50", "p90", "p95", "p99", "p99.9", "mean", "max")
+
+
+def milliseconds(value: float | None) -> str:
+    """`0.312`, `12.41`, `250.3`, `1,240`: about four digits, so that columns can be compared."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    size = abs(value)
+    if size < 0.0005:
+        return "0.00"
+    digits = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 3
+    return f"{value:,.{digits}f}".replace("-", MINUS)
+
+
+def difference(value: float | None) -> str:
+    """A signed number of milliseconds, `+0.312`."""
+    text = milliseconds(value)
+    return text if text in (DASH, "0.00") or text.startswith(MINUS) else f"+{text}"
+
+
+def span(found: Mapping[str, Any]) -> str:
+    """The interval of a measured time, `12.31 to 12.52`; empty where there is none."""
+    if found.get("low") is None or found.get("high") is None:
+        return ""
+    return f"{milliseconds(found['low'])} to {milliseconds(found['high'])}"
+
+
+def interval(found: Mapping[str, Any]) -> str:
+    """The interval of a difference in ms, `[+0.280, +0.344]`; empty where there is none."""
+    if found.get("low") is None or found.get("high") is None:
+        return ""
+    return f"[{difference(found['low'])}, {difference(found['high'])}]"
+
+
+def estimate(found: Mapping[str, Any]) -> str:
+    """A difference in ms with its interval, or with how many more samples it takes; empty when it cannot be told."""
+    if found.get("estimate") is None:
+        return ""
+    needed = f"(needs {count(float(f'{more:.2g}'))} more samples)" if (more := found.get("more_needed")) else ""
+    return f"{difference(found['estimate'])} {interval(found) or needed}".rstrip()
+
+
+def share_estimate(found: Mapping[str, Any]) -> str:
+    """A difference in shares with its interval, `+1.68 pp [+0.226, +11.4]`, in percentage points; empty when it cannot be told."""
+    if found.get("estimate") is None or found.get("low") is None:
+        return ""
+    value, low, high = (f"{100 * found[key]:+.3g}".replace("-", MINUS) for key in ("estimate", "low", "high"))
+    return f"{value} pp [{low}, {high}]"
+
+
+def count(value: float | None) -> str:
+    """A whole number with thousands separators."""
+    return DASH if value is None else f"{value:,.0f}"
+
+
+def rate(value: float | None) -> str:
+    """Requests per second."""
+    return DASH if value is None else f"{value:,.1f}/s"
+
+
+def percent(share: float | None) -> str:
+    """`0 %`, `0.02 %`, `12.5 %`, `100 %`; a share too small to print is `<0.001 %`, never 0."""
+    if share is None or not math.isfinite(share):
+        return DASH
+    value = 100 * share
+    if value == 0:
+        return "0 %"
+    return "<0.001 %" if value < 0.001 else f"{value:.3g} %"
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 request`, `2 requests`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(part for part in (", ".join(items[:-1]), *items[-1:]) if part)
+
+
+def by_frequency(numbers: Mapping[str, int]) -> str:
+    """`12 expired, 3 refused`, the most frequent first."""
+    ranked = sorted(numbers.items(), key=lambda item: -item[1])
+    return ", ".join(f"{count(number)} {name or 'unknown'}" for name, number in ranked if number)
