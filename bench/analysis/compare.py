@@ -179,7 +179,7 @@ def own_curve(side: Fold, *, seed: int = DEFAULT_SEED) -> QuantileCurve:
 def _difference(
     baseline: Fold, candidate: Fold, *, q: float | None, pairing: Pairing, min_effect: float, seed: int
 ) -> Estimate:
-    figures = [_figure_ms(side, q=q) for side in (baseline, candidate)]
+    figures = [figure_ms(side, q=q) for side in (baseline, candidate)]
     missing = max(_too_few(side, q=q) for side in (baseline, candidate))
     if missing:
         interval = Interval(low=math.nan, high=math.nan, more_needed=missing)
@@ -192,7 +192,8 @@ def _statistic(side: Fold, *, q: float | None) -> Statistic:
     return side.mean() if q is None else side.quantile(q)
 
 
-def _figure_ms(side: Fold, *, q: float | None) -> float:
+def figure_ms(side: Fold, *, q: float | None) -> float:
+    """The quantile `q` of a variant, or its mean when `q` is None."""
     return side.mean_ms if q is None else side.quantile_ms(q)
 
 

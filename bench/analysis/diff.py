@@ -131,8 +131,7 @@ def _compare(
 
 
 def _figures(folds: list[Fold], q: float | None, seed: int) -> list[tuple[float, Interval]]:
-    figure: Callable[[Fold], float] = lambda fold: fold.mean_ms if q is None else fold.quantile_ms(q)
-    return [(figure(fold), compare.own_interval(fold, q, seed=seed)) for fold in folds]
+    return [(compare.figure_ms(fold, q=q), compare.own_interval(fold, q, seed=seed)) for fold in folds]
 
 
 def _pairs(runs_a: Sequence[LoadedRun], runs_b: Sequence[LoadedRun]) -> list[tuple[str, str]]:

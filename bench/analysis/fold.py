@@ -85,7 +85,7 @@ def pick_variant(run: LoadedRun, variant: str) -> Picked:
 def fold(values_ns: Ints, cell: NDArray[np.int16], q: Floats = CURVE_Q) -> Fold:
     """Fold durations in ns (negative ones count as 0) with the cell of each; `q` must be sorted.
 
-    Overwrites `values_ns`. One sort: the duration and its cell share an integer, so the cells come along in the order of the durations.
+    Overwrites `values_ns`. One sort: a duration and its cell share an integer, so the cells come along in its order.
     """
     key = np.maximum(values_ns, 0, out=values_ns)
     key <<= _CELL_BITS

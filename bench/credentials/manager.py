@@ -131,6 +131,7 @@ class CredentialManager:
         self._state = moves.State()
         if self._flight is not None:
             self._flight.kill(block=False)
+            self._flight = None
         self._tell(_CLOSED)
 
     def snapshot(self) -> Snapshot:

@@ -37,7 +37,7 @@ def main() -> int:
     except PortTakenError as exc:
         return _fail(str(exc))
     except OSError as exc:
-        return _fail(f"cannot use {exc.filename}: {exc.strerror}")
+        return _fail(f"{exc.filename or 'network'}: {exc.strerror}")
     return 0
 
 

@@ -94,22 +94,3 @@ class Traffic:
             if drawn < 0:
                 return name
         return self._shares[-1][0]
-
-
-class RateLimit:
-    """A token bucket of one second's worth: `per_second` requests, 0 for no limit."""
-
-    def __init__(self, per_second: int) -> None:
-        self._per_second = per_second
-        self._left = float(per_second)
-        self._at_s = 0.0
-
-    def admits(self, now_s: float) -> bool:
-        if not self._per_second:
-            return True
-        self._left = min(float(self._per_second), self._left + (now_s - self._at_s) * self._per_second)
-        self._at_s = now_s
-        if self._left < 1.0:
-            return False
-        self._left -= 1.0
-        return True

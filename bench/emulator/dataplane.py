@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
-from bench.emulator.admission import Gate, RateLimit, Refusal, Traffic
+from bench.emulator.admission import Gate, Refusal, Traffic
+from bench.emulator.bucket import TokenBucket
 from bench.emulator.journal import Journal
 from bench.emulator.model import Job, Model, Slots
 from bench.emulator.scoring_wire import ScoreRequest, ScoringConnection
@@ -45,7 +46,8 @@ class ScoringFront:
         self._refusals = refusals
         self._gate = Gate(state, endpoint)
         self._traffic = Traffic(tuple(endpoint.traffic.items()), settings.seed)
-        self._rate = RateLimit(settings.rate_limit)
+        limit = settings.rate_limit
+        self._rate = TokenBucket(capacity=limit, per_s=limit) if limit else None
         self._random = Random(settings.seed).random  # noqa: S311 - a reproducible sequence is the point
         delays = dict(settings.delays_ns)
         self.deployments = {
@@ -70,7 +72,7 @@ class ScoringFront:
         slots = self.deployments.get(self._traffic.choose(request.deployment.decode("latin-1")))
         if slots is None:
             return self._refuse(connection, request, 404, _NO_DEPLOYMENT)
-        if not self._rate.admits(now_s):
+        if self._rate is not None and not self._rate.take(now_s):
             return self._refuse(connection, request, 429, "", ("ms-azureml-model-error-reason", "rate_limited"))
         if slots.pending >= slots.pending_limit:
             reason = ("ms-azureml-model-error-reason", "too_many_pending_request")

@@ -18,6 +18,7 @@ from typing import Any
 
 from bench.emulator.durations import seconds
 from bench.emulator.roles import full_action
+from bench.emulator.settings import ENDPOINT_NAMES
 
 
 class FaultKind(StrEnum):
@@ -67,12 +68,16 @@ class Fault:
     deployment: str = ""
 
 
-_ENDPOINTS = ("key", "aml_token", "aad_token")
+_AUTH_MODES = tuple(ENDPOINT_NAMES)
+_ENDPOINTS = (*ENDPOINT_NAMES, *ENDPOINT_NAMES.values())
 _NETWORK = ("hang", "drop", "refuse")
 _CHOICES: dict[tuple[FaultKind, str], tuple[str, ...]] = {
     (FaultKind.ROTATE_KEY, "key"): ("primary", "secondary", "both"),
     (FaultKind.REVOKE_TOKENS, "tokens"): ("aml_token", "aad_token", "arm", "all"),
-    (FaultKind.AUTH_MODE, "to"): _ENDPOINTS,
+    (FaultKind.ROTATE_KEY, "endpoint"): _ENDPOINTS,
+    (FaultKind.DENY, "principal"): ("managed_identity", "service_principal"),
+    (FaultKind.AUTH_MODE, "to"): _AUTH_MODES,
+    (FaultKind.AUTH_MODE, "endpoint"): _ENDPOINTS,
     (FaultKind.IDENTITY, "answer"): ("400", "401", "429", "500", "503", "slow", "malformed", *_NETWORK),
     (FaultKind.ARM, "answer"): (
         *("401", "403", "404", "409", "429", "500", "503", "slow", "malformed"),

@@ -22,7 +22,7 @@ class PortTakenError(Exception):
 
 
 class Listener:
-    """One port of the emulator. `open` binds it; `refuse` closes it until `accept_again`."""
+    """One port of the emulator. `set_refusing` closes it for a while, or for good."""
 
     def __init__(
         self, port: int, factory: Callable[[], asyncio.Protocol], *, tls: ssl.SSLContext | None = None
@@ -31,7 +31,7 @@ class Listener:
         self._factory = factory
         self._tls = tls
         self._server: asyncio.Server | None = None
-        self._wanted = True
+        self._refusing = False
         self._reopening: asyncio.Task[None] | None = None
 
     @property
@@ -56,21 +56,18 @@ class Listener:
 
     def set_refusing(self, refusing: bool) -> None:
         """Refuse new connections, or serve again on the same port."""
-        if refusing != self._wanted:
+        if refusing is self._refusing:
             return
-        self._wanted = not refusing
+        self._refusing = refusing
         if refusing:
-            self.close()
+            if self._server is not None:
+                self._server.close()
+                self._server = None
         elif self._reopening is None or self._reopening.done():
             self._reopening = asyncio.get_running_loop().create_task(self._reopen())
 
-    def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-
     async def _reopen(self) -> None:
-        while self._wanted and self._server is None:
+        while not self._refusing and self._server is None:
             try:
                 await self.open()
             except PortTakenError:

@@ -53,6 +53,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
         truth=given.truth,
         log=given.log,
         json_line=given.json,
+        arm_throttling=given.arm_throttling,
         die_with_parent=given.die_with_parent,
         busy_poll=given.busy_poll,
     )
@@ -77,7 +78,13 @@ def _parser() -> argparse.ArgumentParser:
     _duration_ns(service, "--service-exponential", model.exponential_ns, "mean of the exponential part on top")
     service.add_argument("--service-zero", action="store_true", help="answer at once")
     service.add_argument("--seed", type=int, default=model.seed, help="of service times and traffic (default 1)")
-    service.add_argument("--instances", type=_positive, default=model.instances, metavar="N")
+    service.add_argument(
+        "--instances",
+        type=_positive,
+        default=model.instances,
+        metavar="N",
+        help="of each deployment (default %(default)s)",
+    )
     service.add_argument(
         "--max-concurrent-requests",
         type=_positive,
@@ -111,7 +118,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ACTION",
         help=f"a role action the principals lack; repeatable: {', '.join(ACTIONS)}",
     )
-    access.add_argument("--denied-score-status", type=int, choices=(401, 403), default=401)
+    access.add_argument(
+        "--arm-throttling",
+        action="store_true",
+        help="limit the control plane as Azure does: reads 250 + 25/s, writes 200 + 10/s a principal, then 429",
+    )
+    access.add_argument(
+        "--denied-score-status",
+        type=int,
+        choices=(401, 403),
+        default=401,
+        help="for an Entra token without score/action (default 401)",
+    )
 
     files = parser.add_argument_group("files")
     files.add_argument("--faults", type=Path, metavar="FILE", help="fault script, JSON or YAML")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from math import ceil
 
 from bench.emulator.faults import Fault
 from bench.emulator.messages import Ending, Headers, Response, arm_error, as_json
@@ -44,7 +45,7 @@ def arm_outage(fault: Fault, *, subscription: str, operation: str, denied: str) 
         response = arm_error(403, "AuthorizationFailed", denied)
     elif fault.answer in _ARM:
         code, message = _ARM[fault.answer]
-        seconds = round(fault.retry_after_s or 6)
+        seconds = ceil(fault.retry_after_s or 6)
         text = message.format(subscription=subscription, operation=operation, seconds=seconds)
         response = arm_error(int(fault.answer), code, text)
         if fault.answer == "401":
@@ -101,5 +102,5 @@ def _network(fault: Fault) -> Response | None:
 def _timed(response: Response, fault: Fault) -> Response:
     headers: Headers = ()
     if fault.retry_after_s is not None:
-        headers = (("retry-after", str(round(fault.retry_after_s))),)
+        headers = (("retry-after", str(ceil(fault.retry_after_s))),)
     return replace(response.with_headers(*headers), delay_s=fault.delay_s)

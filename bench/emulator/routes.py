@@ -90,7 +90,12 @@ def _judge(
         response = arm_error(400, "MissingApiVersionParameter", "The api-version query parameter is required.")
     else:
         call = _Call(request=request, state=state, base_url=base_url, now_s=now_s, principal=principal, names=names)
-        response = _missing_scope(call) or _denied(call, full, scope) or _answer(call, operation)
+        response = (
+            _throttled(call, full)
+            or _missing_scope(call)
+            or _denied(call, full, scope)
+            or _answer(call, operation).with_headers(_remaining(call))
+        )
         if fault:
             response = twisted(response, fault, call.said_now_s)
     return Handled(

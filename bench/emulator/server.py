@@ -29,8 +29,8 @@ from bench.emulator.model import Model
 from bench.emulator.planes import Plane, serve_control, serve_scoring
 from bench.emulator.routes import route
 from bench.emulator.service_time import ServiceTimes
-from bench.emulator.settings import Settings
-from bench.emulator.state import ENDPOINT_NAMES, State
+from bench.emulator.settings import ENDPOINT_NAMES, Settings
+from bench.emulator.state import State
 from bench.emulator.tokens import TokenAuthority
 from bench.emulator.truth import TruthFile
 from bench.emulator.wallclock import WallClock
@@ -71,8 +71,8 @@ class Emulator:
         for mode, name in ENDPOINT_NAMES.items():
             self._state.endpoints[name].scoring_uri = f"{self._ports[mode + tls].url}/score"
         self.tick()
-        self._weather.add(script)
         self._weather.start()
+        self._weather.add(script)
         return self._announce()
 
     def tick(self) -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 
+ENDPOINT_NAMES = {"key": "ep-key", "aml_token": "ep-aml-token", "aad_token": "ep-aad-token"}
+"""Auth mode at the start -> name of its endpoint."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
@@ -67,5 +70,6 @@ class Settings:
     truth: Path | None = None
     log: Path | None = None
     json_line: bool = False
+    arm_throttling: bool = False
     die_with_parent: bool = False
     busy_poll: bool = False

@@ -13,11 +13,8 @@ from hmac import compare_digest
 from bench.emulator.conditions import Conditions
 from bench.emulator.faults import Fault, FaultKind
 from bench.emulator.roles import Principal, full_action
-from bench.emulator.settings import Settings
+from bench.emulator.settings import ENDPOINT_NAMES, Settings
 from bench.emulator.tokens import TokenAuthority, TokenKind
-
-ENDPOINT_NAMES = {"key": "ep-key", "aml_token": "ep-aml-token", "aad_token": "ep-aad-token"}
-"""Auth mode at the start -> name of its endpoint."""
 
 ROTATION_TAKES_S = 0.5
 """A key is new at once; the operation that says so is done this much later (how long Azure takes is not documented)."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from bench.errors import RunInvalid, UsageError
 from bench.gates.evaluate import INVALID, trust_of
+from bench.plan import RunPlan
 from bench.rundir import read_json, write_json
 
 SCHEMA_VERSION = 1
@@ -25,15 +26,6 @@ _VARIANT = {
     *("outcomes", "auth_failures", "refreshes"),
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_PLAN = {
-    "model": "workload model",
-    "arrival_rate": "arrival rate",
-    "arrivals": "arrivals",
-    "users": "users",
-    "payload_sha256": "payload",
-    "deployment": "deployment",
-}
-"""What of the plan must agree, and how to call it. The seed and the duration may differ: they move no figure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,22 +85,22 @@ def load(name: str, folder: Path = FOLDER) -> Baseline:
         raise UsageError(f"{path} lacks {exc}", hint="is it a file of this tool?") from exc
 
 
+def refuse_plan(baseline: Baseline, plan: RunPlan) -> None:
+    """UsageError when the load that is planned differs from the baseline's; for before the first request.
+
+    Target, variants and payload may not be known yet: `refuse_unlike` looks at all of it when the run is over.
+    """
+    planned = _load(plan.as_json())
+    _refuse(baseline, _differences(baseline, planned))
+
+
 def refuse_unlike(baseline: Baseline, summary: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
     """UsageError with every difference between what was measured then and now; returns when there is none."""
-    now = _workload(manifest)
-    differences = [
-        f"{key.replace('_', ' ')} was {_short(baseline.workload.get(key))}, is {_short(now[key])}"
-        for key in now
-        if baseline.workload.get(key) != now[key]
-    ]
-    then_schema, schema = baseline.summary.get("schema_version"), summary.get("schema_version")
-    if then_schema != schema:
-        differences.append(f"summary schema was {then_schema}, is {schema}")
-    if differences:
-        raise UsageError(
-            f"baseline {baseline.name} measured something else: {'; '.join(differences)}",
-            hint=f"run with the same plan, or `bench baseline save RUN --as {baseline.name}`",
-        )
+    differences = _differences(baseline, _workload(manifest))
+    then, now = baseline.summary.get("schema_version"), summary.get("schema_version")
+    if then != now:
+        differences.append(f"summary schema was {then}, is {now}")
+    _refuse(baseline, differences)
 
 
 def caveats(baseline: Baseline, manifest: Mapping[str, Any]) -> list[str]:
@@ -128,13 +120,42 @@ def _path(name: str, folder: Path) -> Path:
 
 
 def _workload(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """All that must agree, under the names an error calls it by."""
     plan = manifest.get("plan", {})
     return {
         "target": manifest.get("target", {}).get("kind"),
         "variants": {variant["name"]: variant["auth_mode"] for variant in plan.get("variants", ())},
-        **{label: plan.get(key) for key, label in _PLAN.items()},
-        "stages": [dict(stage) for stage in plan.get("stages", ())],
+        "payload": plan.get("payload_sha256"),
+        **_load(plan),
     }
+
+
+def _load(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a plan decides the load. The seed and the duration are left out: they move no figure."""
+    return {
+        "workload model": plan.get("model"),
+        "arrival rate": plan.get("arrival_rate"),
+        "arrivals": plan.get("arrivals"),
+        "stages": [dict(stage) for stage in plan.get("stages", ())],
+        "users": plan.get("users"),
+        "deployment": plan.get("deployment"),
+    }
+
+
+def _differences(baseline: Baseline, workload: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name} was {_short(baseline.workload.get(name))}, is {_short(now)}"
+        for name, now in workload.items()
+        if baseline.workload.get(name) != now
+    ]
+
+
+def _refuse(baseline: Baseline, differences: list[str]) -> None:
+    if differences:
+        raise UsageError(
+            f"baseline {baseline.name} measured something else: {'; '.join(differences)}",
+            hint=f"run with the same plan, or `bench baseline save RUN --as {baseline.name}`",
+        )
 
 
 def _figures(summary: Mapping[str, Any]) -> dict[str, Any]:

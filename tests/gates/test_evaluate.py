@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.gates.evaluate import evaluate, exit_code
+from bench.gates.evaluate import evaluate, exit_code, trust_of
 from bench.gates.expression import parse
 from bench.gates.result import GateResult, GateVerdict
 from tests.gates.summaries import Summary, summary, variant
@@ -267,3 +267,43 @@ def test_overhead_of_several_candidates_is_that_of_the_worst() -> None:
     run["comparisons"] = [run["comparison"], worse]
     result = judged("overhead.p99 < 6ms", run)
     assert (result.verdict, result.variant, result.measured) == (FAIL, "aad_token", 9.0)
+
+
+def lopsided(p99: float, below: float, above: float) -> dict[str, object]:
+    """A variant whose interval reaches further on one side, as those of tails do."""
+    made = variant(p99=p99)
+    made["response_time_ms_interval"]["p99"] = {"low": p99 - below, "high": p99 + above}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("text", "interval", "needed"),
+    [
+        # down from 120 ms by sqrt(4^2 + 3^2), as far as the baseline reaches up; up by sqrt(12^2 + 5^2)
+        ("response_time.p99 <= baseline + 16ms", (115.0, 133.0), 13_000),
+        ("response_time.p99 >= baseline + 32ms", (115.0, 133.0), 2_200),
+    ],
+)
+def test_each_limit_meets_the_opposite_one_of_the_baseline(
+    text: str, interval: tuple[float, float], needed: int
+) -> None:
+    """The run may be lower and the baseline higher, or the other way round; the side of the threshold counts."""
+    main = summary(key=lopsided(100.0, below=5.0, above=3.0))
+    result = judged(text, summary(key=lopsided(120.0, below=4.0, above=12.0)), main)
+    assert result.interval == pytest.approx(interval)
+    assert (result.verdict, result.needed_requests) == (INCONCLUSIVE, needed)
+
+
+def test_a_summary_without_a_trust_verdict_is_not_believed() -> None:
+    """An old or cut-off file passes nothing."""
+    run = summary()
+    del run["trust"]
+    result = judged("response_time.p99 < 1s", run)
+    assert result.verdict is INCONCLUSIVE
+    assert exit_code([result], trust_of(run)) == 4
+
+
+def test_overhead_is_waited_for_by_the_side_with_fewer_requests() -> None:
+    """More of the side that has plenty would not narrow a difference."""
+    run = summary(key=variant(requests=90_000), aml_token=variant(requests=10_000), overhead=(4.0, 2.0))
+    assert judged("overhead.p99 < 3ms", run).needed_requests == 30_000
