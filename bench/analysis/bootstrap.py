@@ -76,7 +76,8 @@ def paired(baseline: Statistic, candidate: Statistic, *, seed: int) -> Interval:
     chosen = blocks.choose(np.asarray(influence))
     ours, theirs = _deviations(sides, slopes, chosen, seed)
     difference = _paired_difference(baseline, candidate, ours, theirs)
-    return _ends(difference, [(baseline, ours), (candidate, theirs)])
+    apart = (theirs - ours) / math.sqrt(2)  # what each side deviates by itself; what both share cancels
+    return _ends(difference, [(baseline, -apart), (candidate, apart)])
 
 
 def independent(baseline: Statistic, candidate: Statistic, *, seed: int) -> Interval:

@@ -80,7 +80,9 @@ def simulate(scenario: Scenario, *, trials: int, seed: int, min_effect_ms: float
             if (low := found[name].low) is not None and (high := found[name].high) is not None:
                 own = compare.own_interval(candidate, q, seed=trial)
                 errors[trial, i] = low - differences[i], high - differences[i], own.low - owns[i], own.high - owns[i]
-    return tuple(_row(scenario, name, errors[:, i], min_effect_ms) for i, name in enumerate(FIGURES))
+    if not scenario.own_truth:
+        errors[:, :, 2:] = np.nan
+    return tuple(_row(scenario.name, name, errors[:, i], min_effect=min_effect_ms) for i, name in enumerate(FIGURES))
 
 
 def simulate_failures(failing: Failures, *, trials: int, seed: int) -> Row:
@@ -118,14 +120,14 @@ def _row(scenario: str, figure: str, errors: Floats, *, min_effect: float) -> Ro
         "false_alarms": (low > min_effect) | (high < -min_effect),
         "power": low > -min_effect,
     }
-    known = {name: len(told) > 0 for name in shares} | {"own_coverage": not np.isnan(own_low).all()}
+    known = {name: np.full(len(told), True) for name in shares} | {"own_coverage": ~np.isnan(own_low)}
     return Row(
         scenario=scenario,
         figure=figure,
         trials=len(errors),
         told=len(told) / len(errors),
         resolves=float(np.quantile(-low, 0.8)) if len(told) else math.nan,
-        **{name: float(hits.mean()) if known[name] else math.nan for name, hits in shares.items()},
+        **{name: float(hits[known[name]].mean()) if known[name].any() else math.nan for name, hits in shares.items()},
     )
 
 

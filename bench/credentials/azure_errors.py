@@ -1,6 +1,6 @@
 """What went wrong at Azure, in one clear line. The only place that knows the SDK's exceptions.
 
-Who calls it: the agent process. It imports azure.core and nothing else of Azure; it does no IO. Messages are made
+Who calls it: the agent process. It does no IO. Messages are made
 here from status codes and error codes; of a server's own words only what cannot hold a secret is kept.
 """
 
@@ -18,6 +18,7 @@ from azure.core.exceptions import (
     ServiceRequestTimeoutError,
     ServiceResponseTimeoutError,
 )
+from azure.identity import CredentialUnavailableError
 
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.lease import NoLifeLeft
@@ -29,9 +30,9 @@ _TRIED = re.compile(r"^\s*(\w+Credential): (.+)$", re.MULTILINE)
 _ENTRA_CODE = re.compile(r"AADSTS\d+")
 _LONG_WORD = re.compile(r"[\w+/=.~-]{40,}")
 _LONGEST_LINE = 200
-_IDENTITY_HINT = (
-    "log in with `az login`, or give the host a managed identity or AZURE_TENANT_ID, _CLIENT_ID, _CLIENT_SECRET"
-)
+_OUR_FAULT = (400, 401, 403)
+_LOG_IN = "log in with `az login`, or give the host a managed identity or AZURE_TENANT_ID, _CLIENT_ID, _CLIENT_SECRET"
+_WAIT = "the identity service is in trouble; it is asked again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,16 @@ class IdentityAnswer:
     headers: Mapping[str, str]
 
 
-class IdentityFailed(Exception):  # noqa: N818 - it says what happened, and only `explain` ever sees it
+class IdentityFailed(Exception):
     """azure-identity gave no token; `__cause__` says why. Tells the identity service's failures from ARM's."""
 
     def __init__(self, answer: IdentityAnswer | None) -> None:
         super().__init__("no token")
         self.answer = answer
+
+
+class Unusable(Exception):
+    """An answer that parses and is of no use; the message says what it lacks."""
 
 
 def explain(exc: Exception, *, endpoint: str, workspace: Workspace) -> Failure:
@@ -64,11 +69,10 @@ def explain(exc: Exception, *, endpoint: str, workspace: Workspace) -> Failure:
             message=f"cannot reach the Azure control plane: {safe_line(str(exc))}",
             hint="check the network, proxy and cloud settings",
         )
-    if isinstance(exc, NoLifeLeft):
+    if isinstance(exc, Unusable | NoLifeLeft):
+        lack = str(exc) or "the token has no life left"
         return Failure(
-            kind=FailureKind.MALFORMED,
-            message=f"the token granted for endpoint {endpoint!r} has no life left",
-            hint="Azure's times are absurd; it is asked again",
+            kind=FailureKind.MALFORMED, message=f"what Azure granted for endpoint {endpoint!r} is no use: {lack}"
         )
     if isinstance(exc, AzureError):
         return Failure(
@@ -102,9 +106,7 @@ def _http(exc: HttpResponseError, status: int, *, endpoint: str, workspace: Work
             hint="check the name, the workspace and the subscription",
         )
     if status == 401:
-        return Failure(
-            kind=FailureKind.IDENTITY, message=f"ARM refused the principal's token ({answer})", hint=_IDENTITY_HINT
-        )
+        return Failure(kind=FailureKind.IDENTITY, message=f"ARM refused the principal's token ({answer})", hint=_LOG_IN)
     if status == 429:
         return Failure(
             kind=FailureKind.THROTTLED, message=f"the control plane throttles ({answer})", retry_after_s=retry_after_s
@@ -116,25 +118,22 @@ def _http(exc: HttpResponseError, status: int, *, endpoint: str, workspace: Work
     )
 
 
-def _no_identity(cause: BaseException, seen: IdentityAnswer | None) -> Failure:
-    if isinstance(cause, ServiceRequestTimeoutError | ServiceResponseTimeoutError):
-        return Failure(kind=FailureKind.TIMED_OUT, message="the identity service did not answer in time")
+def _no_identity(cause: BaseException, answer: IdentityAnswer | None) -> Failure:
     text = str(cause)
     tried = _TRIED.findall(text)
-    code = _ENTRA_CODE.search(text)
-    reasons = [code.group(0)] if code else []
-    if seen is not None and seen.status >= 400:
-        reasons.insert(0, f"the identity service answered {seen.status}")
-    elif not code:
-        name, reason = tried[-1] if len(tried) == 1 else ("", text.splitlines()[0] if text else type(cause).__name__)
-        reasons.append(safe_line(f"{name} {reason}".strip()))
+    if answer is not None and answer.status >= 400:
+        code = _ENTRA_CODE.search(text)
+        reason = f"the identity service answered {answer.status} {code.group(0) if code else ''}".strip()
+    else:
+        reason = safe_line(" ".join(tried[-1]) if len(tried) == 1 else text.partition("\n")[0] or type(cause).__name__)
     if len(tried) > 1:
-        reasons.append("tried " + ", ".join(name for name, _ in tried))
+        reason += "; tried " + ", ".join(name for name, _ in tried)
+    ours = isinstance(cause, CredentialUnavailableError) or (answer is not None and answer.status in _OUR_FAULT)
     return Failure(
         kind=FailureKind.IDENTITY,
-        message=f"no Entra token for this principal: {'; '.join(reasons)}",
-        hint=_IDENTITY_HINT,
-        retry_after_s=_retry_after_s(seen.headers, "") if seen is not None else None,
+        message=f"no Entra token for this principal: {reason}",
+        hint=_LOG_IN if ours else _WAIT,
+        retry_after_s=None if answer is None else _retry_after_s(answer.headers, ""),
     )
 
 

@@ -16,8 +16,8 @@ from azure.ai.ml.entities import EndpointAadToken, EndpointAuthKeys
 
 from bench import clock
 from bench.credentials.azure_clock import AzureClock
-from bench.credentials.azure_errors import explain
-from bench.credentials.failure import Failure
+from bench.credentials.azure_errors import Unusable, explain
+from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.identity import Identity
 from bench.credentials.lease import Grant, Validity, validity
 from bench.endpoint import AuthMode, Endpoint, Workspace
@@ -69,7 +69,10 @@ class ControlPlane:
         try:
             return call()
         except Exception as exc:  # noqa: BLE001 - whatever the SDK raises becomes one clear line
-            return explain(exc, endpoint=endpoint, workspace=self._workspace)
+            failure = explain(exc, endpoint=endpoint, workspace=self._workspace)
+        if failure.kind is FailureKind.IDENTITY:
+            self._identity.forget()  # a revoked ARM token would come out of MSAL's cache again and again
+        return failure
 
     def _describe(self, endpoint: str) -> Endpoint:
         found = self._client.online_endpoints.get(endpoint)
@@ -90,6 +93,8 @@ class ControlPlane:
             return Grant(secrets=_present(secrets), auth_mode=AuthMode.KEY, valid=Validity(issued_at=now_ns))
         azure_now_s = self._clock.now_s(now_ns=now_ns, host_wall_s=clock.wall_s())
         refresh_at_s = answer.refresh_after_time_utc
+        if answer.expiry_time_utc is None:
+            raise Unusable("the token comes without an expiry")
         valid = validity(
             now_ns,
             life_s=float(answer.expiry_time_utc) - azure_now_s,
@@ -130,5 +135,5 @@ def claims_of(token: str) -> dict[str, Any]:
 
 def _present(secrets: tuple[str | None, ...]) -> tuple[str, ...]:
     if not secrets or not all(isinstance(secret, str) and secret for secret in secrets):
-        raise TypeError("the answer holds no credential")
+        raise Unusable("it holds no credential")
     return tuple(secret for secret in secrets if secret)

@@ -40,7 +40,7 @@ class FailureKind(StrEnum):
     UNEXPECTED = "unexpected"
 
 
-class Denied(CredentialError):  # noqa: N818 - a denial is Azure's word for it
+class Denied(CredentialError):
     """The endpoint refuses a credential that renewing does not cure: a role, the audience or the wrong endpoint."""
 
 

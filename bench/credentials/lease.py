@@ -30,7 +30,7 @@ class Validity:
     expires_at: int = NEVER_NS
 
 
-class NoLifeLeft(ValueError):  # noqa: N818 - it says what happened; a source turns it into a Failure
+class NoLifeLeft(ValueError):
     """The times a token came with leave it no life."""
 
 

@@ -28,7 +28,7 @@ _NONCE_BYTES = 12
 _WINDOW = 1024
 
 
-class SealBroken(Exception):  # noqa: N818 - it says what happened; the relay drops the message and counts it
+class SealBroken(Exception):
     """The message is not for us, not from whom it says, or not new."""
 
 

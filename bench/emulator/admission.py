@@ -67,7 +67,7 @@ class Gate:
         if not entra:
             return None
         principal = self._state.principal(claims.client_id)
-        if principal is not None and self._state.allows(principal, ACTIONS["score/action"]):
+        if self._state.allows(principal, ACTIONS["score/action"]):
             return None
         return Refusal(self._state.settings.denied_score_status, f"{mode}_auth_access_denied", "forbidden")
 

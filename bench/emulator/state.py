@@ -14,6 +14,7 @@ from bench.emulator.conditions import Conditions
 from bench.emulator.faults import Fault, FaultKind
 from bench.emulator.roles import Principal, full_action
 from bench.emulator.settings import ENDPOINT_NAMES, Settings
+from bench.emulator.throttle import ArmThrottle
 from bench.emulator.tokens import TokenAuthority, TokenKind
 
 ROTATION_TAKES_S = 0.5
@@ -51,6 +52,7 @@ class State:
         self.authority = authority
         self.conditions = Conditions()
         self._make_key = make_key
+        self.throttle = ArmThrottle(settings.subscription_id, enforced=settings.arm_throttling)
         self.operations: dict[str, float] = {}
         self.endpoints = {
             name: EndpointState(name, mode, make_key(), make_key(), dict(settings.traffic))
@@ -75,11 +77,11 @@ class State:
         lowered = name.lower()
         return self.endpoints.get(ENDPOINT_NAMES.get(lowered, lowered))
 
-    def principal(self, client_id: str) -> Principal | None:
-        for principal in (self.managed_identity, self.service_principal):
-            if principal.client_id == client_id:
-                return principal
-        return None
+    def principal(self, client_id: str) -> Principal:
+        """The principal a verified token names. Only these two are ever issued one."""
+        if client_id == self.service_principal.client_id:
+            return self.service_principal
+        return self.managed_identity
 
     def allows(self, principal: Principal, action: str) -> bool:
         """Whether `principal` has `action` (in full) right now."""

@@ -19,7 +19,7 @@ from bench.clock import monotonic_ns
 from bench.credentials import CredentialManager
 from bench.errors import RunInvalid
 from bench.load.address import parse_address
-from bench.load.arrivals import schedule, variant_order
+from bench.load.arrivals import asked_rate, schedule, variant_order
 from bench.load.deadlines import Deadlines
 from bench.load.dispatch import Dispatcher
 from bench.load.exchange import Bench, Lane, Scorer, Tally
@@ -81,6 +81,7 @@ class Participant:
         self._finished = False
         self._ticker: Any = None
         self._ticked = (0, 0.0)
+        self._served = 0
         bodies, _ = load_bodies(plan.payload, seed=plan.seed)
         recorder = Recorder(run.samples / f"{part.name}.arrows", metadata={"run_id": run.run_id, "worker": part.name})
         self.bench = Bench(
@@ -159,6 +160,11 @@ class Participant:
         if self.bench.zero_ns == 0 or self.tally.in_flight:
             return False
         return self.dispatcher.exhausted if self.dispatcher is not None else monotonic_ns() >= self._end_ns
+
+    def _backlog(self, now_ns: int) -> int:
+        """About how many arrivals are overdue: the rate asked for times how long the oldest has waited."""
+        lag_s, elapsed_s = self.lag_ms() / 1e3, (now_ns - self.bench.zero_ns) / 1e9
+        return round(asked_rate(self.plan, from_s=elapsed_s - lag_s, to_s=elapsed_s) * lag_s / self._part.workers)
 
     def serve(self, user: Any, *, number: int) -> None:
         """Send requests as `user` until there are no more, or Locust wants it to stop."""
@@ -247,6 +253,8 @@ class Participant:
         then_ns, cpu_then_s = self._ticked
         self._ticked = (now_ns, cpu_s)
         health = self.watch.drain()
+        served = self.tally.requests - self._served
+        self._served = self.tally.requests
         zero_ns = self.bench.zero_ns
         for stall in health["stalls"]:
             stall["at_ns"] -= zero_ns
@@ -259,6 +267,8 @@ class Participant:
                     "requests": self.tally.requests,
                     "in_flight": self.tally.in_flight,
                     "lag_ms": self.lag_ms(),
+                    "backlog": self._backlog(now_ns),
+                    "overhead_ms": health["busy_ms"] / served if served else 0.0,
                     **health,
                 }
             ],

@@ -15,8 +15,8 @@ _COLOURS = {
     "schedule_lag": "ink",
     "lease_wait": "purple",
     "connect": "yellow",
-    "server_time": "zone",
-    "service_time": "zone",
+    "server_time": "slate",
+    "service_time": "slate",
     "rest": "muted",
 }
 
@@ -45,7 +45,9 @@ def _draw_bars(axes: Any, stack: Stack) -> None:
     for y, parts in enumerate(stack.bars.values()):
         left_ms = 0.0
         for name, value_ms in parts.items():
-            axes.barh(y, value_ms, 0.62, left=left_ms, color=light(_COLOURS[name]), linewidth=0)
+            axes.barh(
+                y, value_ms, 0.62, left=left_ms, color=light(_COLOURS[name]), edgecolor=light("page"), linewidth=0.6
+            )
             left_ms += value_ms
         axes.annotate(
             numbers.milliseconds(left_ms), (left_ms, y), xytext=(5, 0), textcoords="offset points", va="center"

@@ -29,6 +29,7 @@ COLOURS: dict[str, Colour] = {
     "muted": Colour("#59636e", "#a3adb8"),
     "grid": Colour("#e1e5ea", "#313840"),
     "zone": Colour("#d3d9e0", "#3c454f"),
+    "slate": Colour("#8a96a3", "#6b7683"),
     "blue": Colour("#0072b2", "#4ba8e6"),
     "vermillion": Colour("#d55e00", "#f5853f"),
     "green": Colour("#00916a", "#2fc095"),

@@ -86,7 +86,7 @@ def test_another_plan_is_refused_with_what_differs(tmp_path: Path, change: dict[
 
 
 def test_another_load_is_refused_before_it_is_sent(tmp_path: Path) -> None:
-    """The plan alone tells, minutes earlier; what is not known then (target, variants, payload) is not held against it."""
+    """The plan alone tells, minutes earlier; target, variants and payload, not known then, are not held against it."""
     baseline.save(summary(), manifest(), name="main", folder=tmp_path)
     accepted = baseline.load("main", tmp_path)
     baseline.refuse_plan(accepted, dataclasses.replace(PLAN, target="", variants=(), payload_sha256=""))
