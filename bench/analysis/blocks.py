@@ -51,7 +51,11 @@ def cell_of(times_ns: Ints, window_ns: tuple[int, int]) -> NDArray[np.int16]:
 
 def choose(influence: Floats) -> Blocks:
     """Blocks for a figure, from what each cell contributes to it (`influence`, one value a cell)."""
-    correlated = correlation_cells(influence)
+    return of_length(correlation_cells(influence))
+
+
+def of_length(correlated: float) -> Blocks:
+    """Blocks for a figure that is correlated over so many cells (`correlation_cells`)."""
     wanted = CELLS * TRUNCATION_BIAS / correlated if correlated > 0 else MOST_BLOCKS
     count = int(np.clip(round(wanted), FEWEST_BLOCKS, MOST_BLOCKS))
     return Blocks(count, min(correlated * count / CELLS, MOST_BIAS))

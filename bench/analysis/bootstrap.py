@@ -23,9 +23,13 @@ from bench.analysis.run import Floats
 from bench.analysis.student import t_quantile, z_quantile
 
 LEVEL = 0.95
+LEAST_TAIL = 10
+"""Samples, independent ones, there must be on either side of a quantile before an interval is told for it."""
 
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 _LEAST_DEGREES = 3.0
+_CLUSTERED = 2.0
+"""Design effect from which on samples are counted by how many independent ones they are worth; below it is noise."""
 _TAIL_USED = 0.8
 """Share of the tail an interval may reach over when `more_needed` is asked for."""
 
@@ -61,64 +65,127 @@ class Interval:
     more_needed: int = 0
 
 
-def own(figure: Statistic, *, seed: int) -> Interval:
-    """The interval of one variant's figure."""
-    chosen = blocks.choose(_influence(figure, figure.hits, figure.count))
-    deviation = _deviations([figure], [1.0], chosen, seed)[0]
-    return _ends(figure.value(deviation), [(figure, deviation)])
+def own(figure: Statistic, *, guide: Statistic | None = None, seed: int) -> Interval:
+    """The interval of one variant's figure.
+
+    `guide` is a quantile nearer to the middle (p90) for figures of the tail: what hangs together for long shows there,
+    where samples are many, and tells how far the blocks must reach and how many independent samples there are.
+    """
+    return _interval(_Contrast((figure,), (1.0,)), _Contrast((guide,), (1.0,)) if guide else None, seed)
 
 
-def paired(baseline: Statistic, candidate: Statistic, *, seed: int) -> Interval:
+def paired(
+    baseline: Statistic,
+    candidate: Statistic,
+    *,
+    guides: tuple[Statistic, Statistic] | None = None,
+    seed: int,
+) -> Interval:
     """The interval of candidate - baseline in one run: both see the same blocks, so shared drift cancels."""
-    sides = [baseline, candidate]
-    slopes = [-_slope(baseline), _slope(candidate)]
-    influence = sum(slope * _influence(side, side.hits, side.count) for side, slope in zip(sides, slopes, strict=True))
-    chosen = blocks.choose(np.asarray(influence))
-    ours, theirs = _deviations(sides, slopes, chosen, seed)
-    difference = _paired_difference(baseline, candidate, ours, theirs)
-    apart = (theirs - ours) / math.sqrt(2)  # what each side deviates by itself; what both share cancels
-    return _ends(difference, [(baseline, -apart), (candidate, apart)])
+    contrast = _Contrast.between(baseline, candidate)
+    return _interval(contrast, _Contrast.between(*guides) if guides else None, seed)
 
 
-def independent(baseline: Statistic, candidate: Statistic, *, seed: int) -> Interval:
+def independent(
+    baseline: Statistic,
+    candidate: Statistic,
+    *,
+    guides: tuple[Statistic, Statistic] | None = None,
+    seed: int,
+) -> Interval:
     """The interval of candidate - baseline from two runs: each has blocks of its own, nothing cancels."""
-    deviations = []
-    for side, own_seed in ((baseline, seed), (candidate, seed + 1)):
-        chosen = blocks.choose(_influence(side, side.hits, side.count))
-        deviations.append(_deviations([side], [1.0], chosen, own_seed)[0])
-    ours, theirs = deviations
-    return _ends(candidate.value(theirs) - baseline.value(ours), [(baseline, ours), (candidate, theirs)])
+    deviations, missing = [], 0
+    for i, side in enumerate((baseline, candidate)):
+        contrast = _Contrast((side,), (1.0,))
+        chosen, lacking = _blocks(contrast, _Contrast((guides[i],), (1.0,)) if guides else None)
+        deviations.append(_deviations(contrast, chosen, seed + i)[0])
+        missing = max(missing, lacking, _missing(side, deviations[i]))
+    return _ends(candidate.value(deviations[1]) - baseline.value(deviations[0]), missing)
 
 
-def _influence(figure: Statistic, hits: NDArray[Any], count: NDArray[Any]) -> Floats:
-    """What each cell or block adds to the deviation of the ratio; sums to 0."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Contrast:
+    """What is estimated, linearised: the sum of `slopes` times the deviations of the sides' ratios."""
+
+    sides: tuple[Statistic, ...]
+    slopes: tuple[float, ...]
+
+    @classmethod
+    def between(cls, baseline: Statistic, candidate: Statistic) -> _Contrast:
+        return cls((baseline, candidate), (-_slope(baseline), _slope(candidate)))
+
+    def influence(self, chosen: Blocks | None = None) -> Floats:
+        """What each cell, or each of the blocks, adds to the deviation; sums to 0."""
+        sides = zip(self.sides, self.slopes, strict=True)
+        return np.asarray(sum(slope * _influence(side, chosen) for side, slope in sides), dtype=np.float64)
+
+    def design_effect(self, chosen: Blocks) -> float:
+        """How many times the variance is what it would be if the samples (of quantiles) were independent."""
+        influence = self.influence(chosen)
+        clustered = float(influence @ influence) * chosen.count / (chosen.count - 1) / (1 - chosen.bias)
+        scattered = 0.0
+        for side, slope in zip(self.sides, self.slopes, strict=True):
+            share = side.hits.sum() / max(side.n, 1)
+            scattered += slope**2 * share * (1 - share) / max(side.n, 1)
+        return clustered / scattered if scattered > 0 else 1.0
+
+
+def _interval(contrast: _Contrast, guide: _Contrast | None, seed: int) -> Interval:
+    chosen, missing = _blocks(contrast, guide)
+    deviations = _deviations(contrast, chosen, seed)
+    if len(deviations) == 1:
+        figures, reached = contrast.sides[0].value(deviations[0]), deviations
+    else:
+        figures = _paired_difference(*contrast.sides, *deviations)
+        apart = (deviations[1] - deviations[0]) / math.sqrt(2)  # what a side deviates by itself; the rest cancels
+        reached = [-apart, apart]
+    return _ends(figures, max(missing, *map(_missing, contrast.sides, reached)))
+
+
+def _blocks(contrast: _Contrast, guide: _Contrast | None) -> tuple[Blocks, int]:
+    """The blocks to draw, and how many samples are missing until there are enough independent ones in the tail."""
+    correlated = blocks.correlation_cells(contrast.influence())
+    if guide is None:
+        return blocks.of_length(correlated), 0
+    chosen = blocks.of_length(max(correlated, blocks.correlation_cells(guide.influence())))
+    design_effect = guide.design_effect(chosen)
+    if design_effect < _CLUSTERED:
+        return chosen, 0
+    missing = 0.0
+    for side in contrast.sides:
+        needed = LEAST_TAIL * design_effect / min(side.room)
+        missing = max(missing, needed - side.n)
+    return chosen, math.ceil(missing)
+
+
+def _influence(figure: Statistic, chosen: Blocks | None = None) -> Floats:
+    hits, count = (
+        (figure.hits, figure.count) if chosen is None else (chosen.sums(figure.hits), chosen.sums(figure.count))
+    )
     total = max(count.sum(), 1)
-    return np.asarray((hits - figure.hits.sum() / total * count) / total, dtype=np.float64)
+    return np.asarray((hits - hits.sum() / total * count) / total, dtype=np.float64)
 
 
 def _slope(figure: Statistic) -> float:
     """How much the figure moves with its ratio, as a secant over about two standard deviations to either side."""
-    coarse = Blocks(blocks.MOST_BLOCKS, 0.0)
-    influence = _influence(figure, coarse.sums(figure.hits), coarse.sums(figure.count))
+    influence = _influence(figure, Blocks(blocks.MOST_BLOCKS, 0.0))
     reach = max(2 * math.sqrt(float(influence @ influence)), 2 / max(figure.n, 1))
     down, up = min(reach, figure.room[0]), min(reach, figure.room[1])
     ends = figure.value(np.array([-down, up]))
     return float((ends[1] - ends[0]) / (down + up))
 
 
-def _deviations(sides: list[Statistic], slopes: list[float], chosen: Blocks, seed: int) -> list[Floats]:
+def _deviations(contrast: _Contrast, chosen: Blocks, seed: int) -> list[Floats]:
     """Deviations of each side's ratio in every resample of the blocks, widened for how few blocks there are."""
     weights = blocks.weights(chosen.count, seed)
+    widening = _widening(contrast.influence(chosen), chosen)
     deviations = []
-    influence = np.zeros(chosen.count)
-    for side, slope in zip(sides, slopes, strict=True):
+    for side in contrast.sides:
         hits, count = chosen.sums(side.hits), chosen.sums(side.count)
         drawn = weights @ count
         ratio = np.divide(weights @ hits, drawn, out=np.full(len(drawn), np.nan), where=drawn > 0)
-        deviations.append(np.nan_to_num(ratio - hits.sum() / max(count.sum(), 1)))
-        influence += slope * _influence(side, hits, count)
-    widening = _widening(influence, chosen)
-    return [deviation * widening for deviation in deviations]
+        deviations.append(np.nan_to_num(ratio - hits.sum() / max(count.sum(), 1)) * widening)
+    return deviations
 
 
 def _widening(influence: Floats, chosen: Blocks) -> float:
@@ -155,9 +222,7 @@ def _paired_difference(baseline: Statistic, candidate: Statistic, ours: Floats, 
     return np.asarray(candidate.estimate - baseline.estimate + apart + trend * shared)
 
 
-def _ends(figures: Floats, reached: list[tuple[Statistic, Floats]]) -> Interval:
-    """The interval, unless a side's deviations reach beyond its last sample."""
-    missing = max(_missing(side, deviation) for side, deviation in reached)
+def _ends(figures: Floats, missing: int) -> Interval:
     if missing:
         return Interval(low=math.nan, high=math.nan, more_needed=missing)
     low, high = np.quantile(figures, _TAILS)

@@ -25,6 +25,9 @@ DEFAULT_MIN_EFFECT_MS = 0.2
 DEFAULT_MIN_EFFECT_RATE = 0.001
 DEFAULT_SEED = 20_260_101
 
+_GUIDE_Q = 0.9
+"""The quantile whose autocorrelation guides the intervals of those beyond it."""
+
 Pairing = Callable[..., Interval]
 """`bootstrap.paired` or `bootstrap.independent`."""
 
@@ -161,7 +164,8 @@ def own_interval(side: Fold, q: float | None, *, seed: int = DEFAULT_SEED) -> In
     missing = _too_few(side, q=q)
     if missing:
         return Interval(low=math.nan, high=math.nan, more_needed=missing)
-    return bootstrap.own(_statistic(side, q=q), seed=seed)
+    guide = side.quantile(_GUIDE_Q) if _in_tail(q) else None
+    return bootstrap.own(_statistic(side, q=q), guide=guide, seed=seed)
 
 
 def own_curve(side: Fold, *, seed: int = DEFAULT_SEED) -> QuantileCurve:
@@ -184,8 +188,13 @@ def _difference(
     if missing:
         interval = Interval(low=math.nan, high=math.nan, more_needed=missing)
     else:
-        interval = pairing(_statistic(baseline, q=q), _statistic(candidate, q=q), seed=seed)
+        guides = (baseline.quantile(_GUIDE_Q), candidate.quantile(_GUIDE_Q)) if _in_tail(q) else None
+        interval = pairing(_statistic(baseline, q=q), _statistic(candidate, q=q), guides=guides, seed=seed)
     return judge(figures[1] - figures[0], interval, min_effect=min_effect)
+
+
+def _in_tail(q: float | None) -> bool:
+    return q is not None and q > _GUIDE_Q
 
 
 def _statistic(side: Fold, *, q: float | None) -> Statistic:

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from bench.analysis import bootstrap, quantiles
 from bench.analysis.blocks import CELLS, cell_of
-from bench.analysis.bootstrap import Statistic
+from bench.analysis.bootstrap import LEAST_TAIL, Statistic
 from bench.analysis.compare import DEFAULT_SEED, Estimate, judge
 from bench.analysis.fold import Fold, fold_variant, pick_variant
-from bench.analysis.quantiles import LEAST_TAIL
 from bench.analysis.run import Floats, Ints, LoadedRun
 
 PARTS = {

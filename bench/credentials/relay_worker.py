@@ -56,8 +56,7 @@ class RelayClient:
         self._silence_s = silence_s
         self._bridge = ClockBridge()
         self._numbers = itertools.count(1)
-        self._asked_at: dict[int, int] = {}
-        self._inboxes: dict[int, Queue] = {}
+        self._questions: dict[str, _Question] = {}
         self._ends: dict[str, tuple[RelaySource, CredentialManager]] = {}
 
     def manager(self, variant: str, own: Source, **options: Any) -> CredentialManager:
@@ -83,32 +82,31 @@ class RelayClient:
         if self.alone:
             self.alone = False
             self._notice("relay: the master is back; it fetches for this worker again")
-        number = message.get("reply", 0)
-        if number in self._asked_at:
-            self._bridge.learn(asked_at=self._asked_at[number], sent_at=message["sent_at"])
-        if number in self._inboxes:
-            self._inboxes[number].put(message)
-        elif "lease" in message and message["variant"] in self._ends:
-            source, manager = self._ends[message["variant"]]
+        variant = message["variant"]
+        question = self._questions.get(variant)
+        if question is not None and question.number == message.get("reply"):
+            self._bridge.learn(asked_at=question.asked_at, sent_at=message["sent_at"])
+            if question.is_open:
+                question.inbox.put(message)
+        if "lease" in message and variant in self._ends and (question is None or not question.is_open):
+            source, manager = self._ends[variant]
             if (grant := source.accept(message["lease"], self._bridge)) is not None:
                 manager.push(grant)
 
     def ask(self, variant: str, *, newer_than: int, refused: int) -> dict[str, Any] | None:
         """The master's last word on a question, or None when it is silent. Alone, it only knocks and does not wait."""
-        number, inbox = next(self._numbers), Queue()
-        self._asked_at = {number: clock.monotonic_ns()} | dict(list(self._asked_at.items())[:8])
-        self._inboxes[number] = inbox
-        question = {"ask": number, "variant": variant, "newer_than": newer_than, "refused": refused}
-        self._send(self._sealer.seal(question, to=MASTER))
+        question = self._questions[variant] = _Question(next(self._numbers))
+        message = {"ask": question.number, "variant": variant, "newer_than": newer_than, "refused": refused}
+        self._send(self._sealer.seal(message, to=MASTER))
         try:
             while not self.alone:
-                message: dict[str, Any] | None = inbox.get(timeout=self._silence_s)
-                if message is None or "working" not in message:
-                    return message
+                reply: dict[str, Any] | None = question.inbox.get(timeout=self._silence_s)
+                if reply is None or "working" not in reply:
+                    return reply
         except Empty:
             self._go_alone(_SILENT)
         finally:
-            del self._inboxes[number]
+            question.is_open = False
         return None
 
     def grant(self, lease: dict[str, Any]) -> Grant:
@@ -119,8 +117,18 @@ class RelayClient:
         if not self.alone:
             self.alone = True
             self._notice(f"relay: {why}; this worker fetches its own credentials")
-        for inbox in self._inboxes.values():
-            inbox.put(None)
+        for question in self._questions.values():
+            question.inbox.put(None)
+
+
+class _Question:
+    """The last one asked about a variant. While it is open its reply is waited for, and nothing else is taken."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.asked_at = clock.monotonic_ns()
+        self.inbox: Queue = Queue()
+        self.is_open = True
 
 
 class RelaySource:

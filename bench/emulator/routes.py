@@ -89,18 +89,22 @@ def route(request: Request, state: State, *, base_url: str, now_s: float) -> Han
 def _authenticate(request: Request, state: State, base_url: str, now_s: float) -> Principal | Response:
     """Who calls, or the 401."""
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret:
+        return _unauthorized("missing")
     audiences = frozenset(
         audience + slash
         for audience in ("https://management.azure.com", "https://management.core.windows.net", base_url)
         for slash in ("", "/")
     )
     try:
-        if scheme.lower() != "bearer" or not secret:
-            raise TokenRefusedError("missing")
         claims = state.authority.verify(secret.strip(), kind=TokenKind.ARM, audiences=audiences, now_s=now_s)
     except TokenRefusedError as exc:
-        return arm_error(401, *_TOKEN_ERRORS[exc.reason], ("www-authenticate", 'Bearer error="invalid_token"'))
+        return _unauthorized(exc.reason)
     return state.principal(claims.client_id)
+
+
+def _unauthorized(reason: str) -> Response:
+    return arm_error(401, *_TOKEN_ERRORS[reason], ("www-authenticate", 'Bearer error="invalid_token"'))
 
 
 def _judge(call: Call, operation: str, action: str) -> Response:

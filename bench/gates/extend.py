@@ -48,7 +48,7 @@ def hopeless(
     """
     if measured_s < grace_s:
         return ()
-    results = (judge(gate, summary, baseline, doubt=1.0) for gate in gates)
+    results = (judge(gate, summary, baseline, doubt=DOUBT) for gate in gates)
     return tuple(result for result in results if result.verdict is GateVerdict.FAIL and _for_good(result))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.gates.gate import Gate
+from bench.gates.gate import Comparison, Gate
 from bench.gates.measure import Figure
 from bench.gates.metrics import OVERHEAD
 from bench.gates.result import GateResult, GateVerdict, show, show_interval
@@ -42,14 +42,16 @@ def told(result: GateResult, *, baseline: str = "", reference: Figure | None = N
     if baseline and reference is not None:
         limit += f" ({gate.bound}, where {baseline} has {show(kind, reference.value or 0.0)})"
     head = f"{subject(gate, result.variant)} is {measured}, which"
+    estimated = result.interval is not None and gate.comparison is not Comparison.EQUAL
     match result.verdict:
         case GateVerdict.FAIL:
-            return f"{head} breaks {limit}{' with its whole interval' if result.interval else ''}"
+            return f"{head} breaks {limit}{' with its whole interval' if estimated else ''}"
         case GateVerdict.INCONCLUSIVE:
             needed = _more(result.needed_requests) or _no_help(baseline)
             return f"{head} breaks {limit}, but its interval straddles that{needed}"
         case _:
-            return f"{head} meets {limit}{', though its interval reaches beyond' if _reaches(result) else ''}"
+            doubtful = estimated and _reaches(result)
+            return f"{head} meets {limit}{', though its interval reaches beyond' if doubtful else ''}"
 
 
 def distrusted(result: GateResult, reasons: list[str]) -> str:

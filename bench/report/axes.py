@@ -14,6 +14,15 @@ from bench.report.palette import Stroke, light
 TICK_QUANTILES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)
 MINUTES_FROM_S = 240.0
 
+_TIME_STEPS_S = (30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
+_LATENCY_TICKS = (
+    (4.0, (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)),
+    (12.0, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)),
+    (300.0, (1.0, 2.0, 5.0)),
+    (float("inf"), (1.0,)),
+)
+"""(widest ratio of the axis' ends, mantissas of its ticks)"""
+
 
 def tail_position(quantile: Any) -> Any:
     """Where a quantile lies on the axis: 0 for p0, 1 for p90, 2 for p99, ... : the logarithm of the tail, reversed."""
@@ -34,23 +43,30 @@ def quantile_axis(axes: Any, *, last: float) -> None:
 def time_axis(axes: Any, begin_s: float, until_s: float) -> None:
     """Time since the run's start on the lowest axes of a figure; minutes and seconds once a run is long."""
     axes.set_xlim(begin_s, max(until_s, begin_s + 0.1))
+    unit = "s"
     if until_s > MINUTES_FROM_S:
+        unit = "min:s"
+        from matplotlib.ticker import MultipleLocator
+
+        step_s = next((step for step in _TIME_STEPS_S if (until_s - begin_s) / step <= 10), until_s)
+        axes.xaxis.set_major_locator(MultipleLocator(step_s))
         axes.xaxis.set_major_formatter(lambda t, _: f"{int(t // 60)}:{int(t % 60):02d}")
-    axes.set_xlabel(f"time since the run's start, {'min:s' if until_s > MINUTES_FROM_S else 's'}", loc="left")
+    axes.set_xlabel(f"time since the run's start, {unit}", loc="left")
 
 
 def latency_axis(axes: Any, values_ms: Sequence[NDArray[Any]]) -> None:
     """A logarithmic axis in ms around all positive `values_ms`, with ticks one can read: 1, 2, 5, 10, ..."""
-    from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+    from matplotlib.ticker import FixedLocator, NullLocator
 
     axes.set_yscale("log")
     positive = np.concatenate([v[np.isfinite(v) & (v > 0)] for v in values_ms] or [np.empty(0)])
     low, high = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 10.0)
-    axes.set_ylim(low / 1.15, max(high, low * 1.6) * 1.15)
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 300 else (1.0,), numticks=20))
+    high = max(high, 1.6 * low)
+    mantissas = next(m for widest, m in _LATENCY_TICKS if high / low <= widest)
+    axes.set_ylim(low / 1.12, high * 1.12)
+    axes.yaxis.set_major_locator(FixedLocator([m * 10.0**e for e in range(-4, 8) for m in mantissas]))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def difference_axis(axes: Any, bounds_ms: Sequence[float], *, min_effect_ms: float) -> None:

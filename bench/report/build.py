@@ -1,4 +1,4 @@
-"""Everything `bench report` leaves behind: summary.json, summary.md, plots/*.png and report.html. Edge: writes those files.
+"""What `bench report` leaves behind: summary.json, summary.md, plots/*.png, report.html. Edge: writes those files.
 
 Called by `bench run`, `compare`, `report`, `gate` and `diff`. A folder can be reported on again at any time; a killed
 run's folder gives a report that says what is missing.
@@ -56,7 +56,7 @@ def write_files(run: LoadedRun, summary: Mapping[str, Any], *, gates: Sequence[G
 
 
 def write_overlay(folders: Sequence[Path], out: Path) -> dict[str, Any]:
-    """Lay several runs over each other in a report in `out`; variants are called `run/variant`. Returns the joint summary.
+    """Lay several runs over each other in one report in `out`, and return their joint summary (`overlay.joint`).
 
     Writes report.html, summary.md and plots/*.png. UsageError when a folder holds no run, or `out` cannot be written.
     """

@@ -82,15 +82,17 @@ def draw_style() -> Any:
 def new_figure(
     *, heights_in: Sequence[float], columns: int = 1, share_x: bool = True, share_y: bool = False
 ) -> tuple[Any, list[list[Any]]]:
-    """A figure as wide as the page and its axes as rows of columns; all axes share x unless told otherwise.
+    """A figure as wide as the page, and its axes as rows of columns.
 
-    With `share_y` the columns of a row share y. `heights_in` are those of the axes alone; room for titles, legend and time axis comes on top.
+    All axes share x with `share_x`, the columns of a row share y with `share_y`. `heights_in` are those of the axes
+    alone; room for titles, legend and time axis comes on top.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     height_in = sum(heights_in) + _TITLE_IN * len(heights_in) + _FRAME_IN
-    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.05, w_pad=0.03, hspace=0, wspace=0.04)
+    layout = ConstrainedLayoutEngine(h_pad=0.05, w_pad=0.03, hspace=0, wspace=0.04)
+    figure = Figure(figsize=(WIDTH_IN, height_in), layout=layout)
     axes = figure.subplots(
         len(heights_in),
         columns,

@@ -42,14 +42,16 @@ def lanes(sides: Sequence[Side]) -> tuple[Lane, ...]:
                 )
             )
     runs = {id(side.run): side.run for side in sides}.values()
-    stalls = tuple(mark.at_s for run in runs for mark in series.stalls(run))
+    stalls = tuple(mark.at_s for run in runs for mark in series.stalls(run) if mark.at_s >= run.window_ns[0] / 1e9)
     if stalls:
         found.append(Lane(name="harness stall", colour=light("ink"), ok_s=stalls))
     for run in runs:
         if run.plan.stages:
+            begin_s = run.window_ns[0] / 1e9
+            edges_s = tuple(max(edge_s, begin_s) for edge_s in series.stage_edges(run))
             texts = tuple(_stage_text(stage) for stage in run.plan.stages)
             name = "stage" if len(runs) == 1 else f"stage of {run.run_id}"
-            found.append(Lane(name=name, colour=light("muted"), ok_s=series.stage_edges(run), texts=texts))
+            found.append(Lane(name=name, colour=light("muted"), ok_s=edges_s, texts=texts))
     return tuple(found)
 
 

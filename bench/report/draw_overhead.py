@@ -1,4 +1,4 @@
-"""Where the time goes: response times stacked from their parts, and in which part the candidate differs. Edge: matplotlib."""
+"""Response times stacked from their parts, and in which part the candidate differs. Edge: matplotlib."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLOURS = {
 
 
 def decomposition(stacks: Sequence[Stack], strokes: Mapping[str, Stroke]) -> Any:
-    """A row a point of the distribution: the bars of the variants, and the difference in each part with its interval."""
+    """A row a point of the distribution: a bar a variant, and the difference in each part with its interval."""
     compared = any(stack.differences for stack in stacks)
     heights_in = [0.34 * max(len(stack.bars), len(stack.differences), 1) + 0.2 for stack in stacks] or [0.6]
     figure, rows = new_figure(heights_in=heights_in, columns=2 if compared else 1, share_x=False)

@@ -1,4 +1,4 @@
-"""The plots by quantile: percentile curves, and the candidate's difference to the baseline. Edge: draws with matplotlib.
+"""The plots by quantile: percentile curves, and the candidate's difference to the baseline. Edge: matplotlib.
 
 Called by `plots`; all of it is drawn from the summary. The x axis is the logarithm of the tail 1 - q, so that p99.9 has
 as much room as p90. Response and service time stand side by side on one y axis.
@@ -22,7 +22,7 @@ _MARKERS = {"WORSE": "^", "BETTER": "v", "EQUIVALENT": "o", "INCONCLUSIVE": "o"}
 
 
 def percentile_curves(variants: Mapping[str, Any], strokes: Mapping[str, Stroke]) -> Any:
-    """Every variant's latency at every quantile it has samples for; thick and with a band where an interval is known."""
+    """Every variant's latency at each quantile it has samples for; thick, with a band, where an interval is known."""
     figure, (row,) = new_figure(heights_in=[3.6], columns=2, share_y=True)
     shown_ms, last = [], 0.0
     for axes, (metric, title) in zip(row, _TITLES.items(), strict=True):
@@ -39,7 +39,7 @@ def percentile_curves(variants: Mapping[str, Any], strokes: Mapping[str, Stroke]
             shown_ms += [value, low, high]
         quantile_axis(axes, last=last)
         if not last:
-            say_no_data(axes, "no sample")
+            say_no_data(axes, "too few samples")
     if last:
         latency_axis(row[0], shown_ms)
     legend(figure, strokes)

@@ -22,6 +22,7 @@ from bench.report.palette import CAUSE_COLOURS, light
 from bench.report.side import Side
 
 _LAG_FLOOR_MS = 0.001
+_MOST_BANDS = 2
 _LAG_LINES: dict[str, dict[str, Any]] = {
     "p50": {"color": light("ink"), "linewidth": 2.0},
     "p99": {"color": light("ink"), "linewidth": 1.0},
@@ -102,14 +103,15 @@ def _draw_latency(
     for side, one, line in zip(sides, latencies, lines, strict=True):
         dots = "o" if np.isfinite(line.p50_ms).sum() == 1 else None
         style = {"color": side.stroke.light, "linestyle": side.stroke.dash, "marker": dots}
-        axes.fill_between(one.t_s, line.p50_ms, line.p99_ms, color=side.stroke.light, alpha=0.1, linewidth=0)
+        if len(sides) <= _MOST_BANDS:
+            axes.fill_between(one.t_s, line.p50_ms, line.p99_ms, color=side.stroke.light, alpha=0.1, linewidth=0)
         axes.plot(one.t_s, line.p99_ms, linewidth=1.0, **style)
         axes.plot(one.t_s, line.p50_ms, linewidth=2.0, **style)
     latency_axis(axes, [values for line in lines for values in (line.p50_ms, line.p99_ms)])
-    if latencies and any(one.count.any() for one in latencies):
+    if any(np.count_nonzero(one.count) > 1 for one in latencies):
         _name_line(axes, [line.p50_ms for line in lines], "p50")
         _name_line(axes, [line.p99_ms for line in lines], "p99")
-    else:
+    elif not any(one.count.any() for one in latencies):
         say_no_data(axes, "no sample")
     draw_events.mark_refreshes(axes, sides)
 
@@ -124,7 +126,7 @@ def _draw_auth_failures(axes: Any, side: Side, failed: AuthFailureSeries) -> Non
         axes.bar(failed.t_s, percent, width_s, bottom=below, color=colour, linewidth=0, label=cause)
         below += percent
     axes.set_ylim(0, max(1.0, float(below.max(initial=0.0)) * 1.1))
-    axes.legend(loc="upper right", ncols=4, handlelength=0.9, handleheight=0.9)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, handlelength=0.9, handleheight=0.9)
 
 
 def _name_line(axes: Any, lines_ms: Sequence[NDArray[Any]], name: str) -> None:

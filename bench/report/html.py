@@ -35,10 +35,10 @@ def render(
 ) -> str:
     """The page. `intent` are the lines under its heading; an empty `manifest` is left out."""
     variants = summary["variants"]
-    shown = _most_telling(flights)
+    shown = _telling(flights)
     deployed = any(variant["deployments"] for variant in variants.values())
     tables = {"flights": "Credential fetches", "deployments": "Deployments", "manifest": "How it was run"}
-    there = {"flights": bool(shown), "deployments": deployed, "manifest": bool(manifest)}
+    there = {"flights": bool(flights), "deployments": deployed, "manifest": bool(manifest)}
     return _template().render(
         summary=summary,
         variants=variants,
@@ -63,6 +63,7 @@ def render(
             **{name: title for name, title in tables.items() if there[name]},
         },
         flights=shown,
+        around_refreshes={name: around for name, v in variants.items() if (around := v["refreshes"]["response_time"])},
         hidden_flights=len(flights) - len(shown),
         manifest=json.dumps(manifest, indent=1, ensure_ascii=False),
         light=palette.css_variables(dark=False),
@@ -99,9 +100,10 @@ def _template() -> Template:
     return environment.get_template("report.html.jinja")
 
 
-def _most_telling(flights: Sequence[FlightMark]) -> Sequence[FlightMark]:
-    """All flights of a short run; of a long one the failed ones first, then those that kept requests waiting longest."""
+def _telling(flights: Sequence[FlightMark]) -> list[FlightMark]:
+    """All flights of a short run; of a long one those with something to tell, the worst first when there are too many."""
     if len(flights) <= _MOST_FLIGHTS:
-        return flights
-    ranked = sorted(flights, key=lambda flight: (flight.outcome == "ok", -flight.longest_wait_ms))
-    return sorted(ranked[:_MOST_FLIGHTS], key=lambda flight: flight.start_s)
+        return list(flights)
+    eventful = [f for f in flights if f.outcome != "ok" or f.attempts > 1 or f.longest_wait_ms > 0]
+    worst = sorted(eventful, key=lambda flight: (flight.outcome == "ok", -flight.longest_wait_ms))[:_MOST_FLIGHTS]
+    return sorted(worst, key=lambda flight: flight.start_s)

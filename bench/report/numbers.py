@@ -71,7 +71,7 @@ def points_interval(found: Mapping[str, Any]) -> str:
 
 
 def _signed_points(share: float) -> str:
-    return f"{100 * share:+.3g}".replace("-", MINUS)
+    return f"{100 * share:+.3g}".replace("-", MINUS) if share else "0"
 
 
 def share_span(found: Mapping[str, Any]) -> str:

@@ -14,12 +14,17 @@ from bench.report.side import Side
 
 
 def draw(sides: Sequence[Side], summary: Mapping[str, Any]) -> dict[str, Plot]:
-    """The plots by name; `trust` is there for a single run, `difference` for compared variants."""
+    """The plots by name: `difference` only of compared variants, `trust` only of one run, none without a request."""
     with draw_style():
-        return {plot.name: plot for plot in _plots(sides, summary)}
+        drawn = [*_of_latency(sides, summary), *_of_trust(sides, summary)] if _requests(summary) else []
+    return {plot.name: plot for plot in drawn}
 
 
-def _plots(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[Plot]:
+def _requests(summary: Mapping[str, Any]) -> int:
+    return sum(variant["requests"] for variant in summary["variants"].values())
+
+
+def _of_latency(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[Plot]:
     strokes = {side.label: side.stroke for side in sides}
     comparisons = words.comparisons(summary)
     speed, auth = words.speed_sentence(summary), words.auth_sentence(summary)
@@ -27,8 +32,8 @@ def _plots(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[Plot]:
         draw_time.latency_over_time(sides),
         name="latency",
         title="Latency over time",
-        caption="Thick lines are p50 and thin lines p99 of each stretch of time. Vertical lines are credential refreshes, "
-        "a cross is a fetch that failed. Auth failures stand below on the same time axis.",
+        caption="Thick lines are p50 and thin lines p99 of each stretch of time. Vertical lines are refreshes of a "
+        "credential, a cross is a fetch that failed. Auth failures stand below on the same time axis.",
         alt=f"Response time and service time over the run, auth failures below. Over all, {speed}. {auth}.",
     )
     yield finish(
@@ -64,6 +69,9 @@ def _plots(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[Plot]:
         caption="A cell counts the requests that were due then and took that long.",
         alt=f"Heat maps of response time over the run. {speed}.",
     )
+
+
+def _of_trust(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[Plot]:
     if len({id(side.run) for side in sides}) == 1:
         yield finish(
             draw_time.harness_over_time(sides[0].run),

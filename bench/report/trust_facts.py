@@ -22,8 +22,8 @@ def trust_facts(trust: Mapping[str, Any]) -> list[TrustFact]:
     kept = trust["achieved_rate"] / asked if asked else None
     scheduled = [
         TrustFact("achieved of asked rate", percent(kept), f"at least {percent(limits['achieved_suspect'])}"),
-        TrustFact("schedule lag, p50", _ms(lag["p50"]), _ms(limits["lag_p50_suspect_ms"])),
-        TrustFact("schedule lag, p99", _ms(lag["p99"]), _ms(limits["lag_p99_suspect_ms"])),
+        TrustFact("schedule lag, p50", _ms(lag["p50"]), f"{limits['lag_p50_suspect_ms']:g} ms"),
+        TrustFact("schedule lag, p99", _ms(lag["p99"]), f"{limits['lag_p99_suspect_ms']:g} ms"),
         TrustFact("schedule lag, max", _ms(lag["max"]), ""),
         TrustFact("late while all users were busy", percent(trust["users_busy_share"]), ""),
         TrustFact("rate this client would hold", rate(trust["sustainable_rate"]), ""),
@@ -32,7 +32,7 @@ def trust_facts(trust: Mapping[str, Any]) -> list[TrustFact]:
         *(scheduled if asked else ()),
         TrustFact("CPU of the busiest worker", percent(trust["cpu"]), percent(limits["cpu_suspect"])),
         TrustFact("stalls of a worker", count(stalls["count"]), ""),
-        TrustFact("longest stall", _ms(stalls["longest_ms"]), _ms(limits["longest_stall_suspect_ms"])),
+        TrustFact("longest stall", _ms(stalls["longest_ms"]), f"{limits['longest_stall_suspect_ms']:g} ms"),
         TrustFact("time spent in stalls", percent(stalls["share"]), percent(limits["stalled_share_suspect"])),
         TrustFact("arrivals dropped", count(trust["dropped_arrivals"]), "0"),
         TrustFact("samples lost", count(trust["unwritten_samples"]), "0"),

@@ -59,17 +59,17 @@ def comparisons(summary: Summary) -> list[Mapping[str, Any]]:
 
 
 def headline(summary: Summary) -> str:
-    """`aml_token against key`, or the names of variants that are not compared."""
+    """`aml_token against key`, or the names of what is not compared: variants, or runs."""
     compared = comparisons(summary)
     if compared:
         return f"{listed([one['candidate'] for one in compared])} against {compared[0]['baseline']}"
-    return listed(list(summary["variants"])) or "no variant"
+    return listed(list(summary["trust"].get("runs") or summary["variants"]))
 
 
 def plan_sentence(plan: RunPlan) -> str:
-    """What the run was asked to do: `500 requests/s, poisson arrivals, for 60 s after 5 s of warm-up, ...`."""
+    """What the run was asked to do: `500/s, poisson arrivals, for 60 s after 5 s of warm-up, ...`."""
     if plan.arrival_rate is not None:
-        load = f"{plan.arrival_rate:,g} requests/s, {plan.arrivals} arrivals"
+        load = f"{plan.arrival_rate:,g}/s, {plan.arrivals} arrivals"
     elif plan.stages:
         load = f"{plural(len(plan.stages), 'stage')}, {plan.arrivals} arrivals"
     else:
@@ -106,7 +106,9 @@ def cost_sentence(comparison: Mapping[str, Any], *, quantile: str = "p50") -> st
         case "EQUIVALENT":
             return f"{candidate} costs as much as {baseline} at {quantile}: {difference(value)} ms, {said}"
         case "INCONCLUSIVE":
-            return f"it cannot be told what {candidate} costs over {baseline} at {quantile}: {difference(value)} ms, {said}"
+            return (
+                f"what {candidate} costs over {baseline} at {quantile} cannot be told: {difference(value)} ms, {said}"
+            )
     verb = "costs" if value >= 0 else "saves"
     return f"{candidate} {verb} {milliseconds(abs(value))} ms over {baseline} at {quantile}, {said}"
 

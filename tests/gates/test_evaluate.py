@@ -90,7 +90,9 @@ COUNTED = [
 def test_what_is_counted_is_compared_as_it_is(text: str, verdict: GateVerdict) -> None:
     """Counts have no interval, shares have the binomial one, and `== 0` looks at the count."""
     key = variant(outcomes={"model_error": 7, "auth_failure": 3}, refreshes=(5, 1))
-    assert judged(text, summary(key=key, achieved=198.0)).verdict is verdict
+    result = judged(text, summary(key=key, achieved=198.0))
+    assert result.verdict is verdict
+    assert "==" not in text or "interval" not in result.sentence
 
 
 def test_the_worst_variant_decides() -> None:

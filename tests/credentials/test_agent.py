@@ -1,0 +1,224 @@
+"""The real agent against the real emulator: azure-identity, azure-ai-ml, HTTP, and what goes wrong with them."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import gevent
+import pytest
+
+from bench import clock
+from bench.credentials import Agent, AgentSource, CredentialManager, Failure, FailureKind, Grant, PlainAgent
+from bench.credentials.lease import NEVER_NS, NS_PER_S
+from bench.endpoint import AuthMode
+from bench.errors import CredentialError, PermissionMissing, UsageError
+from tests.credentials.emulated import Emulator
+
+MODES = list(AuthMode)
+
+
+def manager_of(agent: Agent, emulator: Emulator, mode: AuthMode, **options) -> CredentialManager:
+    return CredentialManager(AgentSource(agent, endpoint=emulator.endpoint(mode), auth_mode=mode), **options)
+
+
+def agent_pid(agent: Agent) -> int:
+    return agent._running.process.pid
+
+
+def life_left_s(grant: Grant) -> float:
+    return (grant.valid.expires_at - clock.monotonic_ns()) / NS_PER_S
+
+
+class TestModes:
+    @pytest.mark.parametrize("mode", MODES)
+    def test_lease_scores(self, agent, emulator, mode):
+        """The credential of each auth mode is taken by the data plane."""
+        lease = manager_of(agent, emulator, mode).lease()
+        assert lease.auth_mode is mode
+        assert emulator.score(mode, lease.headers) == 200
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_describe(self, agent, emulator, mode):
+        """Auth mode, scoring URI and traffic, as ARM says them."""
+        endpoint = agent.describe(emulator.endpoint(mode))
+        assert endpoint.auth_mode is mode
+        assert endpoint.scoring_uri == emulator.facts["scoring_uri"][mode.value]
+        assert endpoint.traffic == (("blue", 100),)
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_source_without_a_mode_follows_the_endpoint(self, agent, emulator, mode):
+        """Whatever the endpoint uses is fetched."""
+        source = AgentSource(agent, endpoint=emulator.endpoint(mode))
+        assert CredentialManager(source).lease().auth_mode is mode
+
+    def test_key_comes_with_its_secondary_and_never_ends(self, agent, emulator):
+        """Primary first."""
+        grant = agent.fetch(emulator.endpoint(AuthMode.KEY), AuthMode.KEY)
+        assert len(set(grant.secrets)) == 2
+        assert grant.valid.expires_at == NEVER_NS
+
+    def test_refresh_is_one_get_and_one_post(self, agent, emulator):
+        """A warm refresh of an aml_token makes no identity call and lists no deployments."""
+        agent.fetch(emulator.endpoint(AuthMode.AML_TOKEN), AuthMode.AML_TOKEN)
+        before = emulator.calls()
+        agent.fetch(emulator.endpoint(AuthMode.AML_TOKEN), AuthMode.AML_TOKEN)
+        assert emulator.calls() - before == {"endpoint": 1, "token": 1}
+
+    def test_entra_refresh_asks_nothing_of_arm(self, agent, emulator):
+        """And it is really new: MSAL's cache would have handed back the old one."""
+        first = agent.fetch(emulator.endpoint(AuthMode.AAD_TOKEN), AuthMode.AAD_TOKEN)
+        before = emulator.calls()
+        second = agent.fetch(emulator.endpoint(AuthMode.AAD_TOKEN), AuthMode.AAD_TOKEN)
+        assert emulator.calls() - before == {"msi_token": 1}
+        assert first.secrets != second.secrets
+
+    def test_principal(self, agent):
+        """Who asks, by the claims of its own token."""
+        claims = agent.principal()
+        assert set(claims) >= {"oid", "tid", "appid"}
+
+    def test_switched_auth_mode_is_an_error_not_another_measurement(self, agent, emulator):
+        """A run that measures keys does not go on with tokens under the name of keys."""
+        manager = manager_of(agent, emulator, AuthMode.KEY)
+        emulator.fault(do="auth_mode", endpoint="key", to="aml_token")
+        with pytest.raises(CredentialError, match="now uses aml_token, this run measures key"):
+            manager.lease()
+
+
+class TestStorms:
+    def test_hundred_users_on_an_expired_token_make_one_call(self):
+        """The emulator's log shows one `token` call for the flight."""
+        emulator = Emulator("--token-life", "3s", "--refresh-after", "2s")
+        agent = Agent(emulator.workspace, env=emulator.env)
+        try:
+            manager = manager_of(agent, emulator, AuthMode.AML_TOKEN)
+            old = manager.lease()
+            gevent.sleep((old.expires_at - clock.monotonic_ns()) / NS_PER_S)
+            before = emulator.calls()
+            users = [gevent.spawn(manager.lease) for _ in range(100)]
+            gevent.joinall(users)
+            assert emulator.calls() - before == {"endpoint": 1, "token": 1}
+            assert {user.value.generation for user in users} == {2}
+            assert emulator.score(AuthMode.AML_TOKEN, users[0].value.headers) == 200
+        finally:
+            agent.close()
+            emulator.stop()
+
+    @pytest.mark.parametrize("key", ["primary", "both"])
+    def test_rotated_key_is_replaced_by_one_flight(self, agent, emulator, key):
+        """100 users get a 401 for the old key; the keys are listed once and all replay with one that works."""
+        manager = manager_of(agent, emulator, AuthMode.KEY)
+        old = manager.lease()
+        emulator.fault(do="rotate_key", key=key)
+        assert emulator.score(AuthMode.KEY, old.headers) == 401
+        before = emulator.calls()
+        users = [gevent.spawn(manager.refused, old, status=401) for _ in range(100)]
+        gevent.joinall(users)
+        assert emulator.calls() - before == {"endpoint": 1, "listkeys": 1}
+        assert emulator.score(AuthMode.KEY, users[0].value.headers) == 200
+
+    @pytest.mark.parametrize("mode", [AuthMode.AML_TOKEN, AuthMode.AAD_TOKEN])
+    def test_revoked_token_is_replaced(self, agent, emulator, mode):
+        """A token revoked before its end is refused, then renewed and taken."""
+        manager = manager_of(agent, emulator, mode)
+        old = manager.lease()
+        emulator.fault(do="revoke_tokens", tokens=mode.value)
+        assert emulator.score(mode, old.headers) == 401
+        assert emulator.score(mode, manager.refused(old, status=401).headers) == 200
+
+
+class TestFaults:
+    @pytest.mark.parametrize(
+        ("words", "kind", "says"),
+        [
+            ({"do": "deny", "action": "token/action"}, FailureKind.PERMISSION, "onlineEndpoints/token/action"),
+            ({"do": "deny", "action": "read"}, FailureKind.PERMISSION, "onlineEndpoints/read"),
+            ({"do": "arm", "answer": "401"}, FailureKind.IDENTITY, "ARM answered 401"),
+            ({"do": "arm", "answer": "404"}, FailureKind.NOT_FOUND, "no online endpoint 'ep-aml-token'"),
+            ({"do": "arm", "answer": "409"}, FailureKind.UNAVAILABLE, "409 Conflict"),
+            ({"do": "arm", "answer": "429"}, FailureKind.THROTTLED, "SubscriptionRequestsThrottled"),
+            ({"do": "arm", "answer": "500"}, FailureKind.UNAVAILABLE, "500"),
+            ({"do": "arm", "answer": "503"}, FailureKind.UNAVAILABLE, "503"),
+            ({"do": "arm", "answer": "malformed"}, FailureKind.MALFORMED, "cannot be read"),
+            ({"do": "arm", "answer": "expired_times"}, FailureKind.MALFORMED, "no life left"),
+            ({"do": "arm", "answer": "missing_times"}, FailureKind.MALFORMED, "without an expiry"),
+            ({"do": "arm", "answer": "drop"}, FailureKind.UNAVAILABLE, "broke off"),
+            ({"do": "arm", "answer": "refuse"}, FailureKind.UNAVAILABLE, "cannot reach"),
+        ],
+        ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
+    )
+    def test_control_plane_failure_is_one_clear_line_and_recovery_is_immediate(self, agent, emulator, words, kind, says):
+        """Each failure has its kind and says what is wrong; the next fetch after it works."""
+        name = emulator.endpoint(AuthMode.AML_TOKEN)
+        emulator.fault(**words)
+        failure = agent.fetch(name, AuthMode.AML_TOKEN)
+        assert isinstance(failure, Failure)
+        assert (failure.kind, "\n" in failure.error().describe()) == (kind, False)
+        assert says in failure.message
+        emulator.calm()
+        assert isinstance(agent.fetch(name, AuthMode.AML_TOKEN), Grant)
+
+    @pytest.mark.parametrize("answer", ["400", "401", "429", "500", "503", "malformed", "drop", "refuse"])
+    def test_identity_failure_is_not_replayed_from_memory(self, agent, emulator, answer):
+        """MSAL would repeat it for up to a minute; here the first fetch after the outage works."""
+        name = emulator.endpoint(AuthMode.AAD_TOKEN)
+        emulator.fault(do="identity", answer=answer, **({"retry_after": 60} if answer == "429" else {}))
+        failure = agent.fetch(name, AuthMode.AAD_TOKEN)
+        assert failure.kind is FailureKind.IDENTITY
+        assert failure.retry_after_s == (60 if answer == "429" else None)
+        emulator.calm()
+        before = emulator.calls()
+        assert isinstance(agent.fetch(name, AuthMode.AAD_TOKEN), Grant)
+        assert emulator.calls() - before == {"msi_token": 1}
+
+    def test_retries_of_the_sdk_are_off(self, agent, emulator):
+        """A 503, which azure-core would try four times, is one call: the policy's back-off is the only one."""
+        emulator.fault(do="arm", answer="503")
+        before = emulator.calls()
+        agent.fetch(emulator.endpoint(AuthMode.KEY), AuthMode.KEY)
+        assert emulator.calls() - before == {"endpoint": 1}
+
+    def test_revoked_arm_token_does_not_stick(self, agent, emulator):
+        """ARM refuses our own token; the next fetch asks identity for another."""
+        name = emulator.endpoint(AuthMode.KEY)
+        agent.fetch(name, AuthMode.KEY)
+        emulator.fault(do="revoke_tokens", tokens="arm")
+        assert agent.fetch(name, AuthMode.KEY).kind is FailureKind.IDENTITY
+        assert isinstance(agent.fetch(name, AuthMode.KEY), Grant)
+
+    def test_missing_role_reaches_the_user_with_its_action_and_roles(self, agent, emulator):
+        """PermissionMissing, exit 3, naming the action and who carries it; no storm while it lasts; it ends by itself."""
+        emulator.fault(do="deny", action="listkeys/action")
+        manager = manager_of(agent, emulator, AuthMode.KEY)
+        before = emulator.calls()
+        with pytest.raises(PermissionMissing) as caught:
+            manager.lease()
+        assert caught.value.action.lower().endswith("/onlineendpoints/listkeys/action")
+        assert "AzureML Data Scientist" in caught.value.describe()
+        assert emulator.calls() - before == {"endpoint": 1, "listkeys": 1}
+        emulator.calm()
+        assert manager.lease().auth_mode is AuthMode.KEY
+
+    def test_outage_shorter_than_the_tokens_life_is_not_noticed(self, agent, emulator):
+        """STALE during the outage: the old token is served and works, then it is renewed behind the back."""
+        records = []
+        emulator.fault(do="arm", answer="refresh_after_expiry")
+        manager = manager_of(agent, emulator, AuthMode.AML_TOKEN, on_flight=records.append)
+        old = manager.lease()
+        emulator.calm()
+        emulator.fault(do="arm", answer="503")
+        manager.current = None
+        stale = old.__class__(
+            **{name: getattr(old, name) for name in old.__slots__} | {"refresh_after": clock.monotonic_ns()}
+        )
+        manager._state = manager._state.__class__(lease=stale, generation=1)
+        assert manager.lease() is stale
+        gevent.sleep(0.05)
+        assert emulator.score(AuthMode.AML_TOKEN, manager.lease().headers) == 200
+        emulator.calm()
+        while manager.lease() is stale:
+            gevent.sleep(0.01)
+        assert [(record["cause"], record["outcome"]) for record in records][1:] == [("stale", "failed"), ("stale", "ok")]
