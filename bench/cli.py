@@ -19,6 +19,9 @@ COMMANDS: dict[str, str] = {
     "run": "load one endpoint in one auth mode, and report",
     "compare": "load two variants interleaved in one run (key against aml_token), and report the difference",
     "report": "make summary, plots and report of a stored run again, or overlay several",
+    "diff": "compare stored runs: did this deployment get slower?",
+    "gate": "judge a stored run by gates",
+    "baseline": "save a run as the accepted baseline that gates may compare with",
     "emulator": "serve an Azure ML workspace with online endpoints on loopback",
     "doctor": "can this principal get the credential, is the endpoint reachable, which role is missing",
 }

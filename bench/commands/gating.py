@@ -24,15 +24,30 @@ class Gates:
     baseline: Baseline | None = None
 
 
-def add_gate_arguments(parser: argparse.ArgumentParser) -> None:
+def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
+    """What a run is judged by."""
     parser.add_argument(
         "--gate",
         metavar="EXPR",
         action="append",
         default=[],
-        help="rule the run must keep, such as 'response_time.p99 < 250ms' (repeatable; else from bench.toml, pyproject.toml)",
+        help="rule the run must keep, such as 'response_time.p99 < 250ms' (repeatable; else bench.toml or pyproject)",
     )
     parser.add_argument("--baseline", metavar="NAME", default="", help="accepted baseline that gates may compare with")
+
+
+def add_gate_arguments(parser: argparse.ArgumentParser) -> None:
+    """The same for a run that is still to come, and when it may end."""
+    add_judging_arguments(parser)
+    parser.add_argument(
+        "--extend-up-to",
+        metavar="TIME",
+        default="",
+        help="go on with an undecided run until its gates are, or this long",
+    )
+    parser.add_argument(
+        "--abort-on-fail", action="store_true", help="end a run early whose gates have failed beyond recovery"
+    )
 
 
 def read_gates(arguments: argparse.Namespace) -> Gates:

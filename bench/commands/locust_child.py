@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from bench.options import RUN_OPTIONS
 from bench.rundir import RunDir
 
 _RUN_FILE_VARIABLE = "BENCH_RUN_FILE"
+_LOOK_EVERY_S = 5.0
 _HERE = Path(bench.__file__).parent
 
 
@@ -28,8 +29,17 @@ def locustfile_for(name: str) -> Path:
     raise UsageError(f"locustfile {name}.py is not there", hint="name your own with --locustfile")
 
 
-def run_locust(locustfile: Path, values: Mapping[str, Any], *, extra: Iterable[str] = ()) -> tuple[RunDir | None, int]:
-    """Run Locust headless with the run's options. Returns the run's folder, if it began, and the exit code."""
+def run_locust(
+    locustfile: Path,
+    values: Mapping[str, Any],
+    *,
+    extra: Iterable[str] = (),
+    enough: Callable[[RunDir], bool] | None = None,
+) -> tuple[RunDir | None, int]:
+    """Run Locust headless with the run's options. Returns the run's folder, if it began, and the exit code.
+
+    `enough` is asked about the folder every now and then, and ends the run when it says so.
+    """
     command = [
         sys.executable,
         "-m",
@@ -51,16 +61,32 @@ def run_locust(locustfile: Path, values: Mapping[str, Any], *, extra: Iterable[s
         command += [option.flag] if option.switch else [f"{option.flag}={value}"]
     with tempfile.NamedTemporaryFile(prefix="bench-run-", mode="r", encoding="utf-8") as told:
         environment = {**os.environ, _RUN_FILE_VARIABLE: told.name}
-        code = _wait(subprocess.Popen([*command, *extra], env=environment))
+        child = subprocess.Popen([*command, *extra], env=environment)
+        code = _wait(child, lambda: enough is not None and _is_enough(told.name, enough))
         path = told.read().strip()
     return (RunDir(Path(path)) if path else None), code
 
 
-def _wait(child: subprocess.Popen[bytes]) -> int:
+def _is_enough(told: str, enough: Callable[[RunDir], bool]) -> bool:
+    path = Path(told).read_text(encoding="utf-8").strip()
+    return bool(path) and enough(RunDir(Path(path)))
+
+
+def _wait(child: subprocess.Popen[bytes], enough: Callable[[], bool]) -> int:
     """Until the child ends. Ctrl-C reaches it by itself (it shares the terminal); SIGTERM is passed on."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     try:
-        return child.wait()
+        while True:
+            try:
+                return child.wait(timeout=_LOOK_EVERY_S)
+            except subprocess.TimeoutExpired:
+                if enough():
+                    child.send_signal(signal.SIGUSR1)
+                    enough = _never
     finally:
         signal.signal(signal.SIGINT, before[0])
         signal.signal(signal.SIGTERM, before[1])
+
+
+def _never() -> bool:
+    return False

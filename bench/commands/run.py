@@ -14,12 +14,13 @@ import argparse
 from pathlib import Path
 
 from bench.commands.arguments import add_options
-from bench.commands.gating import add_gate_arguments, check_gates, read_gates
+from bench.commands.gating import Gates, add_gate_arguments, check_gates, read_gates
 from bench.commands.locust_child import locustfile_for, run_locust
+from bench.commands.watch import Watch
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
 from bench.options import RUN_OPTIONS, auth_modes_of, plan_of
-from bench.plan import name_variants
+from bench.plan import RunPlan, name_variants, parse_duration_s
 from bench.target import kind_of
 
 
@@ -44,10 +45,35 @@ def run_and_finish(arguments: argparse.Namespace, modes: tuple[AuthMode, ...], *
     plan = plan_of(values, target="", variants=(), payload_sha256="")
     gates = read_gates(arguments)
     check_gates(gates, plan, name_variants(modes))
+    watch = _watch(arguments, plan, gates)
+    if watch is not None and watch.extends:
+        values = {**values, "duration": arguments.extend_up_to}
     locustfile = Path(arguments.locustfile) if arguments.locustfile else locustfile_for(default_file)
-    folder, code = run_locust(locustfile, values, extra=arguments.locust)
+    folder, code = run_locust(locustfile, values, extra=arguments.locust, enough=watch.enough if watch else None)
     if folder is None or code in {2, 3, 4}:
         return code or 1
     from bench.commands.finish import finish  # numpy, pyarrow and matplotlib: not before there is something to report
 
     return finish(folder, gates=gates, min_effect=arguments.min_effect)
+
+
+def _watch(arguments: argparse.Namespace, plan: RunPlan, gates: Gates) -> Watch | None:
+    """Who looks at the run's gates while it goes on; None when nobody asked for it."""
+    if not (arguments.extend_up_to or arguments.abort_on_fail):
+        return None
+    if not gates.gates:
+        raise UsageError(
+            "--extend-up-to and --abort-on-fail look at gates, and there are none", hint="give one with --gate"
+        )
+    if arguments.extend_up_to:
+        if plan.stages or plan.duration_s is None:
+            raise UsageError("--extend-up-to needs a run with a --duration", hint="stages end where they end")
+        longest_s = parse_duration_s(arguments.extend_up_to, option="--extend-up-to")
+        if longest_s <= plan.duration_s:
+            raise UsageError(f"--extend-up-to {longest_s:g}s is not longer than --duration {plan.duration_s:g}s")
+    return Watch(
+        gates=gates,
+        base_s=plan.duration_s or 0.0,
+        extends=bool(arguments.extend_up_to),
+        aborts=arguments.abort_on_fail,
+    )

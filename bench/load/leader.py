@@ -1,12 +1,14 @@
 """The leading part of a run: finds the target, makes the folder, starts the clock, ends the run. Edge.
 
-A standalone Locust and a master have one; called by `session`. A run can end early in three ways, and each
-leaves a manifest that says so: stopped (by a person), signal, aborted (an error, kept in `error`).
+A standalone Locust and a master have one; called by `session`. A run can end early in four ways, and each leaves
+a manifest that says so: decided (SIGUSR1, from a `bench run` that watches its gates), stopped (by a person), signal,
+aborted (an error, kept in `error`).
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,9 @@ class Leader:
         self._zero_ns = 0
         self._reason = ""
         self._conductor: Any = None
+        self._decided = False
+        if hasattr(signal, "SIGUSR1"):
+            gevent.signal_handler(signal.SIGUSR1, self._decide)
 
     def prepare(self) -> None:
         """Find the target and read every option. Raises BenchError; a headless Locust does this before all else."""
@@ -83,6 +88,7 @@ class Leader:
         self.error = None
         self._reason = "stopped"
         self._zero_ns = 0
+        self._decided = False
         try:
             if self.plan is None or self._environment.web_ui is not None:
                 self.prepare()
@@ -181,6 +187,9 @@ class Leader:
             gevent.sleep(_POLL_S)
             elapsed_s = (clock.monotonic_ns() - self._zero_ns) / 1e9
             self._progress.tick(plan, elapsed_s, self.view)
+            if self._decided:
+                self._reason = "decided"
+                return
             if total_s is None or elapsed_s < total_s:
                 continue
             if self.crew.drained():
@@ -189,6 +198,10 @@ class Leader:
             if elapsed_s > total_s + plan.timeout_s + _GRACE_S:
                 self._reason = "overdue"
                 return
+
+    def _decide(self) -> None:
+        """SIGUSR1: whoever watches this run knows enough."""
+        self._decided = True
 
     def _stop(self) -> None:
         """A headless Locust quits; one with a web UI waits for the next run."""

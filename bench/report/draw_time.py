@@ -118,12 +118,11 @@ def _draw_latency(
 
 def _draw_auth_failures(axes: Any, side: Side, failed: AuthFailureSeries) -> None:
     axes.set_title(f"auth failures of {side.label}, % of requests")
-    width_s = float(failed.edges_s[1] - failed.edges_s[0])
     below = np.zeros(len(failed.t_s))
     for cause, share in failed.by_cause:
         percent = 100 * np.nan_to_num(share)
         colour = light(CAUSE_COLOURS.get(cause, "muted"))
-        axes.bar(failed.t_s, percent, width_s, bottom=below, color=colour, linewidth=0, label=cause)
+        axes.stairs(below + percent, failed.edges_s, baseline=below, fill=True, color=colour, label=cause)
         below += percent
     axes.set_ylim(0, max(1.0, float(below.max(initial=0.0)) * 1.1))
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, handlelength=0.9, handleheight=0.9)

@@ -101,7 +101,7 @@ def _template() -> Template:
 
 
 def _telling(flights: Sequence[FlightMark]) -> list[FlightMark]:
-    """All flights of a short run; of a long one those with something to tell, the worst first when there are too many."""
+    """All flights of a short run; of a long one the worst of those with something to tell."""
     if len(flights) <= _MOST_FLIGHTS:
         return list(flights)
     eventful = [f for f in flights if f.outcome != "ok" or f.attempts > 1 or f.longest_wait_ms > 0]

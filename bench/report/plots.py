@@ -8,27 +8,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bench.analysis.run import LoadedRun
 from bench.report import draw_heat_map, draw_overhead, draw_quantiles, draw_time, numbers, parts, words
 from bench.report.canvas import Plot, draw_style, finish
 from bench.report.side import Side
 
 
 def draw(sides: Sequence[Side], summary: Mapping[str, Any]) -> dict[str, Plot]:
-    """The plots by name: `difference` only of compared variants, `trust` only of one run, none without a request."""
+    """The plots by name; what there is nothing to draw of is left out.
+
+    `difference` is there for compared variants, `trust` for a single run.
+    """
     with draw_style():
-        drawn = [*_of_latency(sides, summary), *_of_trust(sides, summary)] if _requests(summary) else []
-    return {plot.name: plot for plot in drawn}
+        return {plot.name: plot for plot in _plots(sides, summary)}
 
 
-def _requests(summary: Mapping[str, Any]) -> int:
-    return sum(variant["requests"] for variant in summary["variants"].values())
+def _plots(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[Plot]:
+    variants = summary["variants"].values()
+    if any(variant["requests"] for variant in variants):
+        yield _over_time(sides, summary)
+    if any(variant["latency_samples"] for variant in variants):
+        yield from _of_latency(sides, summary)
+    if any(variant["requests"] for variant in variants) and len({id(side.run) for side in sides}) == 1:
+        yield _of_trust(sides[0].run, summary)
 
 
-def _of_latency(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[Plot]:
-    strokes = {side.label: side.stroke for side in sides}
-    comparisons = words.comparisons(summary)
+def _over_time(sides: Sequence[Side], summary: Mapping[str, Any]) -> Plot:
     speed, auth = words.speed_sentence(summary), words.auth_sentence(summary)
-    yield finish(
+    return finish(
         draw_time.latency_over_time(sides),
         name="latency",
         title="Latency over time",
@@ -36,6 +43,12 @@ def _of_latency(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[P
         "credential, a cross is a fetch that failed. Auth failures stand below on the same time axis.",
         alt=f"Response time and service time over the run, auth failures below. Over all, {speed}. {auth}.",
     )
+
+
+def _of_latency(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[Plot]:
+    strokes = {side.label: side.stroke for side in sides}
+    comparisons = words.comparisons(summary)
+    speed = words.speed_sentence(summary)
     yield finish(
         draw_quantiles.percentile_curves(summary["variants"], strokes),
         name="percentiles",
@@ -58,8 +71,8 @@ def _of_latency(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[P
         draw_overhead.decomposition(parts.stacks(summary, comparisons), strokes),
         name="decomposition",
         title="Where the time goes",
-        caption="Response times split into the parts a request goes through, averaged over the requests around that "
-        "quantile, and the difference in each part with its 95 % interval.",
+        caption="Response times split into the parts a request goes through"
+        + (", and the difference in each part with its 95 % interval." if comparisons else ", on average."),
         alt=". ".join(one["decomposition"]["sentence"] for one in comparisons) or speed,
     )
     yield finish(
@@ -71,13 +84,12 @@ def _of_latency(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[P
     )
 
 
-def _of_trust(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[Plot]:
-    if len({id(side.run) for side in sides}) == 1:
-        yield finish(
-            draw_time.harness_over_time(sides[0].run),
-            name="trust",
-            title="What the harness did to itself",
-            caption="Schedule lag is how late requests began because the client was busy; it is part of response time. "
-            "Dotted vertical lines are stalls of a worker.",
-            alt=f"{summary['trust']['verdict']}: {words.trust_sentence(summary['trust'])}.",
-        )
+def _of_trust(run: LoadedRun, summary: Mapping[str, Any]) -> Plot:
+    return finish(
+        draw_time.harness_over_time(run),
+        name="trust",
+        title="What the harness did to itself",
+        caption="Schedule lag is how late requests began because the client was busy; it is part of response time. "
+        "Dotted vertical lines are stalls of a worker.",
+        alt=f"{summary['trust']['verdict']}: {words.trust_sentence(summary['trust'])}.",
+    )

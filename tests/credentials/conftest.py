@@ -34,3 +34,26 @@ def agent(shared_agent: Agent, emulator: Emulator) -> Agent:
     """A warm agent that asks the emulator."""
     shared_agent.ping()
     return shared_agent
+
+
+@pytest.fixture(scope="session")
+def shared_hasty_emulator() -> Iterator[Emulator]:
+    emulator = Emulator("--token-life", "4s", "--refresh-after", "2s")
+    yield emulator
+    emulator.stop()
+
+
+@pytest.fixture
+def hasty_emulator(shared_hasty_emulator: Emulator) -> Iterator[Emulator]:
+    """An emulator whose aml_tokens live four seconds."""
+    yield shared_hasty_emulator
+    shared_hasty_emulator.calm()
+
+
+@pytest.fixture(scope="session")
+def hasty_agent(shared_hasty_emulator: Emulator) -> Iterator[Agent]:
+    """A warm agent that asks the hasty emulator."""
+    agent = Agent(shared_hasty_emulator.workspace, env=shared_hasty_emulator.env)
+    agent.ping()
+    yield agent
+    agent.close()

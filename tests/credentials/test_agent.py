@@ -1,11 +1,6 @@
 """The real agent against the real emulator: azure-identity, azure-ai-ml, HTTP, and what goes wrong with them."""
 
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
+from contextlib import closing
 
 import gevent
 import pytest
@@ -24,8 +19,9 @@ def manager_of(agent: Agent, emulator: Emulator, mode: AuthMode, **options) -> C
     return CredentialManager(AgentSource(agent, endpoint=emulator.endpoint(mode), auth_mode=mode), **options)
 
 
-def agent_pid(agent: Agent) -> int:
-    return agent._running.process.pid
+def wait_until(at_ns: int) -> None:
+    while (early_ns := at_ns - clock.monotonic_ns()) > 0:
+        gevent.sleep(early_ns / NS_PER_S)
 
 
 def life_left_s(grant: Grant) -> float:
@@ -89,23 +85,17 @@ class TestModes:
 
 
 class TestStorms:
-    def test_hundred_users_on_an_expired_token_make_one_call(self):
+    def test_hundred_users_on_an_expired_token_make_one_call(self, hasty_agent, hasty_emulator):
         """The emulator's log shows one `token` call for the flight."""
-        emulator = Emulator("--token-life", "3s", "--refresh-after", "2s")
-        agent = Agent(emulator.workspace, env=emulator.env)
-        try:
-            manager = manager_of(agent, emulator, AuthMode.AML_TOKEN)
-            old = manager.lease()
-            gevent.sleep((old.expires_at - clock.monotonic_ns()) / NS_PER_S)
-            before = emulator.calls()
-            users = [gevent.spawn(manager.lease) for _ in range(100)]
-            gevent.joinall(users)
-            assert emulator.calls() - before == {"endpoint": 1, "token": 1}
-            assert {user.value.generation for user in users} == {2}
-            assert emulator.score(AuthMode.AML_TOKEN, users[0].value.headers) == 200
-        finally:
-            agent.close()
-            emulator.stop()
+        manager = manager_of(hasty_agent, hasty_emulator, AuthMode.AML_TOKEN)
+        old = manager.lease()
+        wait_until(old.expires_at)
+        before = hasty_emulator.calls()
+        users = [gevent.spawn(manager.lease) for _ in range(100)]
+        gevent.joinall(users)
+        assert hasty_emulator.calls() - before == {"endpoint": 1, "token": 1}
+        assert {user.value.generation for user in users} == {2}
+        assert hasty_emulator.score(AuthMode.AML_TOKEN, users[0].value.headers) == 200
 
     @pytest.mark.parametrize("key", ["primary", "both"])
     def test_rotated_key_is_replaced_by_one_flight(self, agent, emulator, key):
@@ -146,11 +136,13 @@ class TestFaults:
             ({"do": "arm", "answer": "expired_times"}, FailureKind.MALFORMED, "no life left"),
             ({"do": "arm", "answer": "missing_times"}, FailureKind.MALFORMED, "without an expiry"),
             ({"do": "arm", "answer": "drop"}, FailureKind.UNAVAILABLE, "broke off"),
-            ({"do": "arm", "answer": "refuse"}, FailureKind.UNAVAILABLE, "cannot reach"),
+            ({"do": "arm", "answer": "refuse"}, FailureKind.UNAVAILABLE, "the Azure control plane"),
         ],
         ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
     )
-    def test_control_plane_failure_is_one_clear_line_and_recovery_is_immediate(self, agent, emulator, words, kind, says):
+    def test_control_plane_failure_is_one_clear_line_and_recovery_is_immediate(
+        self, agent, emulator, words, kind, says
+    ):
         """Each failure has its kind and says what is wrong; the next fetch after it works."""
         name = emulator.endpoint(AuthMode.AML_TOKEN)
         emulator.fault(**words)
@@ -190,7 +182,7 @@ class TestFaults:
         assert isinstance(agent.fetch(name, AuthMode.KEY), Grant)
 
     def test_missing_role_reaches_the_user_with_its_action_and_roles(self, agent, emulator):
-        """PermissionMissing, exit 3, naming the action and who carries it; no storm while it lasts; it ends by itself."""
+        """PermissionMissing names the action and who carries it; one attempt; it ends when the role is back."""
         emulator.fault(do="deny", action="listkeys/action")
         manager = manager_of(agent, emulator, AuthMode.KEY)
         before = emulator.calls()
@@ -202,23 +194,93 @@ class TestFaults:
         emulator.calm()
         assert manager.lease().auth_mode is AuthMode.KEY
 
-    def test_outage_shorter_than_the_tokens_life_is_not_noticed(self, agent, emulator):
-        """STALE during the outage: the old token is served and works, then it is renewed behind the back."""
+    def test_outage_shorter_than_the_tokens_life_is_not_noticed(self, hasty_agent, hasty_emulator):
+        """STALE during the outage: the old token is served and works; after it the token is renewed behind the back."""
         records = []
-        emulator.fault(do="arm", answer="refresh_after_expiry")
-        manager = manager_of(agent, emulator, AuthMode.AML_TOKEN, on_flight=records.append)
+        manager = manager_of(hasty_agent, hasty_emulator, AuthMode.AML_TOKEN, on_flight=records.append)
         old = manager.lease()
-        emulator.calm()
-        emulator.fault(do="arm", answer="503")
-        manager.current = None
-        stale = old.__class__(
-            **{name: getattr(old, name) for name in old.__slots__} | {"refresh_after": clock.monotonic_ns()}
-        )
-        manager._state = manager._state.__class__(lease=stale, generation=1)
-        assert manager.lease() is stale
-        gevent.sleep(0.05)
-        assert emulator.score(AuthMode.AML_TOKEN, manager.lease().headers) == 200
-        emulator.calm()
-        while manager.lease() is stale:
+        wait_until(old.refresh_after)
+        hasty_emulator.fault(do="arm", answer="503")
+        while len(records) < 3:
+            lease = manager.lease()
+            assert lease is old
+            assert hasty_emulator.score(AuthMode.AML_TOKEN, lease.headers) == 200
             gevent.sleep(0.01)
-        assert [(record["cause"], record["outcome"]) for record in records][1:] == [("stale", "failed"), ("stale", "ok")]
+        hasty_emulator.calm()
+        while manager.lease() is old:
+            gevent.sleep(0.01)
+        assert clock.monotonic_ns() < old.usable_until
+        assert {(record["cause"], record["outcome"], record["waiters"]) for record in records[1:-1]} == {
+            ("stale", "failed", 0)
+        }
+        assert (records[-1]["cause"], records[-1]["outcome"]) == ("stale", "ok")
+
+
+class TestClocks:
+    @pytest.mark.parametrize("mode", [AuthMode.AML_TOKEN, AuthMode.AAD_TOKEN])
+    @pytest.mark.parametrize("by_s", [600, -600])
+    def test_wrong_clock_does_not_change_a_life(self, agent, emulator, mode, by_s):
+        """Azure's clock and ours ten minutes apart: an hour's token still lives an hour, to the second of its Date."""
+        emulator.fault(do="clock_skew", by=by_s)
+        grant = agent.fetch(emulator.endpoint(mode), mode)
+        assert 3597 < life_left_s(grant) <= 3600
+
+    def test_absurd_times_are_brought_to_reason(self, agent, emulator):
+        """A refresh after the expiry becomes half-life; an expiry in the next century is renewed within a day."""
+        name = emulator.endpoint(AuthMode.AML_TOKEN)
+        emulator.fault(do="arm", answer="refresh_after_expiry")
+        valid = agent.fetch(name, AuthMode.AML_TOKEN).valid
+        assert valid.refresh_after - valid.issued_at == (valid.expires_at - valid.issued_at) // 2
+        emulator.calm()
+        emulator.fault(do="arm", answer="far_times")
+        valid = agent.fetch(name, AuthMode.AML_TOKEN).valid
+        assert valid.refresh_after - valid.issued_at <= 86400 * NS_PER_S
+
+
+class TestEntra:
+    """EnvironmentCredential against a private authority over TLS; no public discovery service is asked."""
+
+    def environment(self, emulator: Emulator, *, secret: str) -> dict[str, str]:
+        entra = emulator.facts["entra"]
+        return {
+            "AZUREML_DEV_URL_MFE": emulator.env["AZUREML_DEV_URL_MFE"],
+            "NO_PROXY": "127.0.0.1",
+            "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential",
+            "AZURE_AUTHORITY_HOST": entra["authority"],
+            "AZURE_TENANT_ID": entra["tenant_id"],
+            "AZURE_CLIENT_ID": entra["client_id"],
+            "AZURE_CLIENT_SECRET": secret,
+            "REQUESTS_CA_BUNDLE": entra["ca_file"],
+        }
+
+    def test_client_secret(self, emulator):
+        """It scores, says who it is, and the 400 that MSAL would replay for 60 s is gone with the outage."""
+        entra, name = emulator.facts["entra"], emulator.endpoint(AuthMode.AAD_TOKEN)
+        environment = self.environment(emulator, secret=entra["client_secret"])
+        with closing(PlainAgent(emulator.workspace, env=environment)) as agent:
+            emulator.fault(do="identity", answer="400")
+            failure = agent.fetch(name, AuthMode.AAD_TOKEN)
+            assert failure.kind is FailureKind.IDENTITY
+            assert "answered 400" in failure.message
+            emulator.calm()
+            grant = agent.fetch(name, AuthMode.AAD_TOKEN)
+            assert emulator.score(AuthMode.AAD_TOKEN, {"Authorization": f"Bearer {grant.secrets[0]}"}) == 200
+            assert agent.principal()["appid"] == entra["client_id"]
+
+    def test_wrong_client_secret_is_named(self, emulator):
+        """Entra's own code is in the one line, the secret is not."""
+        environment = self.environment(emulator, secret="canary-3e8")
+        with (
+            closing(PlainAgent(emulator.workspace, env=environment)) as agent,
+            pytest.raises(CredentialError) as caught,
+        ):
+            agent.principal()
+        assert "AADSTS7000215" in caught.value.describe()
+        assert "canary" not in caught.value.describe()
+
+
+def test_unknown_endpoint_is_a_usage_error(agent):
+    """describe of a name ARM does not know: exit 2, naming workspace and resource group."""
+    with pytest.raises(UsageError, match="no online endpoint 'nowhere' in workspace 'emulator'") as caught:
+        agent.describe("nowhere")
+    assert caught.value.exit_code == 2

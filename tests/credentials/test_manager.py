@@ -1,6 +1,7 @@
 """The manager under storms of greenlets, with real greenlets and scripted sources."""
 
 import gc
+from itertools import pairwise
 
 import gevent
 import pytest
@@ -72,7 +73,7 @@ class TestStorm:
 
     def test_failure_is_shared_at_once(self):
         """10,000 waiters of a failed flight all get its error, each an exception of its own, after one fetch."""
-        source = ScriptedSource(lambda number: DOWN)
+        source = ScriptedSource(lambda _: DOWN)
         answers = ask_all(CredentialManager(source))
         assert source.fetches == 1
         assert {str(answer) for answer in answers} == {DOWN.message}
@@ -127,7 +128,7 @@ class TestFresh:
 
     def test_current_and_its_deadline_can_be_read_directly(self):
         """A hot loop may look at `current` and `fresh_until_ns` without a call."""
-        manager = CredentialManager(ScriptedSource(lambda number: token("t")))
+        manager = CredentialManager(ScriptedSource(lambda _: token("t")))
         assert (manager.current, manager.fresh_until_ns) == (None, 0)
         lease = manager.lease()
         assert manager.current is lease
@@ -155,7 +156,7 @@ class TestFailures:
     def test_crowd_in_an_outage_makes_one_call_a_back_off(self):
         """200 users who ask again and again for half a second: never two calls within the shortest back-off."""
         times = []
-        source = ScriptedSource(lambda number: times.append(gevent.get_hub().loop.now()) or DOWN)
+        source = ScriptedSource(lambda _: times.append(gevent.get_hub().loop.now()) or DOWN)
         manager = CredentialManager(source)
 
         def insist():
@@ -167,7 +168,7 @@ class TestFailures:
 
         gevent.joinall([gevent.spawn(insist) for _ in range(200)])
         assert source.overlaps == 0
-        assert min(later - earlier for earlier, later in zip(times, times[1:], strict=False)) >= BASE_S * 0.95
+        assert min(later - earlier for earlier, later in pairwise(times)) >= BASE_S * 0.95
 
     def test_deadline_is_kept_and_the_flight_goes_on(self):
         """A caller gives up after its own timeout; the lease the flight then brings serves the next."""
@@ -194,7 +195,7 @@ class TestFailures:
         """Every waiter gets a PermissionMissing that names the action."""
         failure = Failure(kind=FailureKind.PERMISSION, message="lacks it", action="a/b/listkeys/action", hint="ask")
         with pytest.raises(PermissionMissing) as caught:
-            CredentialManager(ScriptedSource(lambda number: failure)).lease()
+            CredentialManager(ScriptedSource(lambda _: failure)).lease()
         assert caught.value.action == "a/b/listkeys/action"
         assert caught.value.exit_code == 3
 
@@ -236,13 +237,13 @@ class TestDenied:
                     denials.append(exc)
 
         gevent.joinall([gevent.spawn(insist) for _ in range(100)])
-        gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in pairwise(times)]
         assert min(gaps[1:]) >= BASE_S * 0.95  # the first renewal is at once
         assert len(denials) >= 100
 
     def test_forbidden_calls_nobody(self):
         """A 403 is said at once and the lease stays for the others."""
-        source = ScriptedSource(lambda number: token("t"))
+        source = ScriptedSource(lambda _: token("t"))
         manager = CredentialManager(source)
         lease = manager.lease()
         with pytest.raises(Denied, match="forbids"):
@@ -254,7 +255,7 @@ class TestDenied:
 class TestRecords:
     def test_flight_is_recorded_with_its_waiters(self):
         """Cause, generation, times, waiters and the longest wait; whoever came first waited longest."""
-        source = ScriptedSource(lambda number: token("t"))
+        source = ScriptedSource(lambda _: token("t"))
         source.gate.clear()
         records = []
         manager = CredentialManager(source, variant="aml_token", on_flight=records.append)
@@ -282,12 +283,12 @@ class TestRecords:
         """The error is one line; the generation is that of the lease there was."""
         records = []
         with pytest.raises(CredentialError):
-            CredentialManager(ScriptedSource(lambda number: DOWN), on_flight=records.append).lease()
+            CredentialManager(ScriptedSource(lambda _: DOWN), on_flight=records.append).lease()
         assert (records[0]["outcome"], records[0]["error"], records[0]["generation"]) == ("failed", DOWN.message, 0)
 
     def test_snapshot_is_for_display(self):
         """Generation, times and counts; never a secret."""
-        manager = CredentialManager(ScriptedSource(lambda number: token("canary-77", life_s=100)), variant="v")
+        manager = CredentialManager(ScriptedSource(lambda _: token("canary-77", life_s=100)), variant="v")
         manager.lease()
         shown = manager.snapshot()
         assert (shown.variant, shown.generation, shown.freshness) == ("v", 1, Freshness.FRESH)
@@ -299,7 +300,7 @@ class TestRecords:
 class TestClose:
     def test_wakes_whoever_waits_and_refuses_whoever_comes(self):
         """Nobody hangs on a closed manager."""
-        source = ScriptedSource(lambda number: token("t"))
+        source = ScriptedSource(lambda _: token("t"))
         source.gate.clear()
         manager = CredentialManager(source)
         waiter = gevent.spawn(manager.lease)
@@ -312,12 +313,12 @@ class TestClose:
 
     def test_wipes_every_lease(self):
         """No lease or grant is left anywhere in the process, the current and the refused one included."""
-        source = ScriptedSource(lambda number: token(f"canary-{number}"))
+        source = ScriptedSource(lambda number: token(f"wiped-{number}"))
         manager = CredentialManager(source)
         manager.refused(manager.lease(), status=401)
         manager.close()
         source.refused.clear()
         gc.collect()
-        left = [thing for thing in gc.get_objects() if isinstance(thing, Lease) and thing.secret.startswith("canary-")]
+        left = [thing for thing in gc.get_objects() if isinstance(thing, Lease) and thing.secret.startswith("wiped-")]
         assert left == []
-        assert "canary-" not in repr(vars(manager))
+        assert "wiped-" not in repr(vars(manager))

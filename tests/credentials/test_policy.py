@@ -52,7 +52,7 @@ class Story:
     def fail(self, failure: Failure = DOWN) -> list[str]:
         return self.tell(Failed(failure))
 
-    def grant_token(self, secret: str = "t", life_s: float = 100, refresh_in_s: float = 50) -> list[str]:
+    def grant_token(self, secret: str, life_s: float = 100, refresh_in_s: float = 50) -> list[str]:
         valid = validity(self.now_ns, life_s=life_s, refresh_in_s=refresh_in_s)
         return self.tell(Fetched(Grant(secrets=(secret,), auth_mode=AuthMode.AML_TOKEN, valid=valid)))
 

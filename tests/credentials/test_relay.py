@@ -121,7 +121,7 @@ class TestSharing:
     def test_failure_keeps_its_type(self):
         """A missing role at the master is a PermissionMissing at every worker, action and all."""
         failure = Failure(kind=FailureKind.PERMISSION, message="lacks it", action="x/token/action")
-        network = Network(lambda number: failure)
+        network = Network(lambda _: failure)
         with pytest.raises(PermissionMissing) as caught:
             network.worker("w1").manager.lease()
         assert caught.value.action == "x/token/action"
@@ -298,7 +298,7 @@ class TestClockBridge:
 
 def test_leases_of_the_worker_are_masked():
     """The same masking as everywhere."""
-    network = Network(lambda number: token("canary-1"))
+    network = Network(lambda _: token("canary-1"))
     lease = network.worker("w1").manager.lease()
     assert isinstance(lease, Lease)
     assert "canary" not in repr(lease) + repr(vars(network.workers["w1"].client))

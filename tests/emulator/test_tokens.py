@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import Any
 
 import jwt
@@ -44,11 +45,12 @@ def reason(authority: TokenAuthority, secret: str, *, now_s: float = NOW, kind: 
 
 def test_a_token_is_a_real_rs256_jwt(authority: TokenAuthority):
     """Anybody with the published key set can verify it."""
-    token = issue(authority)
+    now_s = time.time()
+    token = issue(authority, now_s=now_s)
     key = jwt.PyJWKSet.from_dict(authority.public_keys())["bench-emulator"]
     claims = jwt.decode(token.secret, key, algorithms=["RS256"], audience="here", issuer="https://issuer/")
-    assert claims["exp"] == token.expires_s == NOW + 60
-    assert token.refresh_after_s == NOW + 30
+    assert claims["exp"] == token.expires_s == int(now_s + 60)
+    assert token.refresh_after_s == int(now_s + 30)
 
 
 def test_expiry_is_looked_at_every_time(authority: TokenAuthority):

@@ -1,0 +1,36 @@
+"""Save a run as an accepted baseline that later runs are compared with, or list what there is.
+
+examples:
+  bench baseline save results/20261124-081530-123-ab12 --as main
+  bench baseline list
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from bench.errors import UsageError
+from bench.gates import baseline as baselines
+from bench.rundir import RunDir, read_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("save", "list"), help="what to do")
+    parser.add_argument("run", metavar="RUN", nargs="?", default="", help="run folder to save")
+    parser.add_argument("--as", dest="name", metavar="NAME", default="", help="the baseline's name, such as main")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.action == "list":
+        for path in sorted(baselines.FOLDER.glob("*.json")):
+            baseline = baselines.load(path.stem)
+            sys.stdout.write(f"{baseline.name}: run {baseline.run_id}\n")
+        return 0
+    if not arguments.run or not arguments.name:
+        raise UsageError("a run and a name are needed", hint="write `bench baseline save RUN --as main`")
+    folder = RunDir(Path(arguments.run))
+    path = baselines.save(read_json(folder.summary), read_json(folder.manifest), name=arguments.name)
+    sys.stdout.write(f"saved: {path}\n")
+    return 0

@@ -1,0 +1,62 @@
+"""Compare stored runs: did this deployment get slower?
+
+examples:
+  bench diff results/BEFORE results/AFTER
+  bench diff --baseline A1 A2 A3 --candidate B1 B2 B3     (several runs a side: the run is the unit)
+
+Runs at different times share no drift that could cancel; comparing two things at once is `bench compare`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench.analysis.diff import summarise_diff
+from bench.errors import UsageError
+from bench.plan import parse_duration_s
+from bench.report import words
+from bench.runreader import load_run
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="baseline and candidate, when there is one of each")
+    parser.add_argument("--baseline", nargs="+", metavar="RUN", default=[], help="runs of the baseline")
+    parser.add_argument("--candidate", nargs="+", metavar="RUN", default=[], help="runs of the candidate")
+    parser.add_argument("--min-effect", metavar="TIME", default="0.5ms", help="smallest difference that matters")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    before, after = arguments.baseline, arguments.candidate
+    if not before and not after and len(arguments.runs) == 2:
+        before, after = arguments.runs[:1], arguments.runs[1:]
+    if not before or not after or (arguments.runs and arguments.baseline):
+        raise UsageError("two sides are needed", hint="write `bench diff A B`, or --baseline A... --candidate B...")
+    found = summarise_diff(
+        [load_run(Path(name)) for name in before],
+        [load_run(Path(name)) for name in after],
+        min_effect_ms=parse_duration_s(arguments.min_effect, option="--min-effect") * 1000,
+    )
+    if arguments.json:
+        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+        return 0
+    for line in _lines(found):
+        sys.stdout.write(line + "\n")
+    return 0
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    lines = [f"note: {difference}" for difference in found["differences"]]
+    for comparison in found["comparisons"]:
+        lines.append(f"{comparison['candidate']} less {comparison['baseline']}, by {found['unit']}")
+        for block, title in (("response_time_ms", "response time"), ("service_time_ms", "service time")):
+            for statistic, estimate in comparison[block].items():
+                lines.append(f"  {title} {statistic:<6} {words.estimate(estimate)}")
+        for rate in ("auth_failure_rate", "error_rate"):
+            if rate in comparison:
+                lines.append(f"  {rate.replace('_', ' ')} {words.estimate(comparison[rate])}")
+    return lines

@@ -1,0 +1,33 @@
+"""Judge a stored run by gates, without running anything.
+
+examples:
+  bench gate results/20261124-081530-123-ab12 --gate 'response_time.p99 < 250ms' --gate 'auth_failure_rate == 0'
+  bench gate RUN --baseline main --gate 'response_time.p99 <= baseline + 10%'
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bench.commands.finish import finish
+from bench.commands.gating import add_judging_arguments, check_gates, read_gates
+from bench.errors import UsageError
+from bench.plan import RunPlan
+from bench.rundir import RunDir, read_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="run folder")
+    parser.add_argument("--min-effect", metavar="TIME", default="0.5ms", help="smallest difference that matters")
+    add_judging_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    folder = RunDir(Path(arguments.run))
+    plan = RunPlan.from_json(read_json(folder.manifest)["plan"])
+    gates = read_gates(arguments)
+    if not gates.gates:
+        raise UsageError("no gate given", hint="give --gate EXPR, or gates in bench.toml or pyproject.toml")
+    check_gates(gates, plan, [variant.name for variant in plan.variants])
+    return finish(folder, gates=gates, min_effect=arguments.min_effect)
