@@ -24,14 +24,10 @@ from bench.analysis.student import t_quantile, z_quantile
 
 LEVEL = 0.95
 LEAST_TAIL = 10
-"""Samples, independent ones, there must be on either side of a quantile before an interval is told for it."""
+"""Samples there must be on either side of a quantile before an interval is told for it."""
 
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 _LEAST_DEGREES = 3.0
-_CLUSTERED = 2.0
-"""Design effect from which on samples are counted by how many independent ones they are worth; below it is noise."""
-_TAIL_USED = 0.8
-"""Share of the tail an interval may reach over when `more_needed` is asked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -58,7 +54,7 @@ class Statistic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """Both ends of a 95 % interval, or NaN and about how many more samples it takes to tell it."""
+    """Both ends of a 95 % interval; or NaN for both, and how many more samples it takes to tell it."""
 
     low: float
     high: float
@@ -68,8 +64,8 @@ class Interval:
 def own(figure: Statistic, *, guide: Statistic | None = None, seed: int) -> Interval:
     """The interval of one variant's figure.
 
-    `guide` is a quantile nearer to the middle (p90) for figures of the tail: what hangs together for long shows there,
-    where samples are many, and tells how far the blocks must reach and how many independent samples there are.
+    `guide` is a quantile nearer to the middle for a figure of the tail: what hangs together for long shows there, where
+    samples are many, and tells how long the blocks must be.
     """
     return _interval(_Contrast((figure,), (1.0,)), _Contrast((guide,), (1.0,)) if guide else None, seed)
 
@@ -94,13 +90,12 @@ def independent(
     seed: int,
 ) -> Interval:
     """The interval of candidate - baseline from two runs: each has blocks of its own, nothing cancels."""
-    deviations, missing = [], 0
+    deviations = []
     for i, side in enumerate((baseline, candidate)):
         contrast = _Contrast((side,), (1.0,))
-        chosen, lacking = _blocks(contrast, _Contrast((guides[i],), (1.0,)) if guides else None)
+        chosen = _blocks(contrast, _Contrast((guides[i],), (1.0,)) if guides else None)
         deviations.append(_deviations(contrast, chosen, seed + i)[0])
-        missing = max(missing, lacking, _missing(side, deviations[i]))
-    return _ends(candidate.value(deviations[1]) - baseline.value(deviations[0]), missing)
+    return _ends(candidate.value(deviations[1]) - baseline.value(deviations[0]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,43 +114,18 @@ class _Contrast:
         sides = zip(self.sides, self.slopes, strict=True)
         return np.asarray(sum(slope * _influence(side, chosen) for side, slope in sides), dtype=np.float64)
 
-    def design_effect(self, chosen: Blocks) -> float:
-        """How many times the variance is what it would be if the samples (of quantiles) were independent."""
-        influence = self.influence(chosen)
-        clustered = float(influence @ influence) * chosen.count / (chosen.count - 1) / (1 - chosen.bias)
-        scattered = 0.0
-        for side, slope in zip(self.sides, self.slopes, strict=True):
-            share = side.hits.sum() / max(side.n, 1)
-            scattered += slope**2 * share * (1 - share) / max(side.n, 1)
-        return clustered / scattered if scattered > 0 else 1.0
-
 
 def _interval(contrast: _Contrast, guide: _Contrast | None, seed: int) -> Interval:
-    chosen, missing = _blocks(contrast, guide)
-    deviations = _deviations(contrast, chosen, seed)
+    deviations = _deviations(contrast, _blocks(contrast, guide), seed)
     if len(deviations) == 1:
-        figures, reached = contrast.sides[0].value(deviations[0]), deviations
-    else:
-        figures = _paired_difference(*contrast.sides, *deviations)
-        apart = (deviations[1] - deviations[0]) / math.sqrt(2)  # what a side deviates by itself; the rest cancels
-        reached = [-apart, apart]
-    return _ends(figures, max(missing, *map(_missing, contrast.sides, reached)))
+        return _ends(contrast.sides[0].value(deviations[0]))
+    baseline, candidate = contrast.sides
+    return _ends(_paired_difference(baseline, candidate, *deviations))
 
 
-def _blocks(contrast: _Contrast, guide: _Contrast | None) -> tuple[Blocks, int]:
-    """The blocks to draw, and how many samples are missing until there are enough independent ones in the tail."""
-    correlated = blocks.correlation_cells(contrast.influence())
-    if guide is None:
-        return blocks.of_length(correlated), 0
-    chosen = blocks.of_length(max(correlated, blocks.correlation_cells(guide.influence())))
-    design_effect = guide.design_effect(chosen)
-    if design_effect < _CLUSTERED:
-        return chosen, 0
-    missing = 0.0
-    for side in contrast.sides:
-        needed = LEAST_TAIL * design_effect / min(side.room)
-        missing = max(missing, needed - side.n)
-    return chosen, math.ceil(missing)
+def _blocks(contrast: _Contrast, guide: _Contrast | None) -> Blocks:
+    reach = [blocks.correlation_cells(one.influence()) for one in (contrast, guide) if one is not None]
+    return blocks.of_length(max(reach))
 
 
 def _influence(figure: Statistic, chosen: Blocks | None = None) -> Floats:
@@ -222,18 +192,6 @@ def _paired_difference(baseline: Statistic, candidate: Statistic, ours: Floats, 
     return np.asarray(candidate.estimate - baseline.estimate + apart + trend * shared)
 
 
-def _ends(figures: Floats, missing: int) -> Interval:
-    if missing:
-        return Interval(low=math.nan, high=math.nan, more_needed=missing)
+def _ends(figures: Floats) -> Interval:
     low, high = np.quantile(figures, _TAILS)
     return Interval(low=float(low), high=float(high))
-
-
-def _missing(side: Statistic, deviation: Floats) -> int:
-    """About how many samples more it takes until the interval ends within the samples; 0 when it does."""
-    low, high = np.quantile(deviation, _TAILS)
-    needed = 0.0
-    for reach, room in ((-low, side.room[0]), (high, side.room[1])):
-        if reach > room - 1 / max(side.n, 1):
-            needed = max(needed, side.n * ((reach / (_TAIL_USED * room)) ** 2 - 1), 1)
-    return math.ceil(needed)

@@ -18,7 +18,7 @@ from typing import Any
 from bench.analysis.diff import summarise_diff
 from bench.errors import UsageError
 from bench.plan import parse_duration_s
-from bench.report import words
+from bench.report import numbers
 from bench.runreader import load_run
 
 
@@ -53,10 +53,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
     lines = [f"note: {difference}" for difference in found["differences"]]
     for comparison in found["comparisons"]:
         lines.append(f"{comparison['candidate']} less {comparison['baseline']}, by {found['unit']}")
-        for block, title in (("response_time_ms", "response time"), ("service_time_ms", "service time")):
-            for statistic, estimate in comparison[block].items():
-                lines.append(f"  {title} {statistic:<6} {words.estimate(estimate)}")
-        for rate in ("auth_failure_rate", "error_rate"):
-            if rate in comparison:
-                lines.append(f"  {rate.replace('_', ' ')} {words.estimate(comparison[rate])}")
+        lines += [
+            f"  {block.removesuffix('_ms').replace('_', ' ')} {statistic:<6} {numbers.estimate(estimate) or 'no data'}"
+            for block in ("response_time_ms", "service_time_ms")
+            for statistic, estimate in comparison[block].items()
+        ]
     return lines
