@@ -3,7 +3,7 @@
 Who calls it: `agent_process`, over stdin and stdout, one JSON object a line; it is of no use by hand. It may touch the
 network and nothing else: no file, no port, no log. It ends with its parent: at the end of stdin, and by PDEATHSIG.
 
-    -> {"workspace": {...}, "connection_timeout_s": 3, "read_timeout_s": 5}     the first line
+    -> {"parent": 4711, "workspace": {...}, "connection_timeout_s": 3, "read_timeout_s": 5}     the first line
     <- {"ready": true}                                                          the SDK is imported (it takes seconds)
     -> {"id": 1, "op": "fetch", "endpoint": "e", "auth_mode": "key"}
     <- {"id": 1, "answer": {...}}  or  {"id": 1, "failure": {...}}              in order of completion, not of asking
@@ -44,10 +44,10 @@ def main() -> None:
     replies = _Replies()
     _keep_quiet()
     _die_with_parent()
-    first = sys.stdin.readline()
-    if not first:
-        return
-    control_plane = _connect(json.loads(first))
+    first = json.loads(sys.stdin.readline() or "{}")
+    if first.get("parent") != os.getppid():
+        return  # it died before it could be told so
+    control_plane = _connect(first)
     replies.send({"ready": True})
     pool = ThreadPoolExecutor(max_workers=_THREADS)
     for line in sys.stdin:

@@ -50,6 +50,7 @@ class AgentProcess:
         self._closed = False
         self.write(
             {
+                "parent": self._parent,
                 "workspace": dataclasses.asdict(workspace),
                 "connection_timeout_s": CONNECTION_TIMEOUT_S,
                 "read_timeout_s": READ_TIMEOUT_S,

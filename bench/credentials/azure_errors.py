@@ -18,7 +18,6 @@ from azure.core.exceptions import (
     ServiceRequestTimeoutError,
     ServiceResponseTimeoutError,
 )
-from azure.identity import CredentialUnavailableError
 
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.lease import NoLifeLeft
@@ -29,8 +28,9 @@ _TRY_AGAIN = re.compile(r"again after '(\d+)' seconds")
 _TRIED = re.compile(r"^\s*(\w+Credential): (.+)$", re.MULTILINE)
 _ENTRA_CODE = re.compile(r"AADSTS\d+")
 _LONG_WORD = re.compile(r"[\w+/=.~-]{40,}")
-_LONGEST_LINE = 200
+_LONGEST_LINE = 300
 _OUR_FAULT = (400, 401, 403)
+_TROUBLE = re.compile(r"connection|timed out|JSON", re.IGNORECASE)
 _LOG_IN = "log in with `az login`, or give the host a managed identity or AZURE_TENANT_ID, _CLIENT_ID, _CLIENT_SECRET"
 _WAIT = "the identity service is in trouble; it is asked again"
 
@@ -121,18 +121,19 @@ def _http(exc: HttpResponseError, status: int, *, endpoint: str, workspace: Work
 def _no_identity(cause: BaseException, answer: IdentityAnswer | None) -> Failure:
     text = str(cause)
     tried = _TRIED.findall(text)
+    code = _ENTRA_CODE.search(text)
     if answer is not None and answer.status >= 400:
-        code = _ENTRA_CODE.search(text)
         reason = f"the identity service answered {answer.status} {code.group(0) if code else ''}".strip()
+        theirs = answer.status not in _OUR_FAULT
+    elif len(tried) > 1:
+        reason, theirs = f"none of {', '.join(name for name, _ in tried)} gave one", False
     else:
-        reason = safe_line(" ".join(tried[-1]) if len(tried) == 1 else text.partition("\n")[0] or type(cause).__name__)
-    if len(tried) > 1:
-        reason += "; tried " + ", ".join(name for name, _ in tried)
-    ours = isinstance(cause, CredentialUnavailableError) or (answer is not None and answer.status in _OUR_FAULT)
+        reason = " ".join(tried[0]) if tried else text.partition("\n")[0] or type(cause).__name__
+        theirs = _TROUBLE.search(reason) is not None
     return Failure(
         kind=FailureKind.IDENTITY,
-        message=f"no Entra token for this principal: {reason}",
-        hint=_LOG_IN if ours else _WAIT,
+        message=f"no Entra token for this principal: {safe_line(reason)}",
+        hint=_WAIT if theirs else _LOG_IN,
         retry_after_s=None if answer is None else _retry_after_s(answer.headers, ""),
     )
 

@@ -7,6 +7,7 @@ failed, those that need its result are left out.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from collections.abc import Iterator
@@ -153,30 +154,40 @@ def _traffic(endpoint: Endpoint) -> Check:
 def reachable(scoring_uri: str, *, ca_file: str = "", timeout_s: float = CONNECT_TIMEOUT_S) -> Check:
     """One connect, for https with a verified certificate; nothing is sent."""
     try:
-        parts = urlsplit(scoring_uri)
-        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-    except (KeyError, ValueError):
-        wrong = UsageError(f"{scoring_uri!r} is not an http or https URI", hint="give the endpoint's scoring URI")
-        return Check(name="scoring URI", error=wrong)
+        return Check(name="scoring URI", detail=_connect(scoring_uri, ca_file, timeout_s))
+    except BenchError as exc:
+        return Check(name="scoring URI", error=exc)
+
+
+def _connect(scoring_uri: str, ca_file: str, timeout_s: float) -> str:
+    """What was reached. UsageError for a URI or CA file that is none, RunInvalid when the host is out of reach."""
+    host, port, secure = _address(scoring_uri)
     try:
-        context = ssl.create_default_context(cafile=ca_file or None) if parts.scheme == "https" else None
+        context = ssl.create_default_context(cafile=ca_file or None) if secure else None
     except OSError as exc:
-        return Check(name="scoring URI", error=UsageError(f"the CA file {ca_file} cannot be used: {exc.strerror}"))
+        raise UsageError(f"the CA file {ca_file} cannot be used: {exc.strerror or 'no certificate in it'}") from exc
     try:
         with socket.create_connection((host, port), timeout=timeout_s) as connection:
-            if context is not None:
-                with context.wrap_socket(connection, server_hostname=host) as secured:
-                    return Check(name="scoring URI", detail=f"{host}:{port} reachable, {secured.version()}, verified")
+            if context is None:
+                return f"{host}:{port} reachable"
+            with context.wrap_socket(connection, server_hostname=host) as secured:
+                return f"{host}:{port} reachable, {secured.version()}, verified"
     except ssl.SSLCertVerificationError as exc:
-        doubt = RunInvalid(
+        raise RunInvalid(
             f"the certificate of {host}:{port} cannot be verified: {exc.verify_message}",
             hint="give the authority's certificate with --ca-file",
-        )
-        return Check(name="scoring URI", error=doubt)
+        ) from exc
     except OSError as exc:
-        deaf = RunInvalid(
+        raise RunInvalid(
             f"cannot reach {host}:{port}: {exc.strerror or exc}",
             hint="check the URI, the network and private endpoints",
-        )
-        return Check(name="scoring URI", error=deaf)
-    return Check(name="scoring URI", detail=f"{host}:{port} reachable")
+        ) from exc
+
+
+def _address(scoring_uri: str) -> tuple[str, int, bool]:
+    """Host, port and whether it is https."""
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(scoring_uri)
+        if parts.scheme in _PORTS and parts.hostname:
+            return parts.hostname, parts.port or _PORTS[parts.scheme], parts.scheme == "https"
+    raise UsageError(f"{scoring_uri!r} is not an http or https URI", hint="give the endpoint's scoring URI")

@@ -61,11 +61,11 @@ class Identity:
 
     def _ask(self, call: Callable[[Any], Any]) -> Any:
         self._thread.answer = None
-        with self._lock:
-            if self._credential is None:
-                self._credential = DefaultAzureCredential(raw_response_hook=self._saw, **self._settings)
-            credential = self._credential
         try:
+            with self._lock:
+                if self._credential is None:
+                    self._credential = DefaultAzureCredential(raw_response_hook=self._saw, **self._settings)
+                credential = self._credential
             return call(credential)
         except Exception as exc:
             self.forget()

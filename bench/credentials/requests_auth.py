@@ -41,11 +41,13 @@ class RequestsAuth(AuthBase):
         """requests' response hook: the answer to the replay, or the response itself."""
         request = response.request
         ours = request.headers.get("Authorization") == lease.headers["Authorization"]  # gone after a foreign redirect
-        if response.status_code != _UNAUTHORIZED or not ours or not isinstance(request.body, bytes | str | None):
+        if response.status_code != _UNAUTHORIZED or not ours:
             return response
         try:
             newer = self._manager.refused(lease, status=_UNAUTHORIZED, timeout_s=self._timeout_s)
         except CredentialError:
+            return response
+        if not isinstance(request.body, bytes | str | None):
             return response
         _ = response.content  # the connection is free for the replay once the answer is read
         response.close()

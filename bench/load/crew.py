@@ -66,14 +66,19 @@ class LocalCrew:
         self._on_flight = on_flight
 
     def order(self, plan: RunPlan, pool: ManagerPool, run: RunDir) -> None:
-        self.participant = Participant(
+        participant = Participant(
             plan,
             part=Part(),
             run=run,
             managers=pool.managers(plan.variants, on_flight=self._on_flight),
             fire=self._fire,
         )
-        self.participant.make_ready()
+        try:
+            participant.make_ready()
+        except BaseException:
+            participant.finish()
+            raise
+        self.participant = participant
 
     def ready(self) -> bool:
         return True

@@ -68,18 +68,19 @@ class Follower:
                 if self._pool is not None:
                     self._pool.close()
                 self._pool = ManagerPool(spec)
-            self.participant = Participant(
+            participant = Participant(
                 plan,
                 part=Part(index=order["index"], workers=order["workers"]),
                 run=run,
                 managers=self._pool.relayed(plan.variants, self._relay, on_flight=self._on_flight),
                 fire=self._environment.events.request.fire,
             )
-            self.participant.make_ready()
+            participant.make_ready()
         except BenchError as exc:
             self._runner.send_message("bench_ready", {"error": exc.describe(), "exit_code": exc.exit_code})
         else:
-            self._runner.send_message("bench_ready", self.participant.facts())
+            self.participant = participant
+            self._runner.send_message("bench_ready", participant.facts())
 
     def _on_go(self, msg: Any, **_: Any) -> None:
         if self.participant is not None:

@@ -84,29 +84,12 @@ class Leader:
         self.plan = plan_of(values, target=spec.kind, variants=variants, payload_sha256=payload_sha256)
 
     def begin(self) -> None:
-        """Make the run's folder, give the orders, and leave the rest to a greenlet of its own."""
+        """Start a run in a greenlet of its own: finding the target takes seconds, and the web UI must not wait."""
         self.error = None
         self._reason = "stopped"
         self._zero_ns = 0
         self._decided = False
-        try:
-            if self.plan is None or self._environment.web_ui is not None:
-                self.prepare()
-            assert self.plan is not None and self._pool is not None  # noqa: S101, PT018 - prepare made them
-            anchor = clock.ClockAnchor.now()
-            self.run = RunDir.create(Path(str(self._environment.parsed_options.out or "results")), anchor)
-            self._flights.open(self.run.flights)
-            self._manifest = manifest_of(self.run, self.plan, anchor=anchor)
-            write_json(self.run.manifest, self._manifest)
-            if announce := os.environ.get(RUN_FILE_VARIABLE):
-                Path(announce).write_text(str(self.run.path), encoding="utf-8")
-            if not self._environment.stop_timeout:
-                self._environment.stop_timeout = self.plan.timeout_s + 1
-            self.crew.order(self.plan, self._pool, self.run)
-        except BenchError as exc:
-            self._give_up(exc)
-            return
-        self._conductor = gevent.spawn(self._conduct, self.plan)
+        self._conductor = gevent.spawn(self._conduct)
 
     def end(self) -> None:
         """The test has stopped and every participant has written its files: close the run. Safe to call twice."""
@@ -142,16 +125,33 @@ class Leader:
 
     # -- the conductor's greenlet --------------------------------------------------------------------
 
-    def _conduct(self, plan: RunPlan) -> None:
+    def _conduct(self) -> None:
         try:
-            self._await_crew(plan)
-            self._start_clock(plan)
-            self._await_end(plan)
+            if self.plan is None or self._environment.web_ui is not None:
+                self.prepare()
+            assert self.plan is not None and self._pool is not None  # noqa: S101, PT018 - prepare made them
+            self._give_orders(self.plan, self._pool)
+            self._await_crew(self.plan)
+            self._start_clock(self.plan)
+            self._await_end(self.plan)
         except BenchError as exc:
             self._give_up(exc)
         else:
             self._conductor = None
             self._stop()
+
+    def _give_orders(self, plan: RunPlan, pool: ManagerPool) -> None:
+        """Make the run's folder and have the participants get ready."""
+        anchor = clock.ClockAnchor.now()
+        self.run = RunDir.create(Path(str(self._environment.parsed_options.out or "results")), anchor)
+        self._flights.open(self.run.flights)
+        self._manifest = manifest_of(self.run, plan, anchor=anchor)
+        write_json(self.run.manifest, self._manifest)
+        if announce := os.environ.get(RUN_FILE_VARIABLE):
+            Path(announce).write_text(str(self.run.path), encoding="utf-8")
+        if not self._environment.stop_timeout:
+            self._environment.stop_timeout = plan.timeout_s + 1
+        self.crew.order(plan, pool, self.run)
 
     def _await_crew(self, plan: RunPlan) -> None:
         """Until all have their leases and, in the open model, all users are there to send what is due."""

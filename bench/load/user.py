@@ -15,6 +15,7 @@ import os
 import sys
 from typing import Any
 
+import gevent
 from gevent.event import Event
 from locust import User, events, task
 from locust.exception import StopUser
@@ -29,6 +30,7 @@ from bench.options import RUN_OPTIONS
 from bench.plan import DEFAULT_USERS
 
 _SPAWN_RATE = 100.0
+_POLL_S = 0.02
 _RELAY_KEY = RelayKey.from_environment(os.environ)
 """Made before Locust forks its `--processes`, so that they share it; other hosts need BENCH_RELAY_KEY."""
 
@@ -41,15 +43,16 @@ class ScoringUser(User):
     """
 
     abstract = True
+    host = "the endpoint's own"  # Locust's form asks for one; the scoring URI comes from the target
     auth_modes: tuple[str, ...] = ("key",)
 
     @task
     def score(self) -> None:
         """Serve arrivals until the run is over, then wait to be stopped."""
-        session = _sessions.get(self.environment)
-        participant = session.participant if session is not None else None
-        if participant is None or session is None:
-            raise StopUser
+        session = _sessions[self.environment]
+        self._state = LOCUST_STATE_WAITING
+        while (participant := session.participant) is None:  # the target is being found, the leases are being fetched
+            gevent.sleep(_POLL_S)
         participant.serve(self, number=session.next_user())
         self._state = LOCUST_STATE_WAITING
         Event().wait()

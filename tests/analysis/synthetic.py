@@ -10,21 +10,17 @@ auth failures of its own.
 
 from __future__ import annotations
 
-import json
+import heapq
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from bench.endpoint import AuthMode
 from bench.plan import RunPlan, Stage, Variant
 from bench.sample import COLUMNS, NO_TIME, Outcome, Phase
-
-BATCH_ROWS = 5_000
-WORD = pa.dictionary(pa.uint8(), pa.utf8())
-SCHEMA = pa.schema([(name, WORD if kind == "word" else getattr(pa, kind)()) for name, kind in COLUMNS])
+from tests.analysis.run_files import health_lines, write_jsonl, write_manifest, write_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +91,8 @@ def write_run(
     rate         requests per second over all sides; the sides take turns in randomised order
     drift_ms     amplitude of a slow sine over the run, shared by all sides
     noise_ms     standard deviation of shared autocorrelated noise with correlation time `noise_time_s`
-    lag_ms       mean of the exponential schedule lag; `busy` adds a growing debt because all users were busy
+    lag_ms       mean of the exponential schedule lag; `busy` gives the run 4 % fewer users than its rate needs,
+                 whatever `users` says: they are busy throughout, and requests begin later and later
     closed       closed model: intended = began, and the plan has no rate
     stalls       (at_s, ms) stalls of the first worker's hub
     reason       why the run ended; None for a killed run (no `ended`, no last health line)
@@ -107,8 +104,6 @@ def write_run(
     side = rng.permuted(np.tile(np.arange(len(sides)), (total // len(sides), 1)), axis=1).ravel()
     shared = _shared_ms(rng, intended, drift_ms, noise_ms, noise_time_s)
     lag = rng.exponential(lag_ms, total)
-    if busy:
-        lag += 40.0 * intended
     words: dict[str, Any] = {name: np.full(total, "", object) for name, kind in COLUMNS if kind == "word"}
     wait, service, server = np.zeros(total), np.zeros(total), np.full(total, float(NO_TIME))
     generation, status = np.ones(total, int), np.full(total, 200)
@@ -135,6 +130,9 @@ def write_run(
     words["phase"][:] = np.where(intended < warm_up_s, Phase.WARM_UP, Phase.MEASURE)
     no_lease = words["cause"] == "no_lease"
     service[no_lease], server[no_lease], generation[no_lease], status[no_lease] = 0.0, NO_TIME, 0, 0
+    if busy:
+        users = max(1, int(0.96 * rate * service.mean() / 1e3))
+        lag += _queue_ms(intended * 1e3, wait + service, users)
     intended_ns = _ns(intended * 1e3)
     began = intended_ns + (0 if closed else _ns(lag))
     sent = began + _ns(wait)
@@ -167,24 +165,35 @@ def write_run(
         processes=workers,
     )
     end_s = warm_up_s + duration_s
-    _write_manifest(path, plan, names, None if reason is None else {"at_ns": int(end_s * 1e9), "reason": reason})
+    write_manifest(path, plan, names, None if reason is None else {"at_ns": int(end_s * 1e9), "reason": reason})
     order = np.argsort(done, kind="stable")
     for i, worker in enumerate(names):
         rows = order[i::workers]
-        _write_samples(
+        write_samples(
             path / "samples" / f"{worker}.arrows", worker, path.name, {k: v[rows] for k, v in columns.items()}
         )
         if health:
-            lines = _health(end_s, cpu, users if busy else 3, 200 if busy else 0, stalls if i == 0 else ())
+            lines = health_lines(end_s, cpu, users if busy else 3, 200 if busy else 0, stalls if i == 0 else ())
             last = {"end": True, "due": len(rows), "recorded": len(rows), "written": len(rows)}
             last |= {"unwritten": unwritten, "dropped_arrivals": dropped}
-            _write_jsonl(path / "health" / f"{worker}.jsonl", lines + ([last] if reason else []))
+            write_jsonl(path / "health" / f"{worker}.jsonl", lines + ([last] if reason else []))
     if cut_off:
         first = path / "samples" / "w0.arrows"
         first.write_bytes(first.read_bytes()[:-cut_off])
     if flights:
-        _write_jsonl(path / "flights.jsonl", records)
+        write_jsonl(path / "flights.jsonl", records)
     return path
+
+
+def _queue_ms(due_ms: Any, takes_ms: Any, users: int) -> Any:
+    """How long each request waits for one of `users` to be free, when they are served in order."""
+    free = [0.0] * users
+    waited = np.zeros(len(due_ms))
+    for i, (due, takes) in enumerate(zip(due_ms.tolist(), takes_ms.tolist(), strict=True)):
+        began = max(due, heapq.heappop(free))
+        heapq.heappush(free, began + takes)
+        waited[i] = began - due
+    return waited
 
 
 def _ns(ms: Any) -> Any:
@@ -244,72 +253,3 @@ def _flights(side: Side, refreshes: Any) -> list[dict[str, Any]]:
             }
         )
     return records
-
-
-def _health(end_s: float, cpu: float, in_flight: int, backlog: int, stalls: tuple[Any, ...]) -> list[dict[str, Any]]:
-    lines = []
-    for second in range(1, int(end_s) + 1):
-        here = [{"at_ns": int(t * 1e9), "ms": ms, "cause": "gc"} for t, ms in stalls if second - 1 <= t < second]
-        lines.append(
-            {
-                "at_ns": second * 1_000_000_000,
-                "cpu": cpu,
-                "backlog": backlog,
-                "in_flight": in_flight,
-                "stall_max_ms": max((s["ms"] for s in here), default=0.2),
-                "stalls": here,
-                "gc_ms": 0.1,
-                "overhead_ms": 0.05,
-            }
-        )
-    return lines
-
-
-def _write_manifest(path: Path, plan: RunPlan, workers: list[str], ended: dict[str, Any] | None) -> None:
-    manifest: dict[str, Any] = {
-        "schema_version": 1,
-        "run_id": path.name,
-        "plan": plan.as_json(),
-        "seed": plan.seed,
-        "measure_from_ns": int(plan.warm_up_s * 1e9),
-        "target": {"kind": "emulator"},
-        "variants": {
-            v.name: {
-                "auth_mode": str(v.auth_mode),
-                "endpoint": v.endpoint,
-                "scoring_uri": "http://127.0.0.1:1/score",
-                "request_bytes": 312 if v.auth_mode is AuthMode.KEY else 1312,
-            }
-            for v in plan.variants
-        },
-        "versions": {"python": "3.11.0", "locust": "2.47.0", "gevent": "26.4.0"},
-        "host": {"cpus": 2, "cpu_model": "synthetic", "kernel": "6.0", "hostname": "nowhere"},
-        "clock": {"monotonic_ns": 0, "wall_ns": 1_767_225_600_000_000_000, "pacer": "timerfd"},
-        "workers": workers,
-    }
-    if ended:
-        manifest["ended"] = ended
-    (path / "samples").mkdir(parents=True)
-    (path / "health").mkdir()
-    (path / "manifest.json").write_text(json.dumps(manifest))
-
-
-def _write_samples(file: Path, worker: str, run_id: str, columns: dict[str, Any]) -> None:
-    """One Arrow IPC stream; every batch replaces the dictionaries, as a recorder that starts afresh may do."""
-    schema = SCHEMA.with_metadata({"worker": worker, "run_id": run_id})
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, schema, options=options) as stream:
-        for start in range(0, len(columns["done_ns"]), BATCH_ROWS):
-            part = {name: values[start : start + BATCH_ROWS] for name, values in columns.items()}
-            stream.write_batch(pa.record_batch([_array(part[n], kind) for n, kind in COLUMNS], schema=schema))
-
-
-def _array(values: Any, kind: str) -> Any:
-    if kind != "word":
-        return pa.array(values.astype(kind))
-    words, codes = np.unique(values.astype(str), return_inverse=True)
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.uint8)), pa.array(words.tolist(), pa.utf8()))
-
-
-def _write_jsonl(file: Path, records: list[dict[str, Any]]) -> None:
-    file.write_text("".join(json.dumps(record) + "\n" for record in records))

@@ -1,12 +1,15 @@
 """A running emulator as the tests see it: its facts, its admin interface, its log of control-plane calls."""
 
+import contextlib
 import json
+import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections import Counter
 from typing import Any
+from urllib.parse import urlsplit
 
 from bench.endpoint import AuthMode, Workspace
 
@@ -37,8 +40,14 @@ class Emulator:
         self._admin("POST", "faults", {name.rstrip("_"): value for name, value in words.items()})
 
     def calm(self) -> None:
-        """Forget all faults."""
+        """Forget all faults, and wait until ports that were closed are open again."""
         self._admin("DELETE", "faults")
+        for name in ("AZUREML_DEV_URL_MFE", "IDENTITY_ENDPOINT"):
+            address = urlsplit(self.env[name])
+            while True:
+                with contextlib.suppress(ConnectionRefusedError):
+                    socket.create_connection((address.hostname, address.port), timeout=5).close()
+                    break
 
     def calls(self) -> Counter[str]:
         """Control-plane and identity calls so far, by operation."""

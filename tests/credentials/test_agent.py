@@ -1,5 +1,8 @@
 """The real agent against the real emulator: azure-identity, azure-ai-ml, HTTP, and what goes wrong with them."""
 
+import os
+import subprocess
+import sys
 from contextlib import closing
 
 import gevent
@@ -166,6 +169,40 @@ class TestFaults:
         assert isinstance(agent.fetch(name, AuthMode.AAD_TOKEN), Grant)
         assert emulator.calls() - before == {"msi_token": 1}
 
+    def test_msal_would_have_replayed_it(self, emulator):
+        """The control: a bare DefaultAzureCredential repeats a 500 from memory after the service is back."""
+        bare = """
+import sys
+from azure.identity import DefaultAzureCredential
+credential = DefaultAzureCredential(retry_total=0)
+for _ in sys.stdin:
+    try:
+        credential.get_token("https://ml.azure.com/.default")
+        print("ok", flush=True)
+    except Exception:
+        print("failed", flush=True)
+"""
+        with subprocess.Popen(
+            [sys.executable, "-c", bare],
+            env={**os.environ, **emulator.env},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process:
+
+            def fetch() -> str:
+                process.stdin.write("\n")
+                process.stdin.flush()
+                return process.stdout.readline().strip()
+
+            emulator.fault(do="identity", answer="500")
+            assert fetch() == "failed"
+            emulator.calm()
+            before = emulator.calls()
+            assert fetch() == "failed"
+            assert emulator.calls() == before
+
     def test_retries_of_the_sdk_are_off(self, agent, emulator):
         """A 503, which azure-core would try four times, is one call: the policy's back-off is the only one."""
         emulator.fault(do="arm", answer="503")
@@ -277,6 +314,15 @@ class TestEntra:
             agent.principal()
         assert "AADSTS7000215" in caught.value.describe()
         assert "canary" not in caught.value.describe()
+
+
+def test_no_login_at_all_says_what_was_tried(emulator):
+    """The newcomer's first error: one line, which credentials were tried, and what to do."""
+    environment = {"AZURE_TOKEN_CREDENTIALS": "dev", "PATH": "/nonexistent", "HOME": "/nonexistent"}
+    with closing(PlainAgent(emulator.workspace, env=environment)) as agent, pytest.raises(CredentialError) as caught:
+        agent.principal()
+    assert "AzureCliCredential" in caught.value.message
+    assert "az login" in caught.value.hint
 
 
 def test_unknown_endpoint_is_a_usage_error(agent):

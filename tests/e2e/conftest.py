@@ -17,7 +17,17 @@ from tests.e2e.command import clean_environment
 def emulator() -> Iterator[dict[str, Any]]:
     """What a running emulator said of itself."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.emulator", "--json", "--die-with-parent", "--service-base", "1ms", "--service-exponential", "0ms"],
+        [
+            sys.executable,
+            "-m",
+            "bench.emulator",
+            "--json",
+            "--die-with-parent",
+            "--service-base",
+            "1ms",
+            "--service-exponential",
+            "0ms",
+        ],
         stdout=subprocess.PIPE,
         text=True,
         env=clean_environment(),

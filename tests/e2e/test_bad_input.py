@@ -54,7 +54,9 @@ def test_run(words: list[str], code: int, says: list[str], tmp_path: Path) -> No
 
 def test_no_secret(tmp_path: Path) -> None:
     """A bare scoring URI without a secret says which variable holds it, and that it is never an option."""
-    _is_one_clear_line(bench("run", "--scoring-uri", NOBODY, cwd=tmp_path), 3, "BENCH_KEY is not set", "never an option")
+    _is_one_clear_line(
+        bench("run", "--scoring-uri", NOBODY, cwd=tmp_path), 3, "BENCH_KEY is not set", "never an option"
+    )
 
 
 class TestAgainstTheEmulator:
@@ -92,9 +94,7 @@ def test_unreachable_control_plane(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("mode", "action"), [("key", "listKeys/action"), ("aml_token", "token/action")])
 def test_doctor_names_the_missing_action(mode: str, action: str, tmp_path: Path) -> None:
     """A principal that lacks the role action exits 3, with the action and the roles that carry it."""
-    done = bench(
-        *("doctor", "--emulator", "--auth-mode", mode, f"--emulator-options=--deny {action}"), cwd=tmp_path
-    )
+    done = bench(*("doctor", "--emulator", "--auth-mode", mode, f"--emulator-options=--deny {action}"), cwd=tmp_path)
     _is_one_clear_line(done, 3, f"onlineEndpoints/{action}", "Owner", "Contributor", "custom role")
 
 

@@ -51,7 +51,9 @@ class TestCompare:
         """The schedule's arrivals are all in the samples, once each, with their times in order."""
         run = next(tmp_path_factory.getbasetemp().glob("compare*/results/*/manifest.json")).parent
         table = pa.ipc.open_stream(run / "samples" / "w0.arrows").read_all()
-        times = {name: table[name].to_numpy() for name in ("intended_ns", "began_ns", "sent_ns", "first_byte_ns", "done_ns")}
+        times = {
+            name: table[name].to_numpy() for name in ("intended_ns", "began_ns", "sent_ns", "first_byte_ns", "done_ns")
+        }
         due = sorted(round(number / 300 * 1e9) for number in range(2700))
         assert sorted(times["intended_ns"].tolist()) == due
         order = list(times.values())
@@ -60,7 +62,9 @@ class TestCompare:
         assert len(set(table["sequence"].to_pylist())) == 2700
 
 
-@pytest.mark.parametrize(("locustfile", "variant"), [("key", "key"), ("aml_token", "aml_token"), ("aad_token", "aad_token")])
+@pytest.mark.parametrize(
+    ("locustfile", "variant"), [("key", "key"), ("aml_token", "aml_token"), ("aad_token", "aad_token")]
+)
 def test_plain_locust_runs_each_locustfile(locustfile: str, variant: str, tmp_path: Path) -> None:
     """`locust -f` does what `bench run` does: same options, same files, same report."""
     done = start_and_wait(

@@ -1,0 +1,87 @@
+"""Locust's web UI with the harness's options and Auth tab, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import LOCUSTFILES, clean_environment
+
+CHROMIUM = Path("/usr/bin/chromium")
+_FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync"
+)
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium at /usr/bin/chromium")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """A Locust with a web UI that compares key with token, not started."""
+    port = _free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "locust", "-f", str(LOCUSTFILES / "key_vs_token.py")]
+        + ["--web-host", "127.0.0.1", "--web-port", str(port), "--duration", "60s", "--warm-up", "0s"],
+        cwd=tmp_path,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "Starting web interface" in line:
+            break
+    yield f"http://127.0.0.1:{port}"
+    process.send_signal(signal.SIGTERM)
+    process.stdout.read()
+    process.wait(timeout=20)
+
+
+def test_a_run_from_the_form(address: str, tmp_path: Path) -> None:
+    """The form offers the harness's options; a run started from it shows both variants, and their leases on a tab."""
+    from playwright.sync_api import expect, sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=_FLAGS.split())
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address)
+        page.get_by_label("Number of users").fill("8")
+        page.get_by_role("button", name="Custom parameters").click()
+        page.locator("input[name=arrivalRate]").fill("100")
+        page.locator("input[name=emulator]").click()
+        expect(page.locator("input[name=emulator]")).to_be_checked()
+        page.get_by_role("button", name="Start").click()
+
+        table = page.get_by_role("table").first
+        expect(table).to_contain_text("/score [key]", timeout=20_000)
+        expect(table).to_contain_text("/score [aml_token]", timeout=20_000)
+        page.get_by_role("tab", name="Auth").click()
+        row = page.get_by_role("row").filter(has_text="aml_token")
+        expect(row).to_contain_text("fresh", timeout=10_000)
+        page.screenshot(path=str(tmp_path / "auth.png"))
+        page.get_by_role("button", name="Stop", exact=True).click()
+        expect(page.get_by_role("button", name="New").first).to_be_visible(timeout=20_000)
+        assert not errors
+        browser.close()
+    summaries = list(tmp_path.glob("results/*/summary.json"))
+    assert len(summaries) == 1
+    variants = json.loads(summaries[0].read_text())["variants"]
+    assert set(variants) == {"key", "aml_token"}
+    assert all(block["requests"] > 20 for block in variants.values())

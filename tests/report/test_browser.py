@@ -1,0 +1,117 @@
+"""report.html in a real browser: quiet, offline, accessible, in every theme and width."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.report.conftest import Reported
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = pytest.mark.skipif(shutil.which(CHROMIUM) is None, reason=f"{CHROMIUM} is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser, eventful: Reported) -> Iterator[Page]:
+    with browser.new_page(viewport={"width": 1280, "height": 900}) as one:
+        one.goto(eventful.folder.report.as_uri())
+        yield one
+
+
+def test_the_page_is_quiet_and_asks_nobody(browser: Browser, eventful: Reported) -> None:
+    """No error reaches the console and the only request is for the file itself."""
+    with browser.new_page() as page:
+        said: list[str] = []
+        asked: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(eventful.folder.report.as_uri(), wait_until="networkidle")
+        page.emulate_media(color_scheme="dark")
+        assert (said, asked) == ([], [eventful.folder.report.as_uri()])
+
+
+def test_the_first_screen_answers(page: Page) -> None:
+    """All four answers are visible without scrolling."""
+    for question in (
+        "Did it pass?",
+        "Can it be trusted?",
+        "What does aml_token cost over key?",
+        "Where did auth fail?",
+    ):
+        box = page.get_by_role("region", name=question, exact=True).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 900, question
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1280])
+def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
+    """A wide table or plot scrolls in its own frame; the page does not scroll sideways."""
+    page.set_viewport_size({"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_plots_and_tables_have_accessible_names(page: Page) -> None:
+    """Assistive technology finds every plot and table by what it shows."""
+    for name in ("Latency over time", "Percentile curves", "Difference at each quantile", "Where the time goes"):
+        assert page.get_by_role("img", name=name).count() == 1, name
+    assert page.get_by_role("img").count() == 6
+    for name in ("Latency, ms", "Requests", "Gates", "Every fetch; waiters are requests that waited for it"):
+        assert page.get_by_role("table", name=name, exact=True).count() == 1, name
+    assert page.get_by_role("columnheader", name="response time").count() == 1
+    assert page.get_by_role("rowheader", name="p99.9").count() == 1
+
+
+def test_dark_is_dark_and_paper_is_white(page: Page) -> None:
+    """Page and plots follow the theme, and print is always on white."""
+    ground = "getComputedStyle(document.body).backgroundColor"
+    text = "getComputedStyle(document.querySelector('svg text')).fill"
+    page.emulate_media(color_scheme="light")
+    assert (page.evaluate(ground), page.evaluate(text)) == ("rgb(255, 255, 255)", "rgb(26, 30, 36)")
+    page.emulate_media(color_scheme="dark")
+    assert (page.evaluate(ground), page.evaluate(text)) == ("rgb(20, 23, 27)", "rgb(231, 234, 238)")
+    page.emulate_media(color_scheme="dark", media="print")
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+
+
+def test_text_in_plots_lies_within_them(page: Page) -> None:
+    """No label is cut off at the edge of its plot, with the fonts of this machine."""
+    cut = page.evaluate(
+        """[...document.querySelectorAll('svg')].flatMap(svg => {
+             const frame = svg.getBoundingClientRect();
+             return [...svg.querySelectorAll('text')].filter(text => {
+               const box = text.getBoundingClientRect();
+               return box.left < frame.left - 1 || box.right > frame.right + 1 || box.bottom > frame.bottom + 1;
+             }).map(text => text.textContent);
+           })"""
+    )
+    assert cut == []
+
+
+def test_the_manifest_opens(page: Page) -> None:
+    """How the run was made is one click away."""
+    manifest = page.get_by_text('"measure_from_ns"')
+    assert not manifest.is_visible()
+    page.get_by_text("Plan, target, versions, host and seed").click()
+    assert manifest.is_visible()

@@ -1,0 +1,131 @@
+"""What is in report.html, read as a parser reads it."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+
+from bench.analysis import series
+from bench.report import html
+from bench.report.side import sides_of
+from bench.runreader import load_run
+from tests.report.conftest import GATES, Reported
+
+VOID = {"meta", "link", "br", "img", "hr", "input", "use", "path"}
+LOADING = ("src", "href", "xlink:href", "srcset", "poster", "action", "data")
+
+
+class Page(HTMLParser):
+    """Elements in order, and whether every one of them was closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.open: list[str] = []
+        self.faults: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(tag)
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def page(eventful: Reported) -> Page:
+    return Page(eventful.page)
+
+
+def test_the_page_is_well_formed(page: Page) -> None:
+    """Every element is closed where it should be, and no id is used twice."""
+    assert (page.faults, page.open) == ([], [])
+    ids = Counter(attributes["id"] for _, attributes in page.elements if "id" in attributes)
+    assert [name for name, times in ids.items() if times > 1] == []
+
+
+def test_the_page_loads_nothing(page: Page, eventful: Reported) -> None:
+    """No attribute and no style names anything outside the page, and the policy forbids what a browser could fetch."""
+    targets = [attributes[name] for _, attributes in page.elements for name in LOADING if name in attributes]
+    assert [target for target in targets if not target.startswith(("#", "data:"))] == []
+    assert re.findall(r"url\((?!#)[^)]*\)|@import", eventful.page) == []
+    assert page.all("script") == []
+    policy = next(meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none';")
+
+
+def test_references_within_the_page_lead_somewhere(page: Page, eventful: Reported) -> None:
+    """Every link, clip path, marker and label points to an id that exists."""
+    ids = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    links = {a["href"][1:] for tag, a in page.elements if "href" in a and a["href"].startswith("#")}
+    labels = {name for _, a in page.elements for name in a.get("aria-labelledby", "").split()}
+    assert (links | labels | set(re.findall(r"url\(#([^)]+)\)", eventful.page))) - ids == set()
+
+
+def test_headings_go_down_one_step_at_a_time(page: Page) -> None:
+    """There is one h1, it comes first, and no level is skipped."""
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_every_table_says_what_it_is(page: Page) -> None:
+    """Each table has a caption and each heading cell its scope."""
+    assert len(page.all("table")) == len(page.all("caption")) == 7
+    assert all(cell.get("scope") in ("col", "row", "colgroup") for cell in page.all("th"))
+
+
+def test_every_plot_says_what_it_shows(page: Page, eventful: Reported) -> None:
+    """Each plot is an image with a title and a description that holds the figures."""
+    assert [svg["role"] for svg in page.all("svg")] == ["img"] * 6
+    description = re.search(r'<desc id="latency-desc">([^<]+)</desc>', eventful.page)
+    assert description is not None
+    assert re.search(r"key p50 \d+\.\d+ ms, p99 .* aml_token 1\.\d+ % \(\d+ \w+, \d+ \w+\)", description[1])
+
+
+def test_the_first_screen_comes_first(eventful: Reported) -> None:
+    """Pass, trust, cost and auth are answered before anything else, in this order, gates by name."""
+    text = eventful.page
+    questions = ["Did it pass?", "Can it be trusted?", "What does aml_token cost over key?", "Where did auth fail?"]
+    places = [text.index(question) for question in questions]
+    assert places == sorted(places)
+    assert places[-1] < text.index("<nav") < text.index("<svg")
+    assert "response_time.p99 &lt; 250ms" in text[places[0] : places[1]]
+    assert re.search(r"\d+ expired, the credential had run out", text[places[-1] :])
+
+
+def test_names_from_a_run_are_never_markup(eventful: Reported) -> None:
+    """A deployment, an error, a gate or a manifest that holds markup is shown as text."""
+    run = load_run(eventful.folder.path)
+    summary = copy.deepcopy(eventful.summary)
+    evil = "<script>alert(1)</script>"
+    summary["variants"]["key"]["deployments"][evil] = summary["variants"]["key"]["deployments"]["blue"]
+    summary["problems"] = [evil]
+    text = html.render(
+        summary,
+        sides=sides_of([run]),
+        plots={},
+        flights=series.flights(run),
+        intent=[evil],
+        manifest={"plan": evil},
+        gates=[{**GATES[0], "metric": evil}],
+    )
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") == 5

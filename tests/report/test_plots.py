@@ -1,0 +1,86 @@
+"""The plots as files: well-formed, themed, named, and the same each time."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+from bench.report import plots
+from bench.report.palette import COLOURS
+from bench.report.side import sides_of
+from bench.runreader import load_run
+from tests.report.conftest import Reported
+
+NAMES = ["latency", "percentiles", "difference", "decomposition", "heat-map", "trust"]
+
+
+def _svgs(page: str) -> list[str]:
+    return re.findall(r"<svg .*?</svg>", page, flags=re.DOTALL)
+
+
+def test_every_plot_lies_beside_the_page_as_png(eventful: Reported) -> None:
+    """Each plot of the page is a PNG file as well."""
+    files = {file.stem: file.read_bytes() for file in eventful.folder.plots.iterdir()}
+    assert sorted(files) == sorted(NAMES)
+    assert all(content.startswith(b"\x89PNG") and content[-8:-4] == b"IEND" for content in files.values())
+
+
+def test_every_plot_is_well_formed_xml(eventful: Reported) -> None:
+    """An XML parser reads each inlined SVG, so that it can be copied out of the page."""
+    svgs = _svgs(eventful.page)
+    assert len(svgs) == len(NAMES)
+    for svg in svgs:
+        assert ET.fromstring(svg).get("viewBox")  # noqa: S314 - our own file
+
+
+def test_plots_follow_the_theme(eventful: Reported) -> None:
+    """No colour in a plot is fixed: all of them are variables of the page."""
+    for svg in _svgs(eventful.page):
+        assert re.findall(r"#[0-9a-fA-F]{6}\b", svg) == []
+        assert set(re.findall(r"var\(--([a-z]+)\)", svg)) <= {*COLOURS, "font"}
+
+
+def test_text_in_plots_stays_text(eventful: Reported) -> None:
+    """Labels can be found and read aloud: axes carry their units, marks their names."""
+    joined = " ".join(re.findall(r"<text[^>]*>([^<]+)</text>", eventful.page))
+    for label in (
+        "response time, ms",
+        "service time, ms",
+        "auth failures of aml_token, % of requests",
+        "aml_token refresh",
+        "harness stall",
+        "expired",
+        "refused",
+        "schedule lag, ms",
+        "time since the run's start, s",
+        "p99.9",
+    ):
+        assert label in joined, label
+
+
+def test_each_variant_has_one_colour_in_all_plots(eventful: Reported) -> None:
+    """key is blue and aml_token vermillion wherever they are drawn."""
+    drawn = dict(zip(NAMES, _svgs(eventful.page), strict=True))
+    for name in ("latency", "percentiles", "heat-map"):
+        assert {"var(--blue)", "var(--vermillion)"} <= set(re.findall(r"var\(--[a-z]+\)", drawn[name])), name
+    assert "var(--blue)" not in drawn["trust"]
+
+
+def test_a_failed_refresh_is_marked_apart(eventful: Reported) -> None:
+    """The failed fetch is drawn in the colour of failures, the six good ones in that of the variant."""
+    latency = _svgs(eventful.page)[0]
+    lane = latency[: latency.index("response time, ms")]
+    assert len(re.findall(r"<use [^>]*stroke: var\(--bad\)", lane)) == 1
+    assert len(re.findall(r"<use [^>]*stroke: var\(--vermillion\)", lane)) == 6
+
+
+def test_the_same_run_is_drawn_the_same(eventful: Reported) -> None:
+    """Drawing again gives the same bytes, so that a report can be compared with its last one."""
+    run = load_run(eventful.folder.path)
+    again = plots.draw(sides_of([run]), eventful.summary)
+    for name, plot in again.items():
+        assert plot.png == (eventful.folder.plots / f"{name}.png").read_bytes(), name
+        import difflib
+        drawn = dict(zip(NAMES, _svgs(eventful.page), strict=True))[name]
+        print("\n".join(x[:200] for x in difflib.unified_diff(drawn.splitlines(), str(plot.svg).splitlines(), n=0, lineterm="")))
+        assert str(plot.svg) in eventful.page, name
