@@ -65,6 +65,8 @@ def _read_samples(files: dict[str, Path], problems: list[str]) -> Samples:
         before = rows.filled
         try:
             for batch in _batches(file, _places(file, [name for name, _ in _READ])):
+                if rows.filled - before + batch.num_rows > expected[worker]:
+                    break  # the run goes on: this batch was written since the rows were counted
                 rows.add(worker, batch)
         except (pa.ArrowInvalid, OSError) as exc:
             problems.append(_cut_off(file, rows.filled - before, exc))

@@ -25,6 +25,9 @@ from bench.report.words import GateRow
 from bench.rundir import RunDir
 from bench.runreader import load_run
 
+INCOMPLETE = 4
+_INTERRUPTED = ("signal", "aborted", "overdue")
+
 
 def finish(folder: RunDir, *, gates: Gates, min_effect: str) -> int:
     """Report on the run in `folder`, judge it, say so on stdout, and return the exit code."""
@@ -46,7 +49,9 @@ def finish(folder: RunDir, *, gates: Gates, min_effect: str) -> int:
     for result in results:
         sys.stdout.write(f"{result.verdict} {result.label}: {result.sentence}\n")
     sys.stdout.write(f"report: {folder.report}\n")
-    return evaluate.exit_code(results, evaluate.trust_of(summary))
+    code = evaluate.exit_code(results, evaluate.trust_of(summary))
+    interrupted = run.manifest.get("ended", {}).get("reason") in _INTERRUPTED
+    return INCOMPLETE if interrupted and code == 0 else code
 
 
 def _publish(folder: RunDir, run: LoadedRun, results: Sequence[GateResult], summary: dict[str, Any]) -> None:

@@ -199,6 +199,13 @@ class Leader:
                 self._reason = "overdue"
                 return
 
+    def interrupt(self) -> None:
+        """Ctrl-C: end the run as a signal ends it, and Locust with it."""
+        self._reason = "signal"
+        self._environment.runner.quit()
+        if self._environment.web_ui is not None:
+            self._environment.web_ui.stop()
+
     def _decide(self) -> None:
         """SIGUSR1: whoever watches this run knows enough."""
         self._decided = True

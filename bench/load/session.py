@@ -9,8 +9,10 @@ Nothing is fetched or opened when the locustfile is imported: Locust forks its `
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
+import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
 from bench.credentials import RelayKey
@@ -19,6 +21,9 @@ from bench.load.crew import LocalCrew
 from bench.load.follower import Follower
 from bench.load.leader import Leader
 from bench.load.participant import Participant
+
+_MASTER_SPEAKS_FIRST_S = 2.0
+"""A terminal's Ctrl-C reaches master and workers alike; a worker leaves the end to the master, if there is one."""
 
 
 class Session:
@@ -34,6 +39,9 @@ class Session:
             shared_key = relay_key if isinstance(runner, MasterRunner) else None
             self.leader = Leader(environment, default_modes=default_modes, relay_key=shared_key)
         self._users = 0
+        # Python would raise KeyboardInterrupt in whatever greenlet runs, which is a user's more often than not
+        gevent.signal_handler(signal.SIGINT, self._on_interrupt)
+        self._runner = runner
         events = environment.events
         events.test_start.add_listener(self._on_test_start)
         events.test_stop.add_listener(self._on_test_stop)
@@ -51,6 +59,15 @@ class Session:
         """A new user's number in this process."""
         self._users += 1
         return self._users - 1
+
+    def _on_interrupt(self) -> None:
+        """Ctrl-C: the first ends the run in order, the second ends the process."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if self.leader is not None:
+            self.leader.interrupt()
+        else:
+            gevent.sleep(_MASTER_SPEAKS_FIRST_S)
+            self._runner.quit()
 
     def _on_test_start(self, **_: Any) -> None:
         self._users = 0

@@ -121,11 +121,17 @@ def finish(figure: Any, *, name: str, title: str, caption: str, alt: str) -> Plo
     )
 
 
+def _shorten(tag: re.Match[str]) -> str:
+    """A tag with two decimals a number instead of six, which saves a fifth of the page; text is not touched."""
+    return re.sub(r"(\.\d\d)\d+", r"\1", tag[0])
+
+
 def _inline(svg: str, *, name: str, title: str, alt: str) -> Markup:
     """matplotlib's SVG file as an element of a page: themed, named, with ids of its own, and nothing to load."""
     view_box = re.search(r'viewBox="([^"]+)"', svg)
     body = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r"<\w[^>]*>", _shorten, body)
     body = body.replace(f'<g id="{CRISP}"', '<g shape-rendering="crispEdges"')
     body = re.sub(r'\bid="', f'id="{name}-', body)
     body = re.sub(r"url\(#", f"url(#{name}-", body)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analysis import series
+from bench.analysis.run import LoadedRun
 from bench.plan import Stage
 from bench.report.palette import light
 from bench.report.side import Side
@@ -85,6 +86,13 @@ def mark_refreshes(axes: Any, sides: Sequence[Side]) -> None:
         times_s = [mark.start_s for mark in series.flights(side.run, side.variant)]
         for at_s in times_s if len(times_s) <= _MOST_LINES else ():
             axes.axvline(at_s, color=side.stroke.light, linewidth=0.7, alpha=0.45)
+
+
+def mark_stalls(axes: Any, run: LoadedRun) -> None:
+    """A dotted line through `axes` at every stall, unless there are too many to tell apart."""
+    stalls = series.stalls(run)
+    for stall in stalls if len(stalls) <= _MOST_LINES else ():
+        axes.axvline(stall.at_s, color=light("muted"), linewidth=0.8, linestyle="dotted")
 
 
 def _stage_text(stage: Stage) -> str:

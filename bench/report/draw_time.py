@@ -92,8 +92,7 @@ def _draw_schedule_lag(axes: Any, run: LoadedRun) -> None:
     limit_ms = LIMITS["lag_p99_suspect_ms"]
     axes.axhline(limit_ms, **_LAG_LINES["limit of p99"])
     latency_axis(axes, [*drawn.values(), np.array([limit_ms])])
-    for stall in series.stalls(run):
-        axes.axvline(stall.at_s, color=light("muted"), linewidth=0.8, linestyle="dotted")
+    draw_events.mark_stalls(axes, run)
 
 
 def _draw_latency(

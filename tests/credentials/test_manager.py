@@ -311,6 +311,15 @@ class TestClose:
         with pytest.raises(CredentialError, match="closed"):
             manager.lease()
 
+    def test_grant_that_comes_too_late_is_not_kept(self):
+        """Closed while the source had it in its hands already."""
+        manager = CredentialManager(ScriptedSource(lambda _: manager.close() or token("late")))
+        with pytest.raises(CredentialError, match="closed"):
+            manager.lease()
+        gevent.sleep(0)
+        assert manager.current is None
+        assert manager._state.lease is None
+
     def test_wipes_every_lease(self):
         """No lease or grant is left anywhere in the process, the current and the refused one included."""
         source = ScriptedSource(lambda number: token(f"wiped-{number}"))

@@ -21,6 +21,7 @@ from bench.credentials import (
 from bench.credentials.lease import NEVER_NS, NS_PER_S
 from bench.credentials.policy import BASE_S
 from bench.credentials.relay_messages import ClockBridge
+from bench.credentials.seal import Sealer
 from bench.errors import CredentialError, PermissionMissing
 from tests.credentials.scripted import ScriptedSource, token
 
@@ -234,6 +235,42 @@ class TestAlone:
         network.manager.refused(network.manager.lease(), status=401)
         settle()
         assert {name for name, _ in network.wire} == {"w2"}
+
+
+class TestOrder:
+    """A master's messages may overtake one another, and some come late."""
+
+    def test_older_push_changes_nothing(self):
+        """The newer lease came first; the older one stays out."""
+        network = Network(lambda number: token(f"t{number}"))
+        worker = network.worker("w1")
+        ask_all([worker], 1)
+        network.cut = True
+        network.wire.clear()
+        lease = network.manager.refused(network.manager.lease(), status=401)
+        gevent.sleep(BASE_S)
+        with pytest.raises(Denied):
+            network.manager.refused(lease, status=401)
+        network.manager.lease()
+        pushes = [json.loads(text) for name, text in network.wire if name == "w1"]
+        assert len(pushes) == 2
+        for envelope in reversed(pushes):
+            worker.client.receive(envelope)
+        assert worker.manager.current.secret == "t3"
+
+    def test_reply_to_an_earlier_question_is_not_taken(self):
+        """A failure that belongs to a question given up long ago does not answer the present one."""
+        network = Network(lambda number: token(f"t{number}"))
+        network.cut = True
+        worker = network.worker("w1")
+        asked = gevent.spawn(worker.manager.lease)
+        gevent.sleep(0)
+        gevent.sleep(0)
+        stranger = Sealer(KEY, run_id="run", me="master")
+        failure = Failure(kind=FailureKind.UNAVAILABLE, message="long ago").as_json()
+        late = {"reply": 77, "variant": VARIANT, "failure": failure, "sent_at": 0}
+        worker.client.receive(stranger.seal(late, to="w1"))
+        assert asked.get(timeout=5).secret == "own-w1-1"
 
 
 class TestSecurity:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench.report.palette import COLOURS
 from tests.report.conftest import Reported
 
 CHROMIUM = "/usr/bin/chromium"
@@ -72,6 +73,13 @@ def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_everything_fits_on_paper(page: Page) -> None:
+    """Nothing is cut off on A4: no table is wider than the sheet less its margins."""
+    page.set_viewport_size({"width": 688, "height": 1000})
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 688
+
+
 def test_plots_and_tables_have_accessible_names(page: Page) -> None:
     """Assistive technology finds every plot and table by what it shows."""
     for name in ("Latency over time", "Percentile curves", "Difference at each quantile", "Where the time goes"):
@@ -86,13 +94,17 @@ def test_plots_and_tables_have_accessible_names(page: Page) -> None:
 def test_dark_is_dark_and_paper_is_white(page: Page) -> None:
     """Page and plots follow the theme, and print is always on white."""
     ground = "getComputedStyle(document.body).backgroundColor"
-    text = "getComputedStyle(document.querySelector('svg text')).fill"
+    label = "getComputedStyle(document.querySelector('svg text')).fill"
     page.emulate_media(color_scheme="light")
-    assert (page.evaluate(ground), page.evaluate(text)) == ("rgb(255, 255, 255)", "rgb(26, 30, 36)")
+    assert (page.evaluate(ground), page.evaluate(label)) == ("rgb(255, 255, 255)", _rgb(COLOURS["muted"].light))
     page.emulate_media(color_scheme="dark")
-    assert (page.evaluate(ground), page.evaluate(text)) == ("rgb(20, 23, 27)", "rgb(231, 234, 238)")
+    assert (page.evaluate(ground), page.evaluate(label)) == (_rgb(COLOURS["page"].dark), _rgb(COLOURS["muted"].dark))
     page.emulate_media(color_scheme="dark", media="print")
     assert page.evaluate(ground) == "rgb(255, 255, 255)"
+
+
+def _rgb(colour: str) -> str:
+    return f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
 
 
 def test_text_in_plots_lies_within_them(page: Page) -> None:

@@ -1,0 +1,140 @@
+"""The processes of a drill: an emulator that can be told things, and a Locust that runs against it. Edge.
+
+Locust gets what a user's would: the emulator's workspace as options, its environment as variables. Nothing of the
+caller's own Azure settings reaches it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.drills.drill import Drill
+from bench.errors import BenchError
+from bench.rundir import RunDir, read_json
+
+_FOREIGN = ("AZURE", "BENCH_", "IDENTITY_", "LOCUST_", "MSI_", "ARM_")
+_PATIENCE_S = 10.0
+
+
+class Admin:
+    """The emulator's admin interface. `url` comes with its facts."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def get(self, what: str) -> Any:
+        return self._call(what, "GET", None)
+
+    def script(self, faults: list[Mapping[str, Any]]) -> None:
+        """Add faults; `at` counts from the zero that `start` returned."""
+        self._call("faults", "POST", json.dumps(faults).encode())
+
+    def start(self) -> int:
+        """Make now the script's zero: monotonic ns."""
+        return int(self._call("start", "POST", b"")["zero_ns"])
+
+    def _call(self, what: str, method: str, body: bytes | None) -> Any:
+        request = urllib.request.Request(f"{self._url}/{what}", data=body, method=method)  # noqa: S310 - loopback
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=_PATIENCE_S) as answer:
+            return json.loads(answer.read())
+
+
+class LocustRun:
+    """One headless Locust on its way. Its output is kept for when it fails."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self._told = tempfile.NamedTemporaryFile(prefix="bench-drill-", mode="r", encoding="utf-8")  # noqa: SIM115
+        self._said = tempfile.TemporaryFile(prefix="bench-drill-")
+        self.process = subprocess.Popen(
+            command,
+            env={**environment, "BENCH_RUN_FILE": self._told.name},
+            stdin=subprocess.DEVNULL,
+            stdout=self._said,
+            stderr=subprocess.STDOUT,
+        )
+
+    def folder(self) -> RunDir | None:
+        """The run's folder, once it has one."""
+        path = Path(self._told.name).read_text(encoding="utf-8").strip()
+        return RunDir(Path(path)) if path else None
+
+    def zero_ns(self) -> int | None:
+        """The run's zero on the monotonic clock, once it is known."""
+        folder = self.folder()
+        if folder is None:
+            return None
+        manifest = read_json(folder.manifest)
+        return int(manifest["clock"]["monotonic_ns"]) if manifest["workers"] else None
+
+    def agent_pid(self) -> int | None:
+        """The credential agent of Locust's first process."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
+        for pid in map(int, children.split()):
+            if b"bench.credentials.agent" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
+        return None
+
+    def finish(self, timeout_s: float) -> RunDir:
+        """Wait for its end. BenchError with what it said when there is no run to look at."""
+        try:
+            code = self.process.wait(timeout=timeout_s)
+        except subprocess.TimeoutExpired as exc:
+            raise BenchError(f"the drill's Locust did not end within {timeout_s:g} s", hint=self._last_line()) from exc
+        folder = self.folder()
+        if folder is None or code not in {0, 1}:
+            raise BenchError(f"the drill's Locust failed (exit code {code})", hint=self._last_line())
+        return folder
+
+    def close(self) -> None:
+        """End it, whatever it is at."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout=_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._told.close()
+        self._said.close()
+
+    def _last_line(self) -> str:
+        self._said.seek(0)
+        lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+
+def locust_command(
+    drill: Drill, *, locustfile: Path, facts: Mapping[str, Any], out: Path, processes: int
+) -> list[str]:
+    """Locust's command line for `drill`."""
+    place = facts["workspace"]
+    words = [sys.executable, "-m", "locust", "-f", str(locustfile), "--headless", "--only-summary", "--skip-log-setup"]
+    words += ["--users", str(drill.users), "--spawn-rate", "500"]
+    words += ["--processes", str(processes)] if processes > 1 else []
+    options = {
+        "endpoint": facts["endpoints"][drill.auth_mode],
+        "auth-mode": drill.auth_mode,
+        "subscription-id": place["subscription_id"],
+        "resource-group": place["resource_group"],
+        "workspace": place["workspace_name"],
+        "arrival-rate": f"{drill.rate:g}",
+        "duration": f"{drill.duration_s:g}s",
+        "warm-up": "0s",
+        "out": str(out),
+    }
+    return words + [f"--{name}={value}" for name, value in options.items()]
+
+
+def environment_for(facts: Mapping[str, Any]) -> dict[str, str]:
+    """This process's environment without anything that would point elsewhere, and the emulator's instead."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    return {**kept, **facts["env"]}

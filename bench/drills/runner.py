@@ -1,0 +1,140 @@
+"""One drill carried out: emulator up, Locust up, faults and deeds at their time, evidence gathered. Edge.
+
+Called by `commands.drill` and the tests. All processes are its own, and gone when it returns.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from bench.clock import monotonic_ns
+from bench.drills import goals
+from bench.drills.drill import Deed, DeedKind, Drill
+from bench.drills.evidence import Attempt, Call, Evidence, Flight
+from bench.drills.findings import Findings, find
+from bench.drills.rig import Admin, LocustRun, environment_for, locust_command
+from bench.errors import BenchError
+from bench.local_emulator import LocalEmulator
+from bench.rundir import RunDir, read_jsonl
+
+_LOOK_EVERY_S = 0.02
+_START_WITHIN_S = 60.0
+_END_WITHIN_S = 40.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A drill that was carried out. `missed` are the goals it missed."""
+
+    drill: Drill
+    folder: RunDir
+    findings: Findings
+    missed: tuple[str, ...]
+
+
+def carry_out(drill: Drill, *, locustfile: Path, out: Path, processes: int = 1) -> Done:
+    """Run it and look at what it cost. BenchError when there was no run to look at."""
+    with _emulator(drill.emulator) as emulator:
+        admin = Admin(emulator.facts["admin"])
+        admin.script([fault for fault in drill.faults if "at" not in fault])
+        command = locust_command(drill, locustfile=locustfile, facts=emulator.facts, out=out, processes=processes)
+        with closing(LocustRun(command, environment_for(emulator.facts))) as locust:
+            zero_ns = _await_zero(locust)
+            _schedule(admin, drill.faults, zero_ns)
+            for deed in sorted(drill.deeds, key=lambda deed: deed.at_s):
+                _sleep_until(zero_ns + round(deed.at_s * 1e9))
+                _do(deed, locust, emulator)
+            folder = locust.finish(drill.duration_s + _END_WITHIN_S)
+        evidence = _gather(folder, admin, zero_ns=zero_ns, due=round(drill.rate * drill.duration_s))
+    findings = find(drill, evidence)
+    return Done(drill=drill, folder=folder, findings=findings, missed=goals.missed(drill, findings))
+
+
+@contextmanager
+def _emulator(options: str) -> Iterator[LocalEmulator]:
+    emulator = LocalEmulator.start(options)
+    try:
+        yield emulator
+    finally:
+        emulator.process.send_signal(signal.SIGCONT)
+        emulator.stop()
+
+
+def _await_zero(locust: LocustRun) -> int:
+    deadline_ns = monotonic_ns() + round(_START_WITHIN_S * 1e9)
+    while (zero_ns := locust.zero_ns()) is None:
+        if locust.process.poll() is not None or monotonic_ns() > deadline_ns:
+            locust.finish(0.1)
+            raise BenchError("the drill's run ended before it began", hint="try the same with `bench run --emulator`")
+        time.sleep(_LOOK_EVERY_S)
+    return zero_ns
+
+
+def _schedule(admin: Admin, faults: tuple[Mapping[str, Any], ...], zero_ns: int) -> None:
+    """Hand over the faults of the run, their times moved from the run's zero to the script's."""
+    ahead_s = (admin.start() - zero_ns) / 1e9
+    admin.script([{**fault, "at": max(fault["at"] - ahead_s, 0.0)} for fault in faults if "at" in fault])
+
+
+def _do(deed: Deed, locust: LocustRun, emulator: LocalEmulator) -> None:
+    if deed.kind is DeedKind.KILL_AGENT:
+        pid = locust.agent_pid()
+        if pid is None:
+            raise BenchError("the drill found no credential agent to kill", hint="it reads /proc, which needs Linux")
+        os.kill(pid, signal.SIGKILL)
+        return
+    emulator.process.send_signal(signal.SIGSTOP)
+    time.sleep(deed.for_s)
+    emulator.process.send_signal(signal.SIGCONT)
+
+
+def _sleep_until(at_ns: int) -> None:
+    time.sleep(max(at_ns - monotonic_ns(), 0) / 1e9)
+
+
+def _gather(folder: RunDir, admin: Admin, *, zero_ns: int, due: int) -> Evidence:
+    return Evidence(
+        attempts=tuple(attempt for file in sorted(folder.samples.glob("*.arrows")) for attempt in _attempts(folder, file)),
+        flights=tuple(
+            Flight(
+                started_ns=record["started_ns"],
+                ended_ns=record["ended_ns"],
+                attempts=record["attempts"],
+                ok=record["outcome"] == "ok",
+                error=record["error"],
+            )
+            for record in read_jsonl(folder.flights)
+        ),
+        calls=tuple(
+            Call(at_ns=record["at_ns"] - zero_ns, operation=record["operation"], status=record["status"])
+            for record in admin.get("log")
+        ),
+        refusals={record["x-ms-client-request-id"]: record["reason"] for record in admin.get("refusals")},
+        due=due,
+    )
+
+
+def _attempts(folder: RunDir, file: Path) -> Iterator[Attempt]:
+    """Every sample of one worker, with the id its request had (`x-ms-client-request-id`)."""
+    with pa.OSFile(str(file)) as source, pa.ipc.open_stream(source) as stream:
+        for row in stream.read_all().to_pylist():
+            yield Attempt(
+                intended_ns=row["intended_ns"],
+                began_ns=row["began_ns"],
+                sent_ns=row["sent_ns"],
+                done_ns=row["done_ns"],
+                number=row["attempt"],
+                status=row["status"],
+                outcome=row["outcome"],
+                cause=row["cause"],
+                request_id=f"{folder.run_id}-{file.stem}-{row['sequence']:08x}",
+            )
