@@ -74,7 +74,7 @@ class Identity:
     def _saw(self, response: Any) -> None:
         """azure-core's hook, called in the thread that asked."""
         answer = response.http_response
-        (lambda *a, **k: None)(answer.headers.get("Date"), now_ns=clock.monotonic_ns())
+        self._clock.observe(answer.headers.get("Date"), now_ns=clock.monotonic_ns())
         self._thread.answer = IdentityAnswer(status=answer.status_code, headers=answer.headers)
 
 

@@ -31,8 +31,9 @@ class Done:
         assert match, f"no report in: {self.out}\n{self.err}"
         return Path(match.group(1))
 
-    def summary(self) -> dict[str, Any]:
-        return json.loads((self.run / "summary.json").read_text())
+    def summary_at(self, cwd: Path) -> dict[str, Any]:
+        """The summary of that run, which was made in `cwd`."""
+        return json.loads((cwd / self.run / "summary.json").read_text())
 
 
 def clean_environment(**variables: str) -> dict[str, str]:

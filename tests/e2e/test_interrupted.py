@@ -78,7 +78,7 @@ def test_what_was_measured_is_reported(
     done = Done(process.returncode, out, err)
     assert done.code == 4, done
     assert "Traceback" not in out + err
-    summary = json.loads((tmp_path / done.run / "summary.json").read_text())
+    summary = done.summary_at(tmp_path)
     assert summary["variants"]["key"]["requests"] > 100
     assert summary["trust"]["verdict"] in {verdict, "INVALID"}
     assert says in " ".join(summary["trust"]["reasons"])
@@ -91,7 +91,7 @@ def test_a_lost_run_is_ended_early(tmp_path: Path) -> None:
     process = _start(tmp_path, "--duration", "10m", "--abort-on-fail", "--gate", "response_time.p50 < 1ms")
     out, err = process.communicate(timeout=80)
     done = Done(process.returncode, out, err)
-    summary = json.loads((tmp_path / done.run / "summary.json").read_text())
+    summary = done.summary_at(tmp_path)
     assert done.code == (4 if summary["trust"]["verdict"] == "INVALID" else 10), done
     manifest = json.loads((tmp_path / done.run / "manifest.json").read_text())
     assert manifest["ended"]["reason"] == "decided"

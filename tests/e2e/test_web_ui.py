@@ -34,8 +34,21 @@ def address(tmp_path: Path) -> Iterator[str]:
     """A Locust with a web UI that compares key with token, not started."""
     port = _free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "locust", "-f", str(LOCUSTFILES / "key_vs_token.py")]
-        + ["--web-host", "127.0.0.1", "--web-port", str(port), "--duration", "60s", "--warm-up", "0s"],
+        [
+            sys.executable,
+            "-m",
+            "locust",
+            "-f",
+            str(LOCUSTFILES / "key_vs_token.py"),
+            "--web-host",
+            "127.0.0.1",
+            "--web-port",
+            str(port),
+            "--duration",
+            "60s",
+            "--warm-up",
+            "0s",
+        ],
         cwd=tmp_path,
         env=clean_environment(),
         stdout=subprocess.PIPE,
