@@ -56,7 +56,7 @@ def gather(run: LoadedRun) -> Evidence:
     stalls_ms = [ms for at_ns, ms in _stalls(run) if begin <= at_ns < until]
     return Evidence(
         lag_ms=_tail(run.samples.durations_ns("schedule_lag", run.measured), 1e-6),
-        asked_rate=asked_rate(run.plan),
+        asked_rate=_due_rate(run) if run.plan.arrivals == "poisson" else asked_rate(run.plan),
         achieved_rate=achieved,
         cpu=busiest,
         users_busy=busy_share(run),
@@ -68,6 +68,14 @@ def gather(run: LoadedRun) -> Evidence:
         dropped_arrivals=last_total(run, "dropped_arrivals"),
         unwritten_samples=last_total(run, "unwritten"),
     )
+
+
+def _due_rate(run: LoadedRun) -> float:
+    """Arrivals (1/s) that were really due: a Poisson schedule of a mean rate has more of them at times, or fewer."""
+    begin, until = run.window_ns
+    intended = run.samples.intended_ns[run.measured & (run.samples.attempt == 0)]
+    due = int(((intended >= begin) & (intended < until)).sum()) + last_total(run, "dropped_arrivals")
+    return due / run.span_s if run.open_model and run.span_s else 0.0
 
 
 def asked_rate(plan: RunPlan) -> float:

@@ -54,7 +54,7 @@ class Agent(AgentCalls):
             running.close()
 
     def _started(self) -> _Running:
-        if self._running is None:
+        if self._running is None or not self._running.process.is_ours:
             self._running = _Running(AgentProcess(self.workspace, self._env), self._replace)
         return self._running
 

@@ -38,6 +38,7 @@ class HubWatch:
         self._stalls: list[tuple[int, int, str]] = []
 
     def start(self) -> None:
+        self.polled_ns = monotonic_ns()
         self._check.start(self._after_poll)
         self._prepare.start(self._before_poll)
         gc.callbacks.append(self._on_gc)
