@@ -71,7 +71,7 @@ class ControlPlane:
         except Exception as exc:  # noqa: BLE001 - whatever the SDK raises becomes one clear line
             failure = explain(exc, endpoint=endpoint, workspace=self._workspace)
         if failure.kind is FailureKind.IDENTITY:
-            self._identity.forget()  # a revoked ARM token would come out of MSAL's cache again and again
+            self._identity.forget()  # else MSAL would replay the failure, or the token that ARM refuses
         return failure
 
     def _describe(self, endpoint: str) -> Endpoint:

@@ -3,7 +3,7 @@
 Who calls it: `control_plane`, and azure-core as the credential of MLClient. It may touch the network.
 
 MSAL replays a failed token request from memory for up to 60 s and hands out a cached token until five minutes before
-its end; both memories belong to the credential object. So a failure throws that object away, and `renewed` always asks
+its end; both memories belong to the credential object. So `forget` throws that object away, and `renewed` always asks
 a new one: that is the only way to really get a new token, and to notice at once that the identity service is back.
 """
 
@@ -68,7 +68,6 @@ class Identity:
                 credential = self._credential
             return call(credential)
         except Exception as exc:
-            self.forget()
             raise IdentityFailed(self._thread.answer) from exc
 
     def _saw(self, response: Any) -> None:

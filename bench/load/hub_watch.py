@@ -30,6 +30,8 @@ class HubWatch:
         self.polled_ns = monotonic_ns()
         self._check = loop.check()
         self._prepare = loop.prepare()
+        self._check.priority = loop.MAXPRI  # before any answer is handled
+        self._prepare.priority = loop.MINPRI  # after gevent has run its callbacks, which are busy time too
         self._cause = ""
         self._gc_began_ns = 0
         self._gc_ns = 0

@@ -211,11 +211,15 @@ for _ in sys.stdin:
         assert emulator.calls() - before == {"endpoint": 1}
 
     def test_revoked_arm_token_does_not_stick(self, agent, emulator):
-        """ARM refuses our own token; the next fetch asks identity for another."""
+        """ARM refuses our own token: the next fetch asks identity for another, and one after an outage of that too."""
         name = emulator.endpoint(AuthMode.KEY)
+        agent.principal()  # MSAL has an ARM token in its cache
         agent.fetch(name, AuthMode.KEY)
         emulator.fault(do="revoke_tokens", tokens="arm")
         assert agent.fetch(name, AuthMode.KEY).kind is FailureKind.IDENTITY
+        emulator.fault(do="identity", answer="500")
+        assert "identity service answered 500" in agent.fetch(name, AuthMode.KEY).message
+        emulator.calm()
         assert isinstance(agent.fetch(name, AuthMode.KEY), Grant)
 
     def test_missing_role_reaches_the_user_with_its_action_and_roles(self, agent, emulator):
@@ -299,6 +303,10 @@ class TestEntra:
             failure = agent.fetch(name, AuthMode.AAD_TOKEN)
             assert failure.kind is FailureKind.IDENTITY
             assert "answered 400" in failure.message
+            emulator.calm()
+            emulator.fault(do="clock_skew", by=600)
+            grant = agent.fetch(name, AuthMode.AAD_TOKEN)
+            assert 3597 < life_left_s(grant) <= 3600  # no ARM answer has told Azure's time yet: Entra's did
             emulator.calm()
             grant = agent.fetch(name, AuthMode.AAD_TOKEN)
             assert emulator.score(AuthMode.AAD_TOKEN, {"Authorization": f"Bearer {grant.secrets[0]}"}) == 200

@@ -197,8 +197,10 @@ print(json.dumps({"modes": sorted({user.value.auth_mode for user in users}), "az
 agent.close()
 """,
         )
-        with parent:
-            told = json.loads(parent.stdout.read())
+        try:
+            told = json.loads(parent.communicate(timeout=60)[0])
+        finally:
+            parent.kill()
         assert told["modes"] == ["aad_token", "aml_token", "key"]
         assert told["azure"] is False
         assert (told["shared"], told["keys"], told["again"], told["same"]) == (False, 2, "aml_token", True)
