@@ -17,7 +17,7 @@ demo: $(STAMP) ## set up, then compare key with token auth on the emulator for h
 	@echo "open the report in a browser; 'make help' lists what else there is"
 
 test: $(STAMP) ## set up, then run every test (under 5 minutes)
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not soak"
 
 check: $(STAMP) ## format, lint, types, docs
 	$(BIN)/ruff format --check .

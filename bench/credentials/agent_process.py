@@ -65,8 +65,11 @@ class AgentProcess:
             return False
 
     def read(self) -> list[dict[str, Any]] | None:
-        """The whole messages that have come, once `reading` is readable; None when the agent has ended."""
-        data = os.read(self.reading, _CHUNK)
+        """The whole messages that have come; none when there is nothing to read, None when the agent has ended."""
+        try:
+            data = os.read(self.reading, _CHUNK)
+        except BlockingIOError:
+            return []
         if not data:
             return None
         *lines, self._partial = (self._partial + data).split(b"\n")

@@ -186,12 +186,14 @@ gevent.joinall(users)
 mine = agent._running.process.pid
 reading, writing = os.pipe()
 if os.fork() == 0:
+    gevent.sleep(0.3)  # its hub runs while the parent's replies come in
     grant = agent.fetch(facts["endpoints"]["key"], AuthMode.KEY)
     os.write(writing, json.dumps([agent._running.process.pid, len(grant.secrets)]).encode())
     agent.close()
     os._exit(0)
+for _ in range(50):
+    again = agent.fetch(facts["endpoints"]["aml_token"], None).auth_mode
 childs, keys = json.loads(gevent.os.tp_read(reading, 1000))
-again = agent.fetch(facts["endpoints"]["aml_token"], None).auth_mode
 print(json.dumps({"modes": sorted({user.value.auth_mode for user in users}), "azure": "azure" in sys.modules,
                   "shared": childs == mine, "keys": keys, "again": again, "same": agent._running.process.pid == mine}))
 agent.close()
