@@ -87,7 +87,7 @@ def died() -> Failure:
     return Failure(
         kind=FailureKind.AGENT,
         message="the credential agent died",
-        hint="it is started again; if it dies again run `python -m bench.credentials.agent </dev/null`",
+        hint="it is started again; if it keeps dying, see what `python -c 'import azure.ai.ml, azure.identity'` says",
     )
 
 

@@ -41,11 +41,26 @@ def parse_address(uri: str, *, ca_file: str = "") -> Address:
         )
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise UsageError(f"scoring URI {uri!r} is not an http(s) URL", hint="write https://host/score")
+    if port == 0:
+        raise UsageError(f"scoring URI {uri!r}: there is no port 0", hint="leave the port out for 80 or 443")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if any(not "!" <= character <= "~" for character in path + parts.hostname):
         raise UsageError(f"scoring URI {uri!r} has a character that must be escaped", hint="percent-encode it")
+    if not _is_name(parts.hostname):
+        raise UsageError(
+            f"scoring URI {uri!r}: {parts.hostname!r} is not a host's name", hint="write https://host/score"
+        )
     tls = tls_context(ca_file) if parts.scheme == "https" else None
     return Address(host=parts.hostname, port=port or (443 if tls else 80), path=path, tls=tls)
+
+
+def _is_name(host: str) -> bool:
+    """Whether the resolver and TLS accept it: no empty label, and none above 63 characters."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return not host.startswith(".")
 
 
 def tls_context(ca_file: str) -> ssl.SSLContext:

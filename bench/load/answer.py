@@ -9,7 +9,8 @@ from __future__ import annotations
 import httptools
 
 _KEEP_BODY_BYTES = 512
-_MOST_HEADER_BYTES = 65_536
+_MOST_HEAD_BYTES = 65_536
+"""An answer whose head is not over after this much is given up, or a server could fill the memory with it."""
 
 
 class Answer:
@@ -19,7 +20,7 @@ class Answer:
         "body_start",
         "complete",
         "deployment",
-        "header_bytes",
+        "head_bytes",
         "headers_done",
         "keep_alive",
         "length_known",
@@ -46,7 +47,7 @@ class Answer:
         self.length_known = False
         self.keep_alive = False
         self.status = 0
-        self.header_bytes = 0
+        self.head_bytes = 0
         self.response_bytes = 0
         self.server_time_ms = b""
         self.deployment = b""
@@ -55,8 +56,12 @@ class Answer:
         self.body_start = b""
 
     def feed(self, data: bytes) -> None:
-        """Parse more bytes. Raises httptools.HttpParserError on anything that is not HTTP."""
+        """Parse more bytes. What is no answer raises httptools.HttpParserError, or HttpParserUpgrade (a 101)."""
         self.parser.feed_data(data)
+        if not self.headers_done:
+            self.head_bytes += len(data)
+            if self.head_bytes > _MOST_HEAD_BYTES:
+                raise httptools.HttpParserError("the headers are too long")
 
     def end_of_stream(self) -> bool:
         """The server closed: whether that ends the answer (RFC 9112, 6.3: a body without a length) or cuts it."""
@@ -66,12 +71,13 @@ class Answer:
 
     # -- what llhttp calls, once for every header: the hot part ------------------------------------
 
+    def on_message_begin(self) -> None:
+        if self.complete:
+            self.keep_alive = False  # a second answer that nobody asked for: whose is the next one?
+
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.headers_done:
             return  # a trailer
-        self.header_bytes += len(name) + len(value)
-        if self.header_bytes > _MOST_HEADER_BYTES:
-            raise httptools.HttpParserError("headers too long")
         key = name.lower()
         if key == b"x-ms-run-fn-exec-ms":
             self.server_time_ms = value
@@ -79,17 +85,23 @@ class Answer:
             self.server_time_ms = self.server_time_ms or value
         elif key == b"azureml-model-deployment":
             self.deployment = value
-        elif key in {b"content-length", b"transfer-encoding"}:
+        elif key == b"content-length":
             self.length_known = True
+        elif key == b"transfer-encoding":
+            self.length_known = value.lower().endswith(b"chunked")  # RFC 9112, 6.3: any other ends with the connection
         elif key == b"ms-azureml-model-error-reason":
             self.reason = value
         elif key == b"x-ms-run-function-failed":
             self.run_failed = value.lower() == b"true"
 
     def on_headers_complete(self) -> None:
+        if self.headers_done:
+            return  # a second answer's
         status: int = self.parser.get_status_code()
         self.status = status
-        if status < 200:
+        if status < 200:  # informational: nothing it says is about the answer that follows
+            self.length_known = self.run_failed = False
+            self.server_time_ms = self.deployment = self.reason = b""
             return
         self.headers_done = True
         self.keep_alive = self.parser.should_keep_alive()
@@ -97,6 +109,8 @@ class Answer:
             self.length_known = True
 
     def on_body(self, body: bytes) -> None:
+        if self.complete:
+            return  # a second answer's
         self.response_bytes += len(body)
         if self.status >= 300 and len(self.body_start) < _KEEP_BODY_BYTES:
             self.body_start += body[:_KEEP_BODY_BYTES]

@@ -64,7 +64,8 @@ class Deadlines:
         self._disarm()
         now = monotonic_ns()
         for member in [member for member in self._members if member.deadline_ns <= now]:
-            member.expire()
+            if member.deadline_ns <= now:  # still: whoever expired before it may have ended its wait
+                member.expire()
         earliest_ns = min((member.deadline_ns for member in self._members), default=NEVER)
         if earliest_ns < self._armed_ns:
             self._arm(earliest_ns)

@@ -35,7 +35,7 @@ class LeaseHolder(Protocol):
 
     def lease(self, timeout_s: float = ...) -> Any: ...
 
-    def refused(self, lease: Any, *, status: int) -> Any: ...
+    def refused(self, lease: Any, *, status: int, timeout_s: float) -> Any: ...
 
     def freshness(self, lease: Any, now_ns: int) -> Freshness: ...
 
@@ -137,7 +137,7 @@ class Scorer:
             if end != 401:
                 return end == 200
             try:
-                newer = lane.manager.refused(lease, status=401)
+                newer = lane.manager.refused(lease, status=401, timeout_s=max((deadline_ns - monotonic_ns()) / 1e9, 0))
             except BenchError:
                 return False
             again = self._send(lane, lane_index, newer, number, (intended_ns, began_ns, deadline_ns, 1))
@@ -151,7 +151,7 @@ class Scorer:
     def _refused_again(lane: Lane, lease: Any) -> None:
         """Tell the manager, so that a denial is known as one; this request is not sent a third time."""
         try:
-            lane.manager.refused(lease, status=401)
+            lane.manager.refused(lease, status=401, timeout_s=0)
         except BenchError:
             return
 

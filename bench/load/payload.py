@@ -35,10 +35,11 @@ def load_bodies(path: str, *, seed: int) -> tuple[tuple[bytes, ...], str]:
         return (DEFAULT_BODY,), hashlib.sha256(DEFAULT_BODY).hexdigest()
     try:
         raw = Path(path).read_bytes()
-    except OSError as exc:
-        raise UsageError(f"--payload {path}: {exc.strerror}", hint="give a JSON or JSONL file") from exc
+    except (OSError, ValueError) as exc:  # ValueError: a NUL, which no file's name can hold
+        reason = exc.strerror if isinstance(exc, OSError) else exc
+        raise UsageError(f"--payload {path}: {reason}", hint="give a JSON or JSONL file") from exc
     digest = hashlib.sha256(raw).hexdigest()
-    if not path.endswith((".jsonl", ".ndjson")):
+    if not path.lower().endswith((".jsonl", ".ndjson")):
         _check_json(raw, where=path, hint="give one JSON document, or name the file .jsonl for one a line")
         return (raw.strip(),), digest
     lines = [(number, line.strip()) for number, line in enumerate(raw.split(b"\n"), start=1) if line.strip()]
@@ -56,3 +57,5 @@ def _check_json(raw: bytes, *, where: str, hint: str) -> None:
         json.loads(raw)
     except ValueError as exc:
         raise UsageError(f"--payload {where} is not JSON: {exc}", hint=hint) from exc
+    except RecursionError as exc:
+        raise UsageError(f"--payload {where} is nested too deeply", hint=hint) from exc

@@ -8,6 +8,7 @@ its last second. Batches are LZ4-compressed, which brings a row from 71 bytes to
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterable
 from pathlib import Path
@@ -69,6 +70,7 @@ class Recorder:
         self.freshnesses = Words(freshness.value for freshness in Freshness)
         self.recorded = 0
         self.written = 0
+        self._broken = False
         self._words = {
             "outcome": self.outcomes,
             "cause": self.causes,
@@ -103,24 +105,28 @@ class Recorder:
             self.flush()
 
     def flush(self) -> None:
-        """Write what there is. An error of the disk loses these samples, and `written` shows it."""
+        """Write what there is. An error of the disk loses these samples and all later ones, and `written` shows it.
+
+        Nothing may follow a batch that was cut off: a reader would take it for the rest of that batch.
+        """
         rows = self._used // _ROW.size
-        if not rows:
-            return
         self._used = 0
+        if not rows or self._broken:
+            return
         try:
             self._writer.write_batch(self._batch(np.frombuffer(self._rows, dtype=_DTYPE, count=rows)))
             self._file.flush()
         except OSError:
+            self._broken = True
             return
         self.written += rows
 
     def close(self) -> None:
+        """Write what is left and end the file; what a broken disk does not take shows in `written`."""
         self.flush()
-        try:
-            self._writer.close()
-        finally:
-            self._file.close()
+        for part in (self._writer, self._file):
+            with contextlib.suppress(OSError):
+                part.close()
 
     def _batch(self, rows: Any) -> Any:
         columns = []

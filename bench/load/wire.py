@@ -13,12 +13,9 @@ DANGER: `_on_readable`, `_wake` and `expire` run in the hub: they must not block
 
 from __future__ import annotations
 
-import socket
 import ssl
 from typing import Any
 
-import gevent
-import gevent.socket
 import httptools
 from gevent import get_hub, getcurrent
 
@@ -26,7 +23,9 @@ from bench.clock import monotonic_ns
 from bench.load.address import Address
 from bench.load.answer import Answer
 from bench.load.deadlines import NEVER, Deadlines
+from bench.load.dial import DialFailed, dial, failure_of
 from bench.load.hub_watch import HubWatch
+from bench.load.tls import TlsStream
 from bench.sample import NO_TIME
 
 _CHUNK_BYTES = 65_536
@@ -57,8 +56,7 @@ class Connection:
         self._gsocket: Any = None
         self._socket: Any = None
         self._watcher: Any = None
-        self._tls: ssl.SSLObject | None = None
-        self._incoming = self._outgoing = ssl.MemoryBIO()
+        self._tls: TlsStream | None = None
         self._pending = False  # an exchange waits for its answer
         self._parked: Any = None  # the greenlet to switch to, when it is the hub's turn
         deadlines.join(self)
@@ -95,27 +93,30 @@ class Connection:
 
     def expire(self) -> None:
         """The deadline has passed."""
-        self.close()
-        self._finish("timeout", "no complete answer in time", monotonic_ns())
+        if self._pending:
+            self.close()
+            self._finish("timeout", "no complete answer in time", monotonic_ns())
 
     # -- one attempt, in the user's greenlet -------------------------------------------------------
 
     def _attempt(self, request: bytes, deadline_ns: int) -> None:
         self.failure = ""
         self.first_byte_ns = NO_TIME
+        self.answer.reset()
         if self._socket is None and not self._connect(deadline_ns):
             return
-        self.answer.reset()
         self._pending = True
         self.deadline_ns = deadline_ns
         self._deadlines.note(deadline_ns)
         try:
             if self._tls is None and len(request) <= _CHUNK_BYTES:
-                self._send(request)
+                whole = self._send(request)
             else:
-                self._send_in_chunks(request)
+                whole = self._send_in_chunks(request)
             if self._pending:
                 self._park()
+            if not whole:  # answered early: the rest of this request must not meet the next one
+                self.close()
         finally:
             self.deadline_ns = NEVER
             if self._pending:  # killed: the rest of this answer must not meet the next request
@@ -127,10 +128,11 @@ class Connection:
         self._parked = getcurrent()
         self._hub.switch()
 
-    def _send(self, data: bytes | memoryview) -> None:
-        """Hand bytes to the kernel, waiting where it will not take them; returns early once an answer has come.
+    def _send(self, data: bytes | memoryview) -> bool:
+        """Hand bytes to the kernel, waiting where it will not take them. Says whether it took all of them.
 
-        An error is left to the read side, which may still hold an early answer such as a 413.
+        It stops once an answer has come. An error is left to the read side, which may still hold an early
+        answer such as a 413.
         """
         while self._pending:
             try:
@@ -139,26 +141,26 @@ class Connection:
                 self._wait_writable()
                 continue
             except OSError:
-                return
+                return False
             if taken == len(data):
-                return
+                return True
             data = memoryview(data)[taken:]
+        return False
 
-    def _send_in_chunks(self, request: bytes) -> None:
+    def _send_in_chunks(self, request: bytes) -> bool:
         view = memoryview(request)
         for start in range(0, len(view), _CHUNK_BYTES):
-            if not self._pending:
-                return
             piece: bytes | memoryview = view[start : start + _CHUNK_BYTES]
             if self._tls is not None:
                 try:
-                    self._tls.write(piece)
+                    piece = self._tls.encrypt(piece)
                 except ssl.SSLError as exc:
                     self.close()
-                    self._finish("tls", _reason(exc), monotonic_ns())
-                    return
-                piece = self._outgoing.read()
-            self._send(piece)
+                    self._finish(*failure_of(exc), monotonic_ns())
+                    return False
+            if not self._send(piece):
+                return False
+        return True
 
     def _wait_writable(self) -> None:
         watcher = self._hub.loop.io(self._socket.fileno(), _WRITABLE)
@@ -172,43 +174,17 @@ class Connection:
     def _connect(self, deadline_ns: int) -> bool:
         began_ns = monotonic_ns()
         try:
-            with gevent.Timeout(max((deadline_ns - began_ns) / 1e9, 0.001), TimeoutError("connecting took too long")):
-                gsocket = gevent.socket.create_connection((self._address.host, self._address.port))
-                self._gsocket = gsocket
-                gsocket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if self._address.tls is not None:
-                    self._handshake(self._address.tls)
-        except (OSError, ssl.SSLError) as exc:
-            self.close()
-            self.failure, self.detail, self.done_ns = _word(exc), _reason(exc), monotonic_ns()
+            gsocket, self._tls = dial(self._address, deadline_ns=deadline_ns)
+        except DialFailed as exc:
+            self.failure, self.detail, self.done_ns = exc.word, exc.detail, monotonic_ns()
             return False
-        except BaseException:  # killed while connecting
-            self.close()
-            raise
         self.connect_ns += monotonic_ns() - began_ns
         self.answer.renew()
+        self._gsocket = gsocket
         self._socket = gsocket._sock  # noqa: SLF001 - the plain socket below gevent's: it does not block
         self._watcher = self._hub.loop.io(gsocket.fileno(), _READABLE)
         self._watcher.start(self._on_readable)
         return True
-
-    def _handshake(self, context: ssl.SSLContext) -> None:
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=self._address.host)
-        while True:
-            try:
-                tls.do_handshake()
-            except ssl.SSLWantReadError:
-                self._gsocket.sendall(self._outgoing.read())
-                data = self._gsocket.recv(_CHUNK_BYTES)
-                if data:
-                    self._incoming.write(data)
-                else:
-                    self._incoming.write_eof()
-            else:
-                self._gsocket.sendall(self._outgoing.read())
-                self._tls = tls
-                return
 
     # -- in the hub --------------------------------------------------------------------------------
 
@@ -217,11 +193,11 @@ class Connection:
             data = self._socket.recv(_CHUNK_BYTES)
             ended = not data
             if self._tls is not None:
-                data, ended = self._decrypt(data)
+                data, ended = self._tls.decrypt(data)
         except BlockingIOError:
             return
-        except (OSError, ssl.SSLError) as exc:
-            self._lost(_word(exc), _reason(exc))
+        except OSError as exc:
+            self._lost(*failure_of(exc))
             return
         if data:
             if not self._pending:  # bytes nobody asked for
@@ -233,7 +209,7 @@ class Connection:
             answer = self.answer
             try:
                 answer.feed(data)
-            except httptools.HttpParserError as exc:
+            except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
                 if not answer.complete:
                     self._lost("protocol", str(exc))
                     return
@@ -249,28 +225,6 @@ class Connection:
                 self._finish("", "", max(self._watch.polled_ns, self.sent_ns))
             else:
                 self._lost("closed", "the server closed the connection before a complete answer")
-
-    def _decrypt(self, data: bytes) -> tuple[bytes, bool]:
-        """Plain bytes so far, and whether the stream has ended."""
-        tls = self._tls
-        assert tls is not None  # noqa: S101 - for the type checker
-        ended = not data
-        self._incoming.write(data) if data else self._incoming.write_eof()
-        pieces = []
-        try:
-            while True:
-                piece = tls.read(_CHUNK_BYTES)
-                if not piece:
-                    ended = True
-                    break
-                pieces.append(piece)
-        except ssl.SSLWantReadError:
-            pass
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            ended = True
-        if self._outgoing.pending:
-            self._socket.send(self._outgoing.read())
-        return b"".join(pieces), ended
 
     def _lost(self, failure: str, detail: str) -> None:
         self.close()
@@ -288,22 +242,3 @@ class Connection:
         parked, self._parked = self._parked, None
         if parked is not None:
             parked.switch()
-
-
-def _word(exc: Exception) -> str:
-    """The failure's word in the data."""
-    if isinstance(exc, TimeoutError):
-        return "timeout"
-    if isinstance(exc, ssl.SSLError):
-        return "tls"
-    if isinstance(exc, socket.gaierror):
-        return "dns"
-    if isinstance(exc, ConnectionRefusedError):
-        return "refused"
-    return "reset" if isinstance(exc, ConnectionError) else "unreachable"
-
-
-def _reason(exc: Exception) -> str:
-    if isinstance(exc, ssl.SSLCertVerificationError):
-        return str(exc.verify_message)
-    return str(getattr(exc, "strerror", None) or exc)
