@@ -1,4 +1,4 @@
-"""What a run was made with, for `manifest.json`. Edge: asks the system; called by `session`."""
+"""What a run was made with, for `manifest.json`. Edge: asks the system; called by `leader`."""
 
 from __future__ import annotations
 
@@ -44,16 +44,25 @@ def manifest_of(run: RunDir, plan: RunPlan, *, anchor: ClockAnchor) -> dict[str,
             }
             for variant in plan.variants
         },
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
-        "host": {
-            "cpus": os.cpu_count(),
-            "usable_cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-            "cpu_model": _cpu_model(),
-            "kernel": f"{platform.system()} {platform.release()}",
-            "hostname": platform.node(),
-        },
+        "versions": versions(),
+        "host": {**host(), "hostname": platform.node()},
         "clock": {"monotonic_ns": anchor.monotonic_ns, "wall_ns": anchor.wall_ns, "pacer": ""},
         "workers": [],
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of what the figures depend on."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
+
+
+def host() -> dict[str, Any]:
+    """The machine, without its name."""
+    return {
+        "cpus": os.cpu_count(),
+        "usable_cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpu_model": _cpu_model(),
+        "kernel": f"{platform.system()} {platform.release()}",
     }
 
 

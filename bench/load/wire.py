@@ -148,8 +148,11 @@ class Connection:
         return False
 
     def _send_in_chunks(self, request: bytes) -> bool:
+        """The same for a large body. Between two pieces it is the hub's turn: a fast server would take them all in one."""
         view = memoryview(request)
         for start in range(0, len(view), _CHUNK_BYTES):
+            if start:
+                self._wait_writable()
             piece: bytes | memoryview = view[start : start + _CHUNK_BYTES]
             if self._tls is not None:
                 try:

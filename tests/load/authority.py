@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
 
-_LONG_AGO = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)
+_LONG_AGO = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Authority:
         ca.cert_pem.write_to_path(self.ca_file)
 
     def certificate(self, *names: str, expired: bool = False) -> Certificate:
-        days = datetime.timedelta(days=30)
+        days = dt.timedelta(days=30)
         span = {"not_before": _LONG_AGO, "not_after": _LONG_AGO + days} if expired else {}
         leaf = self._ca.issue_cert(*names, **span)
         path = self._folder / f"{'-'.join(names).replace(':', '_')}{'-expired' if expired else ''}.pem"

@@ -19,13 +19,13 @@ def hub_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]
     """Whatever was raised in the hub's own callbacks: gevent prints it and goes on, a test must not."""
     hub = get_hub()
     errors: list[BaseException] = []
-    handle = hub.handle_error
+    show = hub.print_exception
 
     def note(context: Any, kind: Any, value: Any, trace: Any) -> None:
         errors.append(value)
-        handle(context, kind, value, trace)
+        show(context, kind, value, trace)
 
-    monkeypatch.setattr(hub, "handle_error", note)
+    monkeypatch.setattr(hub, "print_exception", note)
     yield errors
     assert errors == []
 

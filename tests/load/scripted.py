@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import socket
 import ssl
 import struct
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,13 +26,13 @@ class Peer:
     def request(self) -> bytes:
         """Read one whole request: its head, and the body that `Content-Length` tells of. b"" when there is none."""
         while b"\r\n\r\n" not in self._unread:
-            if not self._more():
+            if not self.some():
                 return b""
         head, _, _ = self._unread.partition(b"\r\n\r\n")
         lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
         whole = len(head) + 4 + int(lengths[0].split(b":")[1])
         while len(self._unread) < whole:
-            if not self._more():
+            if not self.some():
                 return b""
         request, self._unread = self._unread[:whole], self._unread[whole:]
         return request
@@ -47,16 +49,22 @@ class Peer:
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
 
+    def wait_until_received(self) -> None:
+        """Until the other side's kernel has acknowledged everything that was sent."""
+        while any(fcntl.ioctl(self._sock, termios.TIOCOUTQ, bytes(4))):
+            pass
+
     def wait_until_closed(self) -> bytes:
         """Everything else the client sends before it closes."""
-        while self._more():
+        while self.some():
             pass
         return self._unread
 
     def close(self) -> None:
         self._sock.close()
 
-    def _more(self) -> bool:
+    def some(self) -> bool:
+        """Read what there is, or wait for it; False when the client has closed."""
         try:
             data = self._sock.recv(65_536)
         except (ConnectionError, ssl.SSLError):
@@ -89,7 +97,6 @@ def scripted(
     listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
     port = listener.getsockname()[1]
     server = ScriptedServer(f"{'https' if tls or raw else 'http'}://127.0.0.1:{port}/score", port)
-    threads: list[threading.Thread] = []
 
     def serve(sock: socket.socket, script: Script) -> None:
         peer = Peer(sock)
@@ -112,11 +119,9 @@ def scripted(
                 return
             script = scripts[min(server.accepted, len(scripts) - 1)]
             server.accepted += 1
-            thread = threading.Thread(target=serve, args=(sock, script))
-            threads.append(thread)
-            thread.start()
+            threading.Thread(target=serve, args=(sock, script), daemon=True).start()
 
-    accepting = threading.Thread(target=accept)
+    accepting = threading.Thread(target=accept, daemon=True)
     accepting.start()
     try:
         yield server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from gevent import get_hub
 
 from tests.load.scripted import OK, Peer, answering, scripted
 from tests.load.wiring import Wiring, request_of
@@ -20,8 +21,8 @@ WHOLE = {
     ),
     "chunked without a chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n", 200, 0),
     "trailers": (
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: ms-azureml-bandwidth-response-delay-ms\r\n\r\n"
-        b"5\r\nhello\r\n0\r\nms-azureml-bandwidth-response-delay-ms: 12\r\nms-azureml-bandwidth-request-delay-ms: 1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: ms-azureml-bandwidth-response-delay-ms\r\n\r\n5\r\nhello\r\n"
+        + b"0\r\nms-azureml-bandwidth-response-delay-ms: 12\r\nms-azureml-bandwidth-request-delay-ms: 1\r\n\r\n",
         200,
         5,
     ),
@@ -149,8 +150,8 @@ def test_what_azure_says_in_headers_is_kept(wiring: Wiring) -> None:
     """Server time, deployment and the model's error, in any case; trailers and early hints do not count."""
     answer = (
         b"HTTP/1.1 103 Early Hints\r\nazureml-model-deployment: hint\r\nx-ms-run-function-failed: true\r\n\r\n"
-        b"HTTP/1.1 424 Failed Dependency\r\nMS-AzureML-Model-Error-Reason: model_error\r\nX-MS-Run-Fn-Exec-MS: 12.925\r\n"
-        b"ms-azureml-model-time: 99\r\nAzureML-Model-Deployment: blue\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"HTTP/1.1 424 Failed Dependency\r\nMS-AzureML-Model-Error-Reason: model_error\r\n"
+        b"X-MS-Run-Fn-Exec-MS: 12.925\r\nms-azureml-model-time: 99\r\nAzureML-Model-Deployment: blue\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"5\r\nhello\r\n0\r\nazureml-model-deployment: trailer\r\nx-ms-run-fn-exec-ms: 1\r\n\r\n"
     )
     with scripted(answering(answer, OK)) as server:
@@ -258,3 +259,22 @@ def test_the_request_arrives_as_it_was_built(wiring: Wiring) -> None:
             assert wiring.ask(connection, request).failure == ""
         connection.close()
     assert got == requests
+
+
+def test_a_large_body_leaves_the_hub_to_the_others(wiring: Wiring) -> None:
+    """However fast the server reads, all other users get their turn between two pieces of 64 kB."""
+    turns = 0
+
+    def count() -> None:
+        nonlocal turns
+        turns += 1
+
+    poll = get_hub().loop.check()
+    poll.start(count)
+    with scripted(answering(OK)) as server:
+        connection = wiring.connection(server.uri)
+        assert wiring.ask(connection, request_of(b"x" * 3_000_000)).failure == ""
+        connection.close()
+    poll.stop()
+    poll.close()
+    assert turns >= 3_000_000 // 65_536

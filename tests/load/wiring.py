@@ -63,7 +63,7 @@ class Wiring:
         self.connections.append(connection)
         return connection
 
-    def ask(self, connection: Connection, request: bytes = request_of(), *, timeout_s: float = 10.0) -> Seen:  # noqa: B008 - bytes
+    def ask(self, connection: Connection, request: bytes = request_of(), *, timeout_s: float = 10.0) -> Seen:
         """One exchange in a greenlet, whose times must be in order whatever happened."""
         began_ns = monotonic_ns()
         in_greenlet(lambda: connection.exchange(request, deadline_ns=began_ns + round(timeout_s * 1e9)))

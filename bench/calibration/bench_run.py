@@ -1,0 +1,135 @@
+"""One run of the real harness on one core against an emulator on another, and its truth. Edge; for `bench calibrate`.
+
+The harness is started as a user starts it (`bench run`), with an aml_token that is renewed during the run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from bench.analysis.run import LoadedRun
+from bench.calibration import truth
+from bench.errors import RunInvalid
+from bench.local_emulator import LocalEmulator
+from bench.rundir import read_jsonl
+from bench.runreader import load_run
+
+LIVES = "--token-life 6s --refresh-after 3s"
+_ENDED_BADLY = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cores:
+    """Where the harness and its target are held; None where the system cannot hold a process."""
+
+    client: int | None
+    server: int | None
+
+
+def two_cores() -> Cores:
+    """The first two cores this process may use; the same one twice when there is only one."""
+    if not hasattr(os, "sched_getaffinity"):
+        return Cores(client=None, server=None)
+    usable = sorted(os.sched_getaffinity(0))
+    return Cores(client=usable[0], server=usable[-1])
+
+
+def hold(core: int | None, pid: int = 0) -> None:
+    """Keep a process (this one by default) on one core."""
+    if core is not None:
+        os.sched_setaffinity(pid, {core})
+
+
+@contextmanager
+def emulator_on(core: int | None, options: str, truth_file: Path) -> Iterator[dict[str, Any]]:
+    """A running emulator held on `core`: what it said of itself."""
+    running = LocalEmulator.start(f"{options} --truth {truth_file}")
+    try:
+        hold(core, running.process.pid)
+        yield running.facts
+    finally:
+        running.stop()
+
+
+def bench(
+    words: list[str], *, core: int | None, environment: Mapping[str, str], cwd: Path
+) -> tuple[LoadedRun, dict[str, Any]]:
+    """Run `bench run` with `words` and load its run and summary. RunInvalid when there is none."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "run", *words, "--out", str(cwd)],
+        env={**os.environ, **environment},
+        preexec_fn=(lambda: hold(core)) if core is not None else None,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    runs = sorted(cwd.glob("*/summary.json"))
+    if done.returncode not in {0, _ENDED_BADLY} or not runs:
+        raise RunInvalid(f"a calibration run failed: {(done.stderr or done.stdout).strip()}", hint="try `bench run`")
+    return load_run(runs[-1].parent), json.loads(runs[-1].read_text(encoding="utf-8"))
+
+
+def endpoint_words(facts: Mapping[str, Any], mode: str) -> list[str]:
+    """Options of `bench run` that aim at the emulator's endpoint of an auth mode."""
+    place = facts["workspace"]
+    return [
+        f"--endpoint={facts['endpoints'][mode]}",
+        f"--auth-mode={mode}",
+        f"--subscription-id={place['subscription_id']}",
+        f"--resource-group={place['resource_group']}",
+        f"--workspace={place['workspace_name']}",
+        f"--ca-file={facts['ca_file']}",
+    ]
+
+
+def errors_of(run: LoadedRun, truth_file: Path) -> truth.Errors:
+    """How far the measured samples of all workers are from the emulator's records of the same requests."""
+    records = truth.records(truth_file.read_bytes())
+    tables = [
+        (path.stem, pa.ipc.open_stream(path).read_all()) for path in sorted((run.path / "samples").glob("*.arrows"))
+    ]
+    columns = {
+        name: np.concatenate([table[name].to_numpy() for _, table in tables])
+        for name in ("sequence", "intended_ns", "sent_ns", "done_ns")
+    }
+    measured = columns["intended_ns"] >= run.manifest["measure_from_ns"]
+    # a request's number is unique on its worker; with the worker's own number before it, in the run
+    sequence = np.concatenate(
+        [table["sequence"].to_numpy().astype(np.int64) + (n << 32) for n, (_, table) in enumerate(tables)]
+    )
+    found = np.full(len(records), -1, np.int64)
+    for n, (worker, _) in enumerate(tables):
+        own = truth.numbers(records["id"], f"{run.run_id}-{worker}-")
+        found = np.where(own >= 0, own + (n << 32), found)
+    return truth.compare(
+        records,
+        found,
+        sequence=sequence[measured],
+        intended_ns=columns["intended_ns"][measured],
+        sent_ns=columns["sent_ns"][measured],
+        done_ns=columns["done_ns"][measured],
+        zero_ns=run.manifest["clock"]["monotonic_ns"],
+    )
+
+
+def cpu_us_per_request(run: LoadedRun) -> float:
+    """CPU of all workers over all requests, warm-up included; the agent's is not in it."""
+    cpu_s = 0.0
+    for path in sorted((run.path / "health").glob("*.jsonl")):
+        before_ns = 0
+        for line in read_jsonl(path):
+            if "cpu" in line:
+                cpu_s += line["cpu"] * (line["at_ns"] - before_ns) / 1e9
+                before_ns = line["at_ns"]
+    return cpu_s / max(len(run.samples), 1) * 1e6

@@ -1,0 +1,45 @@
+"""Calibration results as a table for a terminal, a markdown page and JSON. Pure; called by `bench calibrate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Cells = Mapping[str, Any]
+
+
+def text(rows: Sequence[Cells]) -> str:
+    """Columns in the order of the first row, numbers to the right."""
+    if not rows:
+        return ""
+    columns = list(rows[0])
+    shown = [columns, *([show(row.get(column)) for column in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in shown) for i in range(len(columns))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in shown
+    )
+
+
+def markdown(rows: Sequence[Cells]) -> str:
+    """The same as a GitHub-flavoured table."""
+    if not rows:
+        return ""
+    columns = list(rows[0])
+    lines = [f"| {' | '.join(columns)} |", f"|---|{'---:|' * (len(columns) - 1)}"]
+    lines += [f"| {' | '.join(show(row.get(column)) for column in columns)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def show(value: Any) -> str:
+    """A figure to what can be told apart: three decimals below 10, none above 1,000."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        if value != value:
+            return "-"
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

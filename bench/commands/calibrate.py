@@ -1,0 +1,107 @@
+"""Measure how true the harness is on this machine: its times against the emulator's own, request by request.
+
+examples:
+  bench calibrate                      errors at 500, 1,000, 2,000 and 4,000/s, harness on one core, target on another
+  bench calibrate --tls --rates 500,1000,2000
+  bench calibrate --stalls             a target that stands still 0.5 s in every 5 s
+  bench calibrate --workers            CPU per request on 1, 2 and 4 workers
+  bench calibrate --peers              stock Locust, k6, wrk and hey beside it, where they are installed
+  bench calibrate --statistics         do the 95 % intervals cover the truth? (simulation)
+
+Tables go to results/calibration/ as JSON and markdown, with what they were measured on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UsageError
+from bench.rundir import write_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rates", metavar="N,N", default="500,1000,2000,4000", help="arrival rates")
+    parser.add_argument("--seconds", metavar="N", type=float, default=10.0, help="measured part of each run")
+    parser.add_argument("--out", metavar="DIR", default="results/calibration", help="folder for the tables")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--tls", action="store_true", help="the rates over TLS")
+    what.add_argument("--stalls", action="store_true", help="a stalling target")
+    what.add_argument("--workers", action="store_true", help="several worker processes")
+    what.add_argument("--peers", action="store_true", help="other tools beside this one")
+    what.add_argument("--statistics", action="store_true", help="coverage of the intervals, by simulation")
+    parser.add_argument("--trials", metavar="N", type=int, default=1000, help="trials of each simulated scenario")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.statistics:
+        return _statistics(arguments)
+    from bench.calibration import table
+
+    name = next((word for word in ("tls", "stalls", "workers", "peers") if getattr(arguments, word)), "rates")
+    rows = []
+    for row in _rows(name, arguments):
+        rows.append(row)
+        sys.stderr.write(f"{row['load']}: done\n")
+    shown = [{key: value for key, value in row.items() if key != "reasons"} for row in rows]
+    sys.stdout.write(table.text(shown) + "\n")
+    for row in rows:
+        for reason in row.get("reasons", ()):
+            sys.stdout.write(f"{row['load']}: {reason}\n")
+    machine = _machine()
+    out = Path(arguments.out)
+    write_json(out / f"{name}.json", {"schema_version": 1, "machine": machine, "rows": rows})
+    page = f"# bench calibrate{'' if name == 'rates' else f' --{name}'}\n\n{_sentence(machine)}\n\n{table.markdown(shown)}\n"
+    (out / f"{name}.md").write_text(page, encoding="utf-8")
+    return 0
+
+
+def _rows(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    from bench.calibration import peers, scenarios
+    from bench.calibration.bench_run import two_cores
+
+    cores, seconds = two_cores(), arguments.seconds
+    if name == "peers":
+        return peers.all_of_them(seconds=seconds, cores=cores)
+    if name == "stalls":
+        return scenarios.stalls(seconds=max(seconds, 20.0), cores=cores)
+    if name == "workers":
+        return scenarios.workers([1, 2, 4], seconds=seconds, cores=cores)
+    return scenarios.rates(_rates(arguments.rates), seconds=seconds, cores=cores, tls=name == "tls")
+
+
+def _rates(text: str) -> list[int]:
+    try:
+        rates = [int(word) for word in text.split(",")]
+    except ValueError as exc:
+        raise UsageError(f"--rates: {text!r} is not a list of whole numbers", hint="write 500,1000") from exc
+    if min(rates) < 1:
+        raise UsageError("--rates: a rate must be above 0")
+    return rates
+
+
+def _statistics(arguments: argparse.Namespace) -> int:
+    from bench.analysis import calibration
+
+    rows = tuple(calibration.table(trials=arguments.trials))
+    sys.stdout.write(calibration.markdown(rows) + "\n")
+    return 0
+
+
+def _machine() -> dict[str, Any]:
+    from bench.load.manifest import host, versions
+
+    return {**host(), "versions": versions(), "load_average": os.getloadavg()[0], "python": platform.python_version()}
+
+
+def _sentence(machine: dict[str, Any]) -> str:
+    return (
+        f"On {machine['cpus']} cores of {machine['cpu_model']}, {machine['kernel']}, Python {machine['python']}, gevent"
+        f" {machine['versions']['gevent']}, load average {machine['load_average']:.1f} at the end. The harness had one"
+        " core, the server another; times in ms; an error is what was reported less what was true of the same requests."
+    )
