@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "gate": "judge a stored run by gates",
     "baseline": "save a run as the accepted baseline that gates may compare with",
     "emulator": "serve an Azure ML workspace with online endpoints on loopback",
+    "capacity": "find the highest arrival rate that holds an objective",
     "calibrate": "how true is the harness on this machine? other tools beside it, if you like",
     "doctor": "can this principal get the credential, is the endpoint reachable, which role is missing",
 }

@@ -9,10 +9,10 @@ Cells = Mapping[str, Any]
 
 
 def text(rows: Sequence[Cells]) -> str:
-    """Columns in the order of the first row, numbers to the right."""
+    """Every column of any row, in the order they are met; numbers to the right."""
     if not rows:
         return ""
-    columns = list(rows[0])
+    columns = list(dict.fromkeys(column for row in rows for column in row))
     shown = [columns, *([show(row.get(column)) for column in columns] for row in rows)]
     widths = [max(len(line[i]) for line in shown) for i in range(len(columns))]
     return "\n".join(
@@ -28,7 +28,7 @@ def markdown(rows: Sequence[Cells]) -> str:
     """The same as a GitHub-flavoured table."""
     if not rows:
         return ""
-    columns = list(rows[0])
+    columns = list(dict.fromkeys(column for row in rows for column in row))
     lines = [f"| {' | '.join(columns)} |", f"|---|{'---:|' * (len(columns) - 1)}"]
     lines += [f"| {' | '.join(show(row.get(column)) for column in columns)} |" for row in rows]
     return "\n".join(lines)

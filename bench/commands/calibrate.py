@@ -56,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     machine = _machine()
     out = Path(arguments.out)
     write_json(out / f"{name}.json", {"schema_version": 1, "machine": machine, "rows": rows})
-    page = f"# bench calibrate{'' if name == 'rates' else f' --{name}'}\n\n{_sentence(machine)}\n\n{table.markdown(shown)}\n"
+    title = "bench calibrate" if name == "rates" else f"bench calibrate --{name}"
+    page = f"# {title}\n\n{_sentence(machine)}\n\n{table.markdown(shown)}\n"
     (out / f"{name}.md").write_text(page, encoding="utf-8")
     return 0
 

@@ -30,15 +30,15 @@ def parse_address(uri: str, *, ca_file: str = "") -> Address:
 
     Raises UsageError for anything that is not an http(s) URI, and for a CA file that cannot be read.
     """
+    if "@" in uri.partition("//")[2].partition("/")[0]:  # before any other message could show it
+        raise UsageError(
+            "the scoring URI holds a user name or password", hint="put the secret in BENCH_KEY or BENCH_TOKEN"
+        )
     try:
         parts = urlsplit(uri)
         port = parts.port
     except ValueError as exc:
         raise UsageError(f"scoring URI {uri!r}: {exc}", hint="write https://host/score") from exc
-    if parts.username or parts.password:
-        raise UsageError(
-            "the scoring URI holds a user name or password", hint="put the secret in BENCH_KEY or BENCH_TOKEN"
-        )
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise UsageError(f"scoring URI {uri!r} is not an http(s) URL", hint="write https://host/score")
     if port == 0:

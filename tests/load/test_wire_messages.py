@@ -8,6 +8,8 @@ from gevent import get_hub
 from tests.load.scripted import OK, Peer, answering, scripted
 from tests.load.wiring import Wiring, request_of
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+
 WHOLE = {
     "content-length": (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, 5),
     "no body by content-length 0": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, 0),
@@ -21,8 +23,8 @@ WHOLE = {
     ),
     "chunked without a chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n", 200, 0),
     "trailers": (
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: ms-azureml-bandwidth-response-delay-ms\r\n\r\n5\r\nhello\r\n"
-        + b"0\r\nms-azureml-bandwidth-response-delay-ms: 12\r\nms-azureml-bandwidth-request-delay-ms: 1\r\n\r\n",
+        CHUNKED + b"Trailer: ms-azureml-bandwidth-response-delay-ms\r\n\r\n5\r\nhello\r\n0\r\n"
+        b"ms-azureml-bandwidth-response-delay-ms: 12\r\nms-azureml-bandwidth-request-delay-ms: 1\r\n\r\n",
         200,
         5,
     ),
@@ -151,7 +153,8 @@ def test_what_azure_says_in_headers_is_kept(wiring: Wiring) -> None:
     answer = (
         b"HTTP/1.1 103 Early Hints\r\nazureml-model-deployment: hint\r\nx-ms-run-function-failed: true\r\n\r\n"
         b"HTTP/1.1 424 Failed Dependency\r\nMS-AzureML-Model-Error-Reason: model_error\r\n"
-        b"X-MS-Run-Fn-Exec-MS: 12.925\r\nms-azureml-model-time: 99\r\nAzureML-Model-Deployment: blue\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"X-MS-Run-Fn-Exec-MS: 12.925\r\nms-azureml-model-time: 99\r\n"
+        b"AzureML-Model-Deployment: blue\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"5\r\nhello\r\n0\r\nazureml-model-deployment: trailer\r\nx-ms-run-fn-exec-ms: 1\r\n\r\n"
     )
     with scripted(answering(answer, OK)) as server:

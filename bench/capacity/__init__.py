@@ -1,0 +1,5 @@
+"""How much load holds an objective: probes of rising rate, then bisection.
+
+search   pure: which rate to try next, given what was found
+draw     edge: matplotlib; latency against rate, and the knee
+"""

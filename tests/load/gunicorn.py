@@ -1,0 +1,92 @@
+"""Python servers nobody here wrote, in an environment of their own: Azure ML's real scoring server, and httpbin.
+
+`BENCH_INFERENCE_VENV` names that environment. It is made once, with
+`python -m venv DIR && DIR/bin/pip install azureml-inference-server-http==1.5.1 httpbin`; azureml-inference-server-http
+pins an OpenTelemetry that azure-ai-ml cannot live with, so it cannot be in this one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_VARIABLE = "BENCH_INFERENCE_VENV"
+_LISTENING = re.compile(r"Listening at: (http://127\.0\.0\.1:\d+)")
+
+SCORE = """
+import json
+
+def init():
+    pass
+
+def run(raw):
+    sent = json.loads(raw)
+    if sent == "raise":
+        raise ValueError("the model does not like it")
+    return {"bytes": len(raw), "big": "x" * sent.get("big", 0)}
+"""
+
+
+def environment(module: str) -> Path:
+    """The environment that has `module`, or the test is skipped with the reason."""
+    folder = os.environ.get(_VARIABLE)
+    if not folder:
+        pytest.skip(f"{_VARIABLE} does not name an environment with {module} (docs/guides/wire.md says how to make it)")
+    if not list(Path(folder).glob(f"lib/python*/site-packages/{module}")):
+        pytest.skip(f"{_VARIABLE}={folder} has no {module}")
+    return Path(folder)
+
+
+@contextlib.contextmanager
+def gunicorn(app: str, *options: str, venv: Path, folder: Path, variables: dict[str, str]) -> Iterator[str]:
+    """Run `app`; its base URL. Gunicorn takes a free port itself and says which in its log."""
+    log = folder / "gunicorn.log"
+    command = [str(venv / "bin" / "python"), "-m", "gunicorn", "-b", "127.0.0.1:0", "--log-file", "-", *options, app]
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=os.environ | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                output.write(line)
+                if found := _LISTENING.search(line):
+                    break
+            else:
+                raise AssertionError(f"gunicorn ended with {process.wait()}, see {log}")
+            yield found[1]
+        finally:
+            process.terminate()
+            rest, _ = process.communicate(timeout=20)
+            output.write(rest)
+
+
+@contextlib.contextmanager
+def scoring_server(*options: str, folder: Path) -> Iterator[str]:
+    """Azure ML's inference server on loopback; its scoring URI. `azmlinfsrv` itself would bind every address."""
+    venv = environment("azureml_inference_server_http")
+    (folder / "score.py").write_text(SCORE)
+    variables = {
+        "AZUREML_ENTRY_SCRIPT": str(folder / "score.py"),
+        "AML_APP_ROOT": str(folder),
+        "AZUREML_MODEL_DIR": str(folder),
+        "AML_APP_INSIGHTS_ENABLED": "false",
+    }
+    app = "azureml_inference_server_http.server.entry:app"
+    with gunicorn(app, *options, venv=venv, folder=folder, variables=variables) as base:
+        yield f"{base}/score"
+
+
+@contextlib.contextmanager
+def httpbin(folder: Path) -> Iterator[str]:
+    """httpbin on loopback; its base URL."""
+    venv = environment("httpbin")
+    options = ("-k", "gthread", "--threads", "4")
+    with gunicorn("httpbin:app", *options, venv=venv, folder=folder, variables={}) as base:
+        yield base
