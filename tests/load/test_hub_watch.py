@@ -130,6 +130,7 @@ def test_each_look_starts_anew(watch: HubWatch) -> None:
 
     def job() -> None:
         watch.start()
+        gevent.sleep(0.002)
         block()
         gevent.sleep(0.002)
         assert watch.drain()["stalls"]
