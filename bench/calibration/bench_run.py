@@ -63,11 +63,11 @@ def emulator_on(core: int | None, options: str, truth_file: Path) -> Iterator[di
 
 
 def bench(
-    words: list[str], *, core: int | None, environment: Mapping[str, str], cwd: Path
+    words: list[str], *, core: int | None, environment: Mapping[str, str], cwd: Path, command: str = "run"
 ) -> tuple[LoadedRun, dict[str, Any]]:
-    """Run `bench run` with `words` and load its run and summary. RunInvalid when there is none."""
+    """Run `bench run` (or `compare`) with `words` and load its run and summary. RunInvalid when there is none."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench", "run", *words, "--out", str(cwd)],
+        [sys.executable, "-m", "bench", command, *words, "--out", str(cwd)],
         env={**os.environ, **environment},
         preexec_fn=(lambda: hold(core)) if core is not None else None,
         capture_output=True,

@@ -6,6 +6,9 @@ examples:
   bench calibrate --stalls             a target that stands still 0.5 s in every 5 s
   bench calibrate --workers            CPU per request on 1, 2 and 4 workers
   bench calibrate --peers              stock Locust, k6, wrk and hey beside it, where they are installed
+  bench calibrate --aa 20              key against itself: does it raise false alarms?
+  bench calibrate --overhead 3         a known delay in token validation: do the intervals hold it?
+  bench calibrate --flapping 50        one unchanged target, a gate 10 % above its p99: does it fail?
   bench calibrate --statistics         do the 95 % intervals cover the truth? (simulation)
 
 Tables go to results/calibration/ as JSON and markdown, with what they were measured on.
@@ -24,6 +27,12 @@ from typing import Any
 from bench.errors import UsageError
 from bench.rundir import write_json
 
+_COUNTED = {
+    "aa": "runs of key against key",
+    "overhead": "runs at each known delay of token validation",
+    "flapping": "gate runs of one unchanged target",
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rates", metavar="N,N", default="500,1000,2000,4000", help="arrival rates")
@@ -34,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--stalls", action="store_true", help="a stalling target")
     what.add_argument("--workers", action="store_true", help="several worker processes")
     what.add_argument("--peers", action="store_true", help="other tools beside this one")
+    for name, text in _COUNTED.items():
+        what.add_argument(f"--{name}", metavar="RUNS", type=int, default=0, help=text)
     what.add_argument("--statistics", action="store_true", help="coverage of the intervals, by simulation")
     parser.add_argument("--trials", metavar="N", type=int, default=1000, help="trials of each simulated scenario")
 
@@ -43,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _statistics(arguments)
     from bench.calibration import table
 
-    name = next((word for word in ("tls", "stalls", "workers", "peers") if getattr(arguments, word)), "rates")
+    names = ("tls", "stalls", "workers", "peers", *_COUNTED)
+    name = next((word for word in names if getattr(arguments, word)), "rates")
     rows = []
     for row in _rows(name, arguments):
         rows.append(row)
@@ -63,10 +75,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _rows(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    from bench.calibration import peers, scenarios
+    from bench.calibration import known_effects, peers, scenarios
     from bench.calibration.bench_run import two_cores
 
     cores, seconds = two_cores(), arguments.seconds
+    if name in _COUNTED:
+        experiment = getattr(known_effects, name)
+        return iter(experiment(runs=getattr(arguments, name), seconds=seconds))
     if name == "peers":
         return peers.all_of_them(seconds=seconds, cores=cores)
     if name == "stalls":
