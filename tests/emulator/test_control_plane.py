@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def test_an_endpoint_gives_only_what_its_auth_mode_has(
 
 
 def test_regenerating_a_key_is_a_long_running_operation(healthy: EmulatorProcess):
-    """202 with where to look and a Retry-After that is not 0; then done; the old key is refused, the other still good."""
+    """202, where to look, a Retry-After that is not 0; then done. The old key is refused, the other still good."""
     path = "/onlineEndpoints/ep-key"
     before = healthy.arm("POST", f"{path}/listKeys").json
     body = json.dumps({"keyType": "Primary", "keyValue": before["primaryKey"]}).encode()
@@ -173,6 +174,6 @@ def test_every_control_plane_request_is_logged_without_secrets(tmp_path: Path):
         listed = records[1]
         assert (listed["plane"], listed["endpoint"], listed["status"]) == ("arm", "ep-key", 200)
         assert listed["principal"] == "managed_identity"
-        assert all(earlier["at_ns"] <= later["at_ns"] for earlier, later in zip(records, records[1:], strict=False))
+        assert all(earlier["at_ns"] <= later["at_ns"] for earlier, later in pairwise(records))
         assert not [secret for secret in secrets if secret in text]
         assert running.admin("GET", "stats")["control_plane"] == {"msi_token": 4, "listkeys": 1, "token": 1}

@@ -54,7 +54,11 @@ def test_a_rotated_key_is_refused(healthy: EmulatorProcess):
 )
 def test_revoked_tokens_are_refused_early(healthy: EmulatorProcess, tokens: str, good: tuple[bool, bool, bool]):
     """Tokens of that kind stop working at once, others go on, and new ones are good."""
-    aml, aad, arm = healthy.secret("aml_token"), healthy.secret("aad_token"), healthy.msi_token("https://management.azure.com")
+    aml, aad, arm = (
+        healthy.secret("aml_token"),
+        healthy.secret("aad_token"),
+        healthy.msi_token("https://management.azure.com"),
+    )
     healthy.fault(do="revoke_tokens", tokens=tokens)
     statuses = (
         healthy.score("aml_token", aml).status,

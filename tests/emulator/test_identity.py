@@ -106,7 +106,9 @@ def test_entra_publishes_the_key_its_tokens_are_signed_with(healthy: EmulatorPro
     document = healthy.call(f"{said['authority']}/{said['tenant_id']}/v2.0/.well-known/openid-configuration").json
     keys = jwt.PyJWKSet.from_dict(healthy.call(document["jwks_uri"]).json)
     token = entra(healthy).json["access_token"]
-    claims = jwt.decode(token, keys[jwt.get_unverified_header(token)["kid"]], ["RS256"], audience="https://ml.azure.com")
+    claims = jwt.decode(
+        token, keys[jwt.get_unverified_header(token)["kid"]], ["RS256"], audience="https://ml.azure.com"
+    )
     assert claims["appid"] == said["client_id"]
 
 

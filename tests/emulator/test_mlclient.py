@@ -117,9 +117,7 @@ def test_everything_works_over_https_too(healthy: EmulatorProcess, monkeypatch: 
     ("short", "action", "mode"),
     [("listkeys/action", "listKeys/action", "key"), ("token/action", "token/action", "aml_token")],
 )
-def test_a_principal_without_the_role_is_told_so(
-    monkeypatch: pytest.MonkeyPatch, short: str, action: str, mode: str
-):
+def test_a_principal_without_the_role_is_told_so(monkeypatch: pytest.MonkeyPatch, short: str, action: str, mode: str):
     """AuthorizationFailed names client, action and scope, word for word as Azure does."""
     with emulator("--deny", short) as running:
         for name, value in running.said["env"].items():

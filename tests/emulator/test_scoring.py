@@ -117,16 +117,16 @@ def test_limits_are_answered_as_azure_answers_them():
 
 
 def test_slots_bound_what_runs_at_once(tmp_path: Path):
-    """With two slots and 50 ms of service a third request is answered 50 ms after the first at the soonest."""
+    """With two slots and 50 ms of service a third answer comes 100 ms after the first arrival at the soonest."""
     options = ("--service-base", "50ms", "--service-exponential", "0", "--instances", "2")
     truth = tmp_path / "truth"
     with emulator(*options, "--max-concurrent-requests", "1", "--truth", str(truth)) as running:
         secret = running.secret("key")
         with ThreadPoolExecutor(4) as pool:
             assert {answer.status for answer in pool.map(lambda _: running.score("key", secret), range(4))} == {200}
-    answered_ns = sorted(record.answered_ns for record in read_truth(truth))
-    assert answered_ns[2] - answered_ns[0] >= 49_000_000
-    assert answered_ns[3] - answered_ns[1] >= 49_000_000
+    records = read_truth(truth)
+    answered_ns = sorted(record.answered_ns for record in records)
+    assert answered_ns[2] - min(record.received_ns for record in records) >= 100_000_000
 
 
 def test_a_rate_limit_is_429_without_pending():
@@ -209,7 +209,16 @@ def test_big_bodies_go_both_ways():
 
 def test_curl_scores_with_the_ca(healthy: EmulatorProcess):
     """curl verifies the certificate against the CA made on the fly, and refuses it without."""
-    command = ["curl", "-sS", "--noproxy", "*", "-d", BODY.decode(), "-H", f"Authorization: Bearer {healthy.secret('key')}"]
+    command = [
+        "curl",
+        "-sS",
+        "--noproxy",
+        "*",
+        "-d",
+        BODY.decode(),
+        "-H",
+        f"Authorization: Bearer {healthy.secret('key')}",
+    ]
     uri = healthy.said["scoring_uri_tls"]["key"]
     done = subprocess.run([*command, "--cacert", healthy.said["ca_file"], uri], capture_output=True, check=True)
     assert json.loads(done.stdout) == {"predictions": [0.5]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from bench.endpoint import AuthMode
 from bench.errors import CredentialError
 from bench.load.address import parse_address
 from bench.load.exchange import Bench, Lane, Scorer, Tally
+from bench.load.lately import Lately
 from bench.load.payload import Payload
 from bench.load.recorder import Recorder
 from bench.plan import Variant
@@ -89,8 +90,11 @@ class Rig:
             scorer.close()
 
 
+MakeRig = Callable[..., Rig]
+
+
 @pytest.fixture
-def rig(tmp_path: Path, wiring: Wiring) -> Iterator[Any]:
+def rig(tmp_path: Path, wiring: Wiring) -> MakeRig:
     """Makes a rig for a server."""
 
     def make(
@@ -115,16 +119,16 @@ def rig(tmp_path: Path, wiring: Wiring) -> Iterator[Any]:
             timeout_ns=round(timeout_s * 1e9),
             id_prefix=b"20261124-081530-123-abcd-w0-",
             fire=lambda **event: fired.append(event),
-            observe=lambda intended_ns, done_ns: None,
+            observe=Lately().observe,
             zero_ns=zero_ns,
             measure_from_ns=zero_ns,
         )
         return Rig(bench, path, holder, fired)
 
-    yield make
+    return make
 
 
-def test_a_good_request(rig: Any) -> None:
+def test_a_good_request(rig: MakeRig) -> None:
     """All times are there, in order, relative to the run's zero; the server's own words are kept."""
     answer = (
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nx-ms-run-fn-exec-ms: 1.5\r\nazureml-model-deployment: blue\r\n\r\nok"
@@ -146,7 +150,7 @@ def test_a_good_request(rig: Any) -> None:
     assert (made.bench.tally.requests, made.bench.tally.failures, made.bench.tally.in_flight) == (2, 0, 0)
 
 
-def test_what_is_sent(rig: Any) -> None:
+def test_what_is_sent(rig: MakeRig) -> None:
     """The lease's secret, the pinned deployment, the payloads in turn, and an id that is no longer than Azure keeps."""
     got: list[bytes] = []
 
@@ -172,7 +176,7 @@ def test_what_is_sent(rig: Any) -> None:
         assert len(fields[b"x-ms-client-request-id"]) <= 40
 
 
-def test_warm_up_is_marked_by_when_the_request_was_due(rig: Any) -> None:
+def test_warm_up_is_marked_by_when_the_request_was_due(rig: MakeRig) -> None:
     """Not by when it was answered."""
     with scripted(answering(OK)) as server:
         made = rig(server)
@@ -183,7 +187,7 @@ def test_warm_up_is_marked_by_when_the_request_was_due(rig: Any) -> None:
     assert [row["phase"] for row in made.samples()] == ["warm_up", "measure"]
 
 
-def test_a_refused_lease_is_replayed_once_with_a_newer_one(rig: Any) -> None:
+def test_a_refused_lease_is_replayed_once_with_a_newer_one(rig: MakeRig) -> None:
     """Both attempts are samples with the same due time; the refused one is an auth failure, the replay is not."""
     with scripted(answering(NO, OK)) as server:
         made = rig(server)
@@ -201,7 +205,7 @@ def test_a_refused_lease_is_replayed_once_with_a_newer_one(rig: Any) -> None:
     assert refused["done_ns"] <= replay["sent_ns"]
 
 
-def test_a_lease_refused_twice_is_not_sent_a_third_time(rig: Any) -> None:
+def test_a_lease_refused_twice_is_not_sent_a_third_time(rig: MakeRig) -> None:
     """The manager is told of both."""
     with scripted(answering(NO)) as server:
         made = rig(server)
@@ -211,7 +215,7 @@ def test_a_lease_refused_twice_is_not_sent_a_third_time(rig: Any) -> None:
     assert made.holder.refusals == [1, 2]
 
 
-def test_a_refusal_at_the_lease_s_end_is_put_down_to_expiry(rig: Any) -> None:
+def test_a_refusal_at_the_lease_s_end_is_put_down_to_expiry(rig: MakeRig) -> None:
     """Its own expiry tells, as Azure does not."""
     with scripted(answering(NO)) as server:
         made = rig(server)
@@ -220,7 +224,7 @@ def test_a_refusal_at_the_lease_s_end_is_put_down_to_expiry(rig: Any) -> None:
     assert [(row["outcome"], row["cause"]) for row in made.samples()] == [("auth_failure", "expired")]
 
 
-def test_without_a_lease_nothing_is_sent(rig: Any) -> None:
+def test_without_a_lease_nothing_is_sent(rig: MakeRig) -> None:
     """An auth failure of its own, with nothing of an earlier answer in it."""
     told = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nazureml-model-deployment: blue\r\nx-ms-run-fn-exec-ms: 5\r\n\r\nok"
     with scripted(answering(told)) as server:
@@ -245,6 +249,10 @@ def leave(peer: Peer) -> None:
     peer.request()
 
 
+def read_for_ever(peer: Peer) -> None:
+    peer.wait_until_closed()
+
+
 @pytest.mark.parametrize(
     ("answer", "outcome", "cause", "status"),
     [
@@ -264,7 +272,7 @@ def leave(peer: Peer) -> None:
         (b"no HTTP at all\r\n\r\n", "transport_error", "protocol", 0),
     ],
 )
-def test_every_end_has_its_outcome(answer: bytes, outcome: str, cause: str, status: int, rig: Any) -> None:
+def test_every_end_has_its_outcome(answer: bytes, outcome: str, cause: str, status: int, rig: MakeRig) -> None:
     """Recorded, counted, and told to Locust under one failure a kind."""
     with scripted(answering(answer)) as server:
         made = rig(server)
@@ -278,7 +286,7 @@ def test_every_end_has_its_outcome(answer: bytes, outcome: str, cause: str, stat
     assert {event["name"] for event in made.fired} == {"/score [key]"}
 
 
-def test_ends_of_the_connection(rig: Any) -> None:
+def test_ends_of_the_connection(rig: MakeRig) -> None:
     """`closed` on a fresh connection is a transport error; the same on a kept one is a silent reconnect."""
 
     def once(peer: Peer) -> None:
@@ -299,9 +307,9 @@ def test_ends_of_the_connection(rig: Any) -> None:
     assert rows[0]["first_byte_ns"] == NO_TIME
 
 
-def test_a_timeout(rig: Any) -> None:
+def test_a_timeout(rig: MakeRig) -> None:
     """The client's own, told from the model's and the gateway's; service time is about the deadline, not beyond."""
-    with scripted(lambda peer: print(peer.wait_until_closed())) as server:
+    with scripted(read_for_ever) as server:
         made = rig(server, timeout_s=0.1)
         assert made.score() == [False]
     (row,) = made.samples()
@@ -310,7 +318,7 @@ def test_a_timeout(rig: Any) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"soon", b"-1", b"nan", b"inf", b"1e99", b"\xff"])
-def test_a_server_time_that_is_none(text: bytes, rig: Any) -> None:
+def test_a_server_time_that_is_none(text: bytes, rig: MakeRig) -> None:
     """Whatever a server writes there, the sample is recorded."""
     with scripted(
         answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nx-ms-run-fn-exec-ms: %b\r\n\r\nok" % text)
@@ -320,7 +328,7 @@ def test_a_server_time_that_is_none(text: bytes, rig: Any) -> None:
     assert made.samples()[0]["server_time_ns"] == NO_TIME
 
 
-def test_locust_is_told_the_service_time(rig: Any) -> None:
+def test_locust_is_told_the_service_time(rig: MakeRig) -> None:
     """Its response time is without the schedule lag; both are in the sample."""
     with scripted(answering(OK)) as server:
         made = rig(server)
@@ -332,7 +340,7 @@ def test_locust_is_told_the_service_time(rig: Any) -> None:
     assert (event["request_type"], event["response_length"]) == ("POST", 2)
 
 
-def test_the_secret_is_nowhere_but_on_the_wire(rig: Any) -> None:
+def test_the_secret_is_nowhere_but_on_the_wire(rig: MakeRig) -> None:
     """Not in a repr, not in the file, and gone from memory's reach once wiped."""
     with scripted(answering(OK)) as server:
         made = rig(server)
@@ -351,7 +359,7 @@ def test_every_column_is_recorded() -> None:
     assert len(COLUMNS) == 18
 
 
-def test_users_do_not_share_a_connection(rig: Any) -> None:
+def test_users_do_not_share_a_connection(rig: MakeRig) -> None:
     """Ten users at once are ten connections, and each gets its own answer."""
 
     def script(peer: Peer) -> None:

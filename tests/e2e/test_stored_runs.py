@@ -1,0 +1,100 @@
+"""Commands that work on runs that are over: report, gate, diff, baseline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.analysis.synthetic import Side, write_run
+from tests.e2e.command import bench
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run, a slower one, and one that was killed."""
+    folder = tmp_path_factory.mktemp("stored")
+    write_run(folder / "before", sides=(Side("key"),), seed=1)
+    write_run(folder / "after", sides=(Side("key", shift_ms=3.0),), seed=2)
+    write_run(folder / "killed", sides=(Side("key"),), seed=3)
+    manifest = json.loads((folder / "killed" / "manifest.json").read_text())
+    manifest.pop("ended", None)
+    (folder / "killed" / "manifest.json").write_text(json.dumps(manifest))
+    assert bench("report", "before", cwd=folder).code == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("gate", "code", "word"),
+    [
+        ("response_time.p99 < 2s", 0, "PASS"),
+        ("response_time.p50 < 1ms", 10, "FAIL"),
+        ("requests >= 1000000", 10, "FAIL"),
+        ("overhead.p50 < 5ms", 2, "overhead compares two variants"),
+        ("response_time.p99 <= baseline + 10%", 2, "no baseline"),
+    ],
+)
+def test_gate(gate: str, code: int, word: str, place: Path) -> None:
+    """A stored run is judged with the exit codes of a live one, and JUnit is written."""
+    done = bench("gate", "before", "--gate", gate, cwd=place)
+    assert done.code == code, done
+    assert word in done.out + done.err
+    if code in {0, 10}:
+        assert "<testsuite" in (place / "before" / "junit.xml").read_text()
+
+
+def test_a_killed_run_passes_no_gate(place: Path) -> None:
+    """An INVALID run exits with 4 whatever its figures are, and its report says what is missing."""
+    done = bench("gate", "killed", "--gate", "response_time.p99 < 2s", cwd=place)
+    assert done.code == 4, done
+    assert "killed before it ended" in (place / "killed" / "report.html").read_text()
+
+
+def test_baseline_and_what_is_held_against_it(place: Path) -> None:
+    """A run saved as baseline lets a like one pass and fails a slower one."""
+    saved = bench("baseline", "save", "before", "--as", "main", cwd=place)
+    assert saved.code == 0, saved
+    assert (place / "results" / "baselines" / "main.json").stat().st_size < 100_000
+    assert "main: run" in bench("baseline", "list", cwd=place).out
+    gate = ("--baseline", "main", "--gate", "response_time.p50 <= baseline + 5%")
+    assert bench("gate", "before", *gate, cwd=place).code == 0
+    slower = bench("gate", "after", *gate, cwd=place)
+    assert slower.code == 10, slower
+
+
+def test_diff_finds_the_slower_deployment(place: Path) -> None:
+    """`bench diff A B` gives each figure's difference with interval and verdict."""
+    done = bench("diff", "before", "after", cwd=place)
+    assert done.code == 0, done
+    assert "WORSE" in done.out
+    found = json.loads(bench("diff", "before", "after", "--json", cwd=place).out)
+    p50 = found["comparisons"][0]["response_time_ms"]["p50"]
+    assert p50["low"] <= 3.0 <= p50["high"]
+    assert p50["verdict"] == "WORSE"
+
+
+def test_overlay(place: Path) -> None:
+    """Several runs are laid over each other in a folder of their own."""
+    done = bench("report", "before", "after", "--out", "both", cwd=place)
+    assert done.code == 0, done
+    assert (place / "both" / "report.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["report", "nothing-here"], "nothing-here"),
+        (["report", "before", "after"], "--out"),
+        (["gate", "before"], "no gate given"),
+        (["diff", "before"], "two sides"),
+        (["baseline", "save", "before"], "--as main"),
+        (["report"], "no run under"),
+    ],
+)
+def test_what_is_wrong_is_one_line(words: list[str], says: str, place: Path, tmp_path: Path) -> None:
+    """Bad input to these commands is one clear line and exit code 2."""
+    done = bench(*words, cwd=tmp_path if words == ["report"] else place)
+    assert done.code == 2, done
+    assert len(done.err.splitlines()) == 1
+    assert says in done.err
