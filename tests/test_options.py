@@ -130,8 +130,7 @@ def test_any_values_give_a_plan_or_a_usage_error(values: dict[str, Any]) -> None
     """And a plan can be run: finite, and with somebody to run it."""
     try:
         made = plan(**values)
-    except UsageError as exc:
-        assert "\n" not in exc.describe()
+    except UsageError:
         return
     assert made.users >= 1
     assert made.processes >= 1

@@ -115,10 +115,9 @@ def test_any_text_is_a_duration_or_a_usage_error(text: str) -> None:
     """And a duration is a finite time, not a negative one."""
     try:
         seconds = parse_duration_s(text)
-    except UsageError as exc:
-        assert "\n" not in exc.describe()
-    else:
-        assert 0 <= seconds < math.inf
+    except UsageError:
+        return
+    assert 0 <= seconds < math.inf
 
 
 @given(text=st.text(max_size=40) | st.from_regex(r"\A[0-9ms@., ]{0,30}\Z"))
@@ -126,11 +125,10 @@ def test_any_text_is_stages_or_a_usage_error(text: str) -> None:
     """And stages take time and send something."""
     try:
         stages = parse_stages(text)
-    except UsageError as exc:
-        assert "\n" not in exc.describe()
-    else:
-        assert all(0 < stage.duration_s < math.inf for stage in stages)
-        assert any(stage.start_rate or stage.end_rate for stage in stages)
+    except UsageError:
+        return
+    assert all(0 < stage.duration_s < math.inf for stage in stages)
+    assert any(stage.start_rate or stage.end_rate for stage in stages)
 
 
 stages = st.builds(

@@ -69,4 +69,7 @@ def _clustering(share: Share) -> tuple[int, float]:
 def _wilson(rate: float, n: float, z: float) -> Interval:
     centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    return Interval(low=max(0.0, centre - half), high=min(1.0, centre + half))
+    return Interval(
+        low=max(0.0, centre - half) if rate > 0 else 0.0,
+        high=min(1.0, centre + half) if rate < 1 else 1.0,
+    )

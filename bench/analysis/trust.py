@@ -102,7 +102,7 @@ def _lost(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
 
 
 def _rate(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
-    if not run.open_model or found.kept >= LIMITS["achieved_suspect"]:
+    if not run.measured.any() or found.kept >= LIMITS["achieved_suspect"]:
         return
     said = (
         f"{_short(found.achieved_rate)} requests/s began where {_short(found.asked_rate)}/s were asked for "
@@ -156,7 +156,7 @@ def _stalled(_: LoadedRun, found: Evidence) -> Iterator[Reason]:
     elif found.longest_stall_ms > LIMITS["longest_stall_suspect_ms"]:
         yield _suspect(
             f"the client stood still for {_short(found.longest_stall_ms)} ms at once (limit "
-            f"{LIMITS['longest_stall_suspect_ms']:g} ms): requests of then look slower than they were; run it again"
+            f"{LIMITS['longest_stall_suspect_ms']:g} ms): requests sent meanwhile look slower than they were"
         )
 
 
@@ -199,8 +199,10 @@ def _users_to_blame(found: Evidence) -> bool:
 
 
 def _what_holds(found: Evidence) -> str:
-    rate = f"about {_short(found.sustainable_rate)}/s would hold: " if found.sustainable_rate > 0 else ""
-    return f"{rate}lower --arrival-rate, raise --processes, or use a quieter machine"
+    """What to do about a client that did not keep up; the rate that would hold where its CPU was the limit."""
+    if found.sustainable_rate < found.asked_rate:
+        return f"about {_short(found.sustainable_rate)}/s would hold: lower --arrival-rate or raise --processes"
+    return "its CPU had room or is not known, so look for stalls and for other load on this machine"
 
 
 def _invalid(text: str) -> Reason:

@@ -84,7 +84,10 @@ _CHOICES: dict[tuple[FaultKind, str], tuple[str, ...]] = {
         *("expired_times", "refresh_after_expiry", "missing_times", "far_times"),
         *_NETWORK,
     ),
-    (FaultKind.ARM, "operation"): ("endpoint", "listkeys", "token", "regeneratekeys", "deployments", "workspace"),
+    (FaultKind.ARM, "operation"): (
+        *("workspace", "endpoints", "endpoint", "deployments", "deployment"),
+        *("listkeys", "token", "regeneratekeys", "operation_status", "operation_result"),
+    ),
     (FaultKind.MODEL, "answer"): ("500", "503", "slow"),
 }
 

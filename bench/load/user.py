@@ -15,6 +15,11 @@ import os
 import sys
 from typing import Any
 
+try:
+    import resource
+except ImportError:  # Windows, which writes no core files
+    resource = None  # type: ignore[assignment]
+
 import gevent
 from gevent.event import Event
 from locust import User, events, task
@@ -97,6 +102,8 @@ def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     modes = next((cls.auth_modes for cls in environment.user_classes if issubclass(cls, ScoringUser)), ("key",))
     session = Session(environment, default_modes=tuple(AuthMode(mode) for mode in modes), relay_key=_RELAY_KEY)
     _sessions[environment] = session
+    if resource is not None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not write the lease to disk
     locust_stats.refine()
     if web_ui is not None and session.leader is not None:
         from bench.webui import auth_tab

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis import series
 from bench.analysis.series import HeatMap
 from bench.report.axes import latency_axis, say_no_data, time_axis
 from bench.report.canvas import CRISP, new_figure
@@ -25,11 +24,10 @@ _STEPS = 6
 _OPACITY = 0.25
 
 
-def heat_maps(sides: Sequence[Side]) -> Any:
+def heat_maps(sides: Sequence[Side], maps: Sequence[HeatMap]) -> Any:
     """How many requests took how long, when; the legend tells the numbers of requests in a cell."""
     from matplotlib.patches import Patch
 
-    maps = [series.heat_map(side.run, side.variant, latency_steps=80) for side in sides]
     figure, rows = new_figure(heights_in=[2.3] * max(len(maps), 1), share_y=True)
     axes = [row[0] for row in rows]
     steps = _steps(max((int(one.counts.max(initial=0)) for one in maps), default=0))

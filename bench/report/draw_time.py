@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bench.analysis import series
 from bench.analysis.run import LoadedRun
-from bench.analysis.series import AuthFailureSeries, LatencySeries, QuantileLines
+from bench.analysis.series import AuthFailureSeries, LatencySeries, QuantileLines, ScheduleLagSeries
 from bench.analysis.trust import LIMITS
 from bench.report import draw_events
 from bench.report.axes import latency_axis, legend, say_no_data, time_axis
@@ -31,11 +31,11 @@ _LAG_LINES: dict[str, dict[str, Any]] = {
 }
 
 
-def latency_over_time(sides: Sequence[Side]) -> Any:
+def latency_over_time(
+    sides: Sequence[Side], latencies: Sequence[LatencySeries], failures: Sequence[AuthFailureSeries]
+) -> Any:
     """p50 and p99 of response and service time; events above, auth failures by cause below, on one time axis."""
-    latencies = [series.latency(side.run, side.variant) for side in sides]
-    failures = [(side, series.auth_failures(side.run, side.variant)) for side in sides]
-    failing = [(side, failed) for side, failed in failures if failed.by_cause]
+    failing = [(side, failed) for side, failed in zip(sides, failures, strict=True) if failed.by_cause]
     lanes = draw_events.lanes(sides)
     heights_in = [draw_events.height_in(lanes)] * bool(lanes) + [2.5, 2.0] + ([1.05] * len(failing) or [0.55])
     figure, rows = new_figure(heights_in=heights_in)
@@ -55,14 +55,14 @@ def latency_over_time(sides: Sequence[Side]) -> Any:
     return figure
 
 
-def harness_over_time(run: LoadedRun) -> Any:
+def harness_over_time(run: LoadedRun, lag: ScheduleLagSeries) -> Any:
     """What the harness did to itself: schedule lag, requests in flight and overdue, and the CPU of its workers."""
     from matplotlib.lines import Line2D
 
     figure, rows = new_figure(heights_in=[2.0, 0.9, 0.9])
     lagging, flying, cpu = (row[0] for row in rows)
     time_axis(cpu, *_window_s([run]))
-    _draw_schedule_lag(lagging, run)
+    _draw_schedule_lag(lagging, run, lag)
     flying.set_title("requests in flight (thin) and overdue (thick), per worker")
     cpu.set_title("CPU, % of one core, per worker")
     for worker in series.health(run):
@@ -79,12 +79,11 @@ def harness_over_time(run: LoadedRun) -> Any:
     return figure
 
 
-def _draw_schedule_lag(axes: Any, run: LoadedRun) -> None:
+def _draw_schedule_lag(axes: Any, run: LoadedRun, lag: ScheduleLagSeries) -> None:
     axes.set_title("schedule lag, ms")
     if not run.open_model or not run.measured.any():
         say_no_data(axes, "no sample" if run.open_model else "closed model: no request was scheduled")
         return
-    lag = series.schedule_lag(run)
     values_ms = {"p50": lag.lag.p50_ms, "p99": lag.lag.p99_ms, "max": lag.lag.max_ms}
     drawn = {name: np.maximum(values, _LAG_FLOOR_MS) for name, values in values_ms.items()}
     for name, values in drawn.items():

@@ -6,49 +6,38 @@ Called by `build`. What is drawn how is in the `draw_*` modules; this one decide
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from bench.analysis.run import LoadedRun
 from bench.report import draw_heat_map, draw_overhead, draw_quantiles, draw_time, numbers, parts, words
+from bench.report.bins import Bins
 from bench.report.canvas import Plot, draw_style, finish
 from bench.report.side import Side
 
+_ORDER = ("latency", "percentiles", "difference", "decomposition", "heat-map", "trust")
+
 
 def draw(sides: Sequence[Side], summary: Mapping[str, Any]) -> dict[str, Plot]:
-    """The plots by name; what there is nothing to draw of is left out.
+    """The plots by name, in the order they are read; what there is nothing to draw of is left out.
 
     `difference` is there for compared variants, `trust` for a single run.
     """
-    with draw_style():
-        return {plot.name: plot for plot in _plots(sides, summary)}
+    if not any(variant["requests"] for variant in summary["variants"].values()):
+        return {}
+    runs = list({id(side.run): side.run for side in sides}.values())
+    with draw_style(), ThreadPoolExecutor(max_workers=1) as executor:
+        bins = Bins.begin(executor, sides, runs)
+        drawn = {plot.name: plot for plot in (*_by_quantile(sides, summary), *_over_time(sides, summary, runs, bins))}
+    return {name: drawn[name] for name in _ORDER if name in drawn}
 
 
-def _plots(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[Plot]:
-    variants = summary["variants"].values()
-    if any(variant["requests"] for variant in variants):
-        yield _over_time(sides, summary)
-    if any(variant["latency_samples"] for variant in variants):
-        yield from _of_latency(sides, summary)
-    if any(variant["requests"] for variant in variants) and len({id(side.run) for side in sides}) == 1:
-        yield _of_trust(sides[0].run, summary)
-
-
-def _over_time(sides: Sequence[Side], summary: Mapping[str, Any]) -> Plot:
-    speed, auth = words.speed_sentence(summary), words.auth_sentence(summary)
-    return finish(
-        draw_time.latency_over_time(sides),
-        name="latency",
-        title="Latency over time",
-        caption="Thick lines are p50 and thin lines p99 of each stretch of time. Vertical lines are refreshes of a "
-        "credential, a cross is a fetch that failed. Auth failures stand below on the same time axis.",
-        alt=f"Response time and service time over the run, auth failures below. Over all, {speed}. {auth}.",
-    )
-
-
-def _of_latency(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[Plot]:
+def _by_quantile(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[Plot]:
     strokes = {side.label: side.stroke for side in sides}
     comparisons = words.comparisons(summary)
     speed = words.speed_sentence(summary)
+    if not _has_latency(summary):
+        return
     yield finish(
         draw_quantiles.percentile_curves(summary["variants"], strokes),
         name="percentiles",
@@ -75,21 +64,38 @@ def _of_latency(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[P
         + (", and the difference in each part with its 95 % interval." if comparisons else ", on average."),
         alt=". ".join(one["decomposition"]["sentence"] for one in comparisons) or speed,
     )
+
+
+def _over_time(
+    sides: Sequence[Side], summary: Mapping[str, Any], runs: Sequence[LoadedRun], bins: Bins
+) -> Iterator[Plot]:
+    speed, auth = words.speed_sentence(summary), words.auth_sentence(summary)
     yield finish(
-        draw_heat_map.heat_maps(sides),
-        name="heat-map",
-        title="Every request in time",
-        caption="A cell counts the requests that were due then and took that long.",
-        alt=f"Heat maps of response time over the run. {speed}.",
+        draw_time.latency_over_time(sides, list(bins.latencies), list(bins.failures)),
+        name="latency",
+        title="Latency over time",
+        caption="Thick lines are p50 and thin lines p99 of each stretch of time. Vertical lines are refreshes of a "
+        "credential, a cross is a fetch that failed. Auth failures stand below on the same time axis.",
+        alt=f"Response time and service time over the run, auth failures below. Over all, {speed}. {auth}.",
     )
+    if _has_latency(summary):
+        yield finish(
+            draw_heat_map.heat_maps(sides, list(bins.heat_maps)),
+            name="heat-map",
+            title="Every request in time",
+            caption="A cell counts the requests that were due then and took that long.",
+            alt=f"Heat maps of response time over the run. {speed}.",
+        )
+    if len(runs) == 1:
+        yield finish(
+            draw_time.harness_over_time(runs[0], next(bins.lags)),
+            name="trust",
+            title="What the harness did to itself",
+            caption="Schedule lag is how late requests began because the client was busy; it is part of response time. "
+            "Dotted vertical lines are stalls of a worker.",
+            alt=f"{summary['trust']['verdict']}: {words.trust_sentence(summary['trust'])}.",
+        )
 
 
-def _of_trust(run: LoadedRun, summary: Mapping[str, Any]) -> Plot:
-    return finish(
-        draw_time.harness_over_time(run),
-        name="trust",
-        title="What the harness did to itself",
-        caption="Schedule lag is how late requests began because the client was busy; it is part of response time. "
-        "Dotted vertical lines are stalls of a worker.",
-        alt=f"{summary['trust']['verdict']}: {words.trust_sentence(summary['trust'])}.",
-    )
+def _has_latency(summary: Mapping[str, Any]) -> bool:
+    return any(variant["latency_samples"] for variant in summary["variants"].values())

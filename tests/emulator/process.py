@@ -112,6 +112,11 @@ class EmulatorProcess:
         return self.process.wait(timeout=10)
 
 
+def pending(running: EmulatorProcess) -> int:
+    """Requests in service or waiting on the key endpoint's blue deployment."""
+    return int(running.admin("GET", "stats")["endpoints"]["ep-key"]["deployments"]["blue"]["pending"])
+
+
 @dataclass(frozen=True)
 class TrueTimes:
     """One record of a truth file; times are monotonic ns."""

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -48,12 +49,15 @@ def test_the_ready_line_is_one_line_of_json_and_the_only_one():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_it_cleanly(number: signal.Signals):
-    """Exit code 0, no traceback, and its folder is gone, even with requests in service."""
+    """Exit code 0, no traceback, and its folder is gone, even with a client in the middle of a request."""
     process = subprocess.Popen([*COMMAND, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     said = json.loads(process.stdout.readline())
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=10)
+    address = urlsplit(said["scoring_uri"]["key"])
+    with socket.create_connection((address.hostname, address.port)) as client:
+        client.sendall(b"POST /score HTTP/1.1\r\n")
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=10)
     assert (process.returncode, errors) == (0, "")
     assert not Path(said["ca_file"]).parent.exists()
 

@@ -176,4 +176,5 @@ def test_every_control_plane_request_is_logged_without_secrets(tmp_path: Path):
         assert listed["principal"] == "managed_identity"
         assert all(earlier["at_ns"] <= later["at_ns"] for earlier, later in pairwise(records))
         assert not [secret for secret in secrets if secret in text]
+        assert "eyJ" not in text, "every JWT begins so"
         assert running.admin("GET", "stats")["control_plane"] == {"msi_token": 4, "listkeys": 1, "token": 1}

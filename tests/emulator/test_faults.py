@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.process import Answer, EmulatorProcess, emulator, read_truth, until
+from tests.emulator.process import Answer, EmulatorProcess, emulator, pending, read_truth, until
 
 
 def msi(running: EmulatorProcess) -> Answer:
@@ -253,14 +253,10 @@ def test_a_stall_posted_meanwhile_holds_what_is_in_service():
         secret = running.secret("key")
         with ThreadPoolExecutor(1) as pool:
             scoring = pool.submit(running.score, "key", secret)
-            until(lambda: _pending(running) == 1)
+            until(lambda: pending(running) == 1)
             running.fault(do="stall", lasts="500ms")
             answer = scoring.result()
         assert float(answer.headers["x-ms-run-fn-exec-ms"]) >= 795
-
-
-def _pending(running: EmulatorProcess) -> int:
-    return int(running.admin("GET", "stats")["endpoints"]["ep-key"]["deployments"]["blue"]["pending"])
 
 
 def test_validation_delay_is_paid_by_tokens_only(tmp_path: Path):

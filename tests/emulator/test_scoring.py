@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.emulator.process import BODY, Answer, EmulatorProcess, emulator, read_truth
+from tests.emulator.process import BODY, Answer, EmulatorProcess, emulator, pending, read_truth, until
 
 MODES = ("key", "aml_token", "aad_token")
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -167,7 +167,7 @@ def test_pipelined_requests_are_answered_in_order(healthy: EmulatorProcess):
 
 
 def test_http_as_clients_speak_it(healthy: EmulatorProcess):
-    """Chunked bodies, 100-continue, HTTP/1.0, half-closed connections, a request in pieces, and nonsense."""
+    """Chunked bodies, 100-continue, HTTP/1.0, an empty header, and nonsense."""
     secret = healthy.secret("key")
     head = f"POST /score HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret}\r\n".encode()
     chunked = raw(healthy, head + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
@@ -176,9 +176,25 @@ def test_http_as_clients_speak_it(healthy: EmulatorProcess):
     expecting = raw(healthy, request(secret, "Expect: 100-continue", "Connection: close"))
     assert expecting.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK")
     assert b"connection: close" in raw(healthy, request(secret, version="1.0"))
-    assert raw(healthy, request(secret), stop_sending=True).startswith(b"HTTP/1.1 200 OK")
     assert raw(healthy, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400")
     assert raw(healthy, request(secret).replace(secret.encode(), b"")).startswith(b"HTTP/1.1 401")
+
+
+def test_a_client_that_only_stopped_sending_gets_its_answer():
+    """It closes its half while the request is in service, and is answered when that is over."""
+    with emulator("--service-base", "50ms") as running:
+        assert raw(running, request(running.secret("key")), stop_sending=True).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_client_that_went_away_harms_nobody():
+    """Its slot is free again when its service is over, and the next client is served."""
+    with emulator("--service-base", "50ms", "--instances", "1", "--max-concurrent-requests", "1") as running:
+        secret = running.secret("key")
+        address = urlsplit(running.said["scoring_uri"]["key"])
+        with socket.create_connection((address.hostname, address.port)) as client:
+            client.sendall(request(secret))
+        assert running.score("key", secret).status == 200
+        until(lambda: pending(running) == 0)
 
 
 def test_a_connection_is_kept_open(healthy: EmulatorProcess):

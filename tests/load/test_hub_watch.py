@@ -12,7 +12,8 @@ from bench.clock import monotonic_ns
 from bench.load.hub_watch import HubWatch
 from tests.load.wiring import in_greenlet
 
-BLOCK_NS = 20_000_000
+BLOCK_NS = 60_000_000
+"""Longer than a busy machine takes this process off its core."""
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_a_stall_names_who_was_blamed(watch: HubWatch) -> None:
 
 def test_garbage_collection_is_a_cause(watch: HubWatch) -> None:
     """A collection that takes long enough to matter; its time is counted too."""
-    rubbish = [[i] for i in range(400_000)]
+    rubbish = [[i] for i in range(150_000)]
 
     def job() -> None:
         watch.start()
@@ -119,8 +120,8 @@ def test_waiting_is_not_a_stall(watch: HubWatch) -> None:
         watch.start()
         gevent.sleep(0.002)
         watch.drain()
-        gevent.sleep(0.1)
-        assert watch.drain()["busy_ms"] < 50
+        gevent.sleep(0.2)
+        assert watch.drain()["busy_ms"] < 100
 
     in_greenlet(job)
 

@@ -1,0 +1,62 @@
+"""Cells, autocorrelation and block length."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.analysis import blocks
+from bench.analysis.blocks import CELLS, Blocks
+
+
+def autoregressive(memory_cells: float, seed: int) -> np.ndarray:
+    """A series of one value a cell whose correlation decays like exp(-lag / memory_cells)."""
+    rng = np.random.default_rng(seed)
+    kept = np.exp(-1 / memory_cells)
+    series = [rng.standard_normal()]
+    for noise in rng.standard_normal(CELLS - 1) * np.sqrt(1 - kept**2):
+        series.append(kept * series[-1] + noise)
+    return np.array(series)
+
+
+def test_cells_split_the_window_evenly_and_hold_everything() -> None:
+    """The first and last instant, and times outside the window, fall into the outermost cells."""
+    times = np.array([-5, 0, 960, 959_999, 960_000, 2_000_000])
+    assert blocks.cell_of(times, (0, 960_000)).tolist() == [0, 0, 0, 959, 959, 959]
+
+
+def test_independent_cells_are_not_correlated() -> None:
+    """Most white series reach 0 cells far, and get as many blocks as there can be."""
+    reached = [blocks.correlation_cells(np.random.default_rng(seed).standard_normal(CELLS)) for seed in range(40)]
+    assert np.median(reached) == 0
+    assert blocks.choose(np.random.default_rng(1).standard_normal(CELLS)).count == blocks.MOST_BLOCKS
+
+
+@pytest.mark.parametrize("memory_cells", [3, 8, 15])
+def test_the_memory_of_an_autoregressive_series_is_found(memory_cells: int) -> None:
+    """The median of 20 series is between half of the truth and a fifth beyond it."""
+    reached = [blocks.correlation_cells(autoregressive(memory_cells, seed)) for seed in range(20)]
+    assert 0.5 * memory_cells < np.median(reached) < 1.2 * memory_cells
+
+
+def test_longer_memory_gives_fewer_blocks_down_to_a_floor() -> None:
+    """Beyond the floor the bias that remains is known, so that it can be corrected for."""
+    short, long = blocks.of_length(1.0), blocks.of_length(30.0)
+    assert (short.count, long.count) == (blocks.MOST_BLOCKS, blocks.FEWEST_BLOCKS)
+    assert short.bias == pytest.approx(32 / 960)
+    assert long.bias == blocks.MOST_BIAS
+
+
+def test_blocks_sum_all_cells_once() -> None:
+    """Whatever the number of blocks, nothing is lost or counted twice, and lengths differ by one cell at most."""
+    for count in (10, 13, 31, 32):
+        sums = Blocks(count, 0.0).sums(np.ones(CELLS))
+        assert sums.sum() == CELLS
+        assert np.ptp(sums) <= 1
+
+
+def test_resampling_is_the_same_for_the_same_seed() -> None:
+    """A report made twice says the same."""
+    assert np.array_equal(blocks.weights(20, 7), blocks.weights(20, 7))
+    assert not np.array_equal(blocks.weights(20, 7), blocks.weights(20, 8))
+    assert set(blocks.weights(20, 7).sum(axis=1)) == {20.0}

@@ -1,0 +1,106 @@
+"""Block-bootstrap intervals: width, pairing, and what they promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.analysis import bootstrap
+from bench.analysis.blocks import CELLS, cell_of
+from bench.analysis.bootstrap import Interval, Statistic
+from bench.analysis.fold import Fold, fold
+
+Q = np.array([0.5, 0.9, 0.99])
+LENGTH_S = 60.0
+
+
+def folded(values_ms: np.ndarray) -> Fold:
+    """Values that came evenly over a minute."""
+    times_ns = ((np.arange(len(values_ms)) + 0.5) * LENGTH_S * 1e9 / len(values_ms)).astype(np.int64)
+    return fold(np.rint(values_ms * 1e6).astype(np.int64), cell_of(times_ns, (0, round(LENGTH_S * 1e9))), Q)
+
+
+def width(interval: Interval) -> float:
+    return interval.high - interval.low
+
+
+def test_for_independent_values_a_quantiles_interval_is_that_of_order_statistics() -> None:
+    """On average the binomial interval, the exact one, and a little more for having only 32 blocks."""
+    ratios = []
+    for seed in range(30):
+        values = np.random.default_rng(seed).exponential(1.0, 4_000)
+        spread = 1.96 * np.sqrt(0.9 * 0.1 / 4_000)
+        exact = np.quantile(values, 0.9 + spread) - np.quantile(values, 0.9 - spread)
+        ratios.append(width(bootstrap.own(folded(values).quantile(0.9), seed=seed)) / exact)
+    assert np.mean(ratios) == pytest.approx(1.05, abs=0.08)
+
+
+def test_for_independent_values_the_means_interval_is_students() -> None:
+    """Within a tenth of mean +- 1.96 standard errors on average."""
+    ratios = []
+    for seed in range(30):
+        values = np.random.default_rng(seed).normal(10.0, 1.0, 4_000)
+        ratios.append(width(bootstrap.own(folded(values).mean(), seed=seed)) / (2 * 1.96 / np.sqrt(4_000)))
+    assert np.mean(ratios) == pytest.approx(1.05, abs=0.08)
+
+
+def test_values_that_hang_together_in_time_widen_the_interval() -> None:
+    """The same values in another order tell less: the interval grows several times."""
+    rng = np.random.default_rng(1)
+    values = np.repeat(rng.exponential(1.0, 40), 200)
+    clustered = bootstrap.own(folded(values).mean(), seed=1)
+    scattered = bootstrap.own(folded(rng.permuted(values)).mean(), seed=1)
+    assert width(clustered) > 5 * width(scattered)
+
+
+def test_drift_that_both_share_cancels_in_a_pair() -> None:
+    """A wave of +-10 ms leaves each side's own interval wide and the paired difference as narrow as without it."""
+    rng = np.random.default_rng(2)
+    noise = rng.exponential(1.0, (2, 6_000))
+    wave = 10 * np.sin(np.arange(6_000) / 1_500)
+    calm = [folded(20 + side) for side in noise]
+    drifting = [folded(20 + side + wave) for side in noise]
+
+    without = bootstrap.paired(calm[0].mean(), calm[1].mean(), seed=1)
+    paired = bootstrap.paired(drifting[0].mean(), drifting[1].mean(), seed=1)
+    apart = bootstrap.independent(drifting[0].mean(), drifting[1].mean(), seed=1)
+
+    assert width(paired) == pytest.approx(width(without), rel=0.3)
+    assert width(apart) > 20 * width(paired)
+
+
+def test_a_shift_moves_the_interval_by_itself() -> None:
+    """Estimate and both ends move by exactly what the candidate is slower."""
+    rng = np.random.default_rng(3)
+    base, cand = rng.exponential(1.0, (2, 3_000))
+    for q in (0.5, 0.99):
+        there = bootstrap.paired(folded(base).quantile(q), folded(cand).quantile(q), seed=1)
+        moved = bootstrap.paired(folded(base).quantile(q), folded(cand + 7.0).quantile(q), seed=1)
+        assert (moved.low - there.low, moved.high - there.high) == pytest.approx((7.0, 7.0), abs=1e-5)
+
+
+def test_a_figure_that_never_varies_has_an_interval_without_width() -> None:
+    """A constant wait of 2 us is known exactly."""
+    side = folded(np.full(2_000, 0.002))
+    for figure in (side.quantile(0.5), side.mean()):
+        found = bootstrap.own(figure, seed=1)
+        assert (found.low, found.high) == pytest.approx((0.002, 0.002))
+
+
+def test_one_burst_that_carries_the_tail_makes_it_uncertain() -> None:
+    """When all of the slowest 2 % came in one second, p99 could as well be that of a run without the burst."""
+    rng = np.random.default_rng(4)
+    values = 10 + rng.exponential(1.0, 6_000)
+    values[3_000:3_120] += 50
+    found = bootstrap.own(folded(values).quantile(0.99), seed=1)
+    assert found.low < 20
+    assert found.high > 55
+
+
+def test_cells_without_samples_do_not_matter() -> None:
+    """A run at a few requests a second leaves most cells, and even blocks, empty."""
+    hits, count = np.zeros(CELLS), np.zeros(CELLS)
+    count[: CELLS // 3 : 7] = 1
+    hits[: CELLS // 3 : 14] = 1
+    found = bootstrap.own(Statistic(hits=hits, count=count, value=lambda deviation: 0.5 + deviation), seed=1)
+    assert 0.2 < found.low < 0.5 < found.high < 0.8

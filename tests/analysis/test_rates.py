@@ -1,0 +1,57 @@
+"""Intervals of shares."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from bench.analysis import rates
+from bench.analysis.blocks import CELLS
+from bench.analysis.rates import Share
+
+
+def share(hits: int, total: int, *, within_cells: int = CELLS) -> Share:
+    """`hits` spread evenly over the first `within_cells` cells, `total` over all."""
+    spread = np.zeros(CELLS)
+    np.add.at(spread, np.linspace(0, within_cells - 1, hits).astype(int), 1)
+    return Share(hits=spread, count=np.full(CELLS, total / CELLS))
+
+
+def test_no_failure_in_ten_thousand_is_not_never() -> None:
+    """The upper end is that of Wilson's interval, near the rule of three."""
+    found = rates.own(share(0, 9_600))
+    assert found.low == 0
+    assert 3 / 9_600 < found.high < 5 / 9_600
+
+
+def test_wilsons_interval_is_as_published() -> None:
+    """81 of 263 is 0.2553 to 0.3662 (Newcombe 1998, table I), and a little wider with t for 32 blocks."""
+    found = rates.own(Share(hits=share(81, 960).hits, count=share(263, 960).hits))
+    assert found.low == pytest.approx(0.2553, abs=0.004)
+    assert found.high == pytest.approx(0.3662, abs=0.004)
+
+
+def test_failures_in_one_burst_tell_less_than_scattered_ones() -> None:
+    """A hundred failures within one second are one event."""
+    scattered, burst = rates.own(share(100, 9_600)), rates.own(share(100, 9_600, within_cells=16))
+    assert burst.high - burst.low > 3 * (scattered.high - scattered.low)
+    assert 0 <= burst.low < 100 / 9_600 < burst.high <= 1
+
+
+def test_a_difference_holds_both_uncertainties() -> None:
+    """0 against 0 is 0 within the rule of three to either side; 0 against 5 % is clearly more."""
+    none = rates.difference(share(0, 9_600), share(0, 9_600))
+    assert none.low == pytest.approx(-none.high)
+    assert none.high > 3 / 9_600
+    more = rates.difference(share(0, 9_600), share(480, 9_600))
+    assert 0.04 < more.low < 0.05 < more.high < 0.06
+
+
+def test_without_requests_there_is_no_rate() -> None:
+    """NaN, and one sample more is needed."""
+    nobody = share(0, 0)
+    assert math.isnan(nobody.rate)
+    assert rates.own(nobody).more_needed == 1
+    assert rates.difference(nobody, share(1, 960)).more_needed == 1

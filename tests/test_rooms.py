@@ -1,0 +1,237 @@
+"""The walls of the house: who may import whom, and what comes along when one room is entered.
+
+Arrows are read from the source, so that an import inside a function counts too. What importing really brings along is
+asked of fresh processes, for nobody sees that in the source.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
+"""What a pure module, and a command that only reads files, must never bring along."""
+
+NOUNS = ("endpoint", "errors", "options", "plan", "sample")
+
+ROOMS: dict[str, set[str]] = {
+    "analysis": {*NOUNS},
+    "gates": {*NOUNS, "analysis", "rundir"},
+    "report": {*NOUNS, "analysis", "rundir", "runreader"},
+    "credentials": {*NOUNS, "clock"},
+    "emulator": set(),
+    "load": {*NOUNS, "clock", "rundir", "target", "local_emulator", "credentials", "webui"},
+    "webui": {*NOUNS, "credentials", "load"},
+    # what measures the harness itself starts it as a process, so it needs no part of `load`
+    "calibration": {*NOUNS, "analysis", "clock", "credentials", "gates", "local_emulator", "rundir", "runreader"},
+    "capacity": {*NOUNS, "analysis", "clock", "gates", "report", "rundir", "runreader"},
+    "drills": {*NOUNS, "analysis", "clock", "local_emulator", "rundir", "runreader"},
+}
+"""Which rooms a room may import from. `commands` is not here: it stands above all of them but the emulator."""
+
+SINGLE: dict[str, set[str]] = {
+    **{noun: {*NOUNS} for noun in NOUNS},
+    "clock": set(),
+    "rundir": {"clock", "errors"},
+    "runreader": {"analysis", "errors", "rundir", "sample"},
+    "local_emulator": {"errors"},
+    "target": {*NOUNS, "local_emulator"},
+    "cli": {"commands", "errors"},
+    "__main__": {"cli"},
+}
+"""The same for modules that are a room of their own."""
+
+LIBRARIES: dict[str, str] = {
+    "azure": r"credentials\.(azure_errors|control_plane|identity)",
+    "flask": r"webui\.",
+    "gevent": r"load\.|credentials\.(agent_client|manager|relay_master|relay_worker)",
+    "jinja2": r"report\.html",
+    "locust": r"load\.(locust_stats|session|user)",
+    "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
+    "msal": r"credentials\.(azure_errors|identity)",
+    "requests": r"credentials\.requests_auth",
+    "trustme": r"emulator\.",
+    "uvloop": r"emulator\.",
+}
+"""The only modules that may name a library. `load.session` needs Locust's runners to know its part, `locust_stats`
+replaces one of its functions, `user` is its User; nobody else knows that there is a Locust."""
+
+IMPURE = {
+    *("asyncio", "http", "io", "logging", "multiprocessing", "os", "select", "selectors", "shutil", "signal", "socket"),
+    *("subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "bench.clock"),
+}
+CONFESSED = {
+    "bench.credentials.azure_clock": {"threading"},  # a lock around two numbers
+    "bench.credentials.seal": {"os"},  # entropy for a nonce
+}
+"""Pure modules that need one thing of the world, and say so."""
+
+PURE_BY_DESIGN = {
+    *(f"bench.{noun}" for noun in NOUNS),
+    *("bench.credentials.lease", "bench.credentials.policy", "bench.load.arrivals", "bench.load.outcome"),
+    *("bench.emulator.state", "bench.emulator.faults", "bench.emulator.routes", "bench.emulator.tokens"),
+    *("bench.analysis.quantiles", "bench.analysis.auth_failures", "bench.analysis.compare", "bench.analysis.trust"),
+    *("bench.analysis.summary", "bench.gates.expression", "bench.gates.evaluate", "bench.report.text"),
+}
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module of the package, parsed."""
+    found = {}
+    for path in sorted((REPOSITORY / "bench").rglob("*.py")):
+        parts = path.relative_to(REPOSITORY).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__")] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+@cache
+def imports(name: str) -> frozenset[str]:
+    """What a module imports, anywhere in it: modules of this package by their full name, others as written."""
+    found = set()
+    for node in ast.walk(modules()[name]):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name} has a relative import"
+            module = node.module or ""
+            found |= {full if (full := f"{module}.{alias.name}") in modules() else module for alias in node.names}
+    return frozenset(found)
+
+
+def room(name: str) -> str:
+    """`bench.load.wire` is in `load`; `bench.clock` is a room of its own."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 else "bench"
+
+
+def rooms_entered_by(name: str) -> set[str]:
+    return {room(target) for target in imports(name) if target.split(".")[0] == "bench"} - {room(name), "bench"}
+
+
+@cache
+def pure_modules() -> tuple[str, ...]:
+    """Those whose docstring says so."""
+    says = {name: ast.get_docstring(tree) or "" for name, tree in modules().items()}
+    return tuple(
+        name
+        for name, text in says.items()
+        if (re.search(r"\bPure\b", text) or re.search(r"\bpure\b", text.partition("\n")[0])) and "Edge" not in text
+    )
+
+
+def brought_along(names: list[str]) -> dict[str, list[str]]:
+    """The heavy packages that each of `names` brings along first, imported one after the other in a fresh process."""
+    program = (
+        "import importlib, json, sys\n"
+        "seen, brought = set(), {}\n"
+        f"for name in {names!r}:\n"
+        "    importlib.import_module(name)\n"
+        f"    new = {{heavy for heavy in {HEAVY!r} if heavy in sys.modules}} - seen\n"
+        "    seen |= new\n"
+        "    if new: brought[name] = sorted(new)\n"
+        "print(json.dumps(brought))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, list[str]] = json.loads(done.stdout)
+    return answer
+
+
+@pytest.mark.parametrize("name", [*ROOMS, *SINGLE])
+def test_a_room_is_entered_only_from_where_it_may(name: str) -> None:
+    """Each arrow between rooms is one that the table allows."""
+    allowed = ROOMS.get(name, SINGLE.get(name, set()))
+    wrong = {
+        module: sorted(rooms_entered_by(module) - allowed)
+        for module in modules()
+        if room(module) == name and rooms_entered_by(module) - allowed
+    }
+    assert wrong == {}
+
+
+def test_every_room_is_in_the_table() -> None:
+    """A new room says what it may import before it is built."""
+    assert {room(name) for name in modules()} - {"bench", "commands"} == ROOMS.keys() | SINGLE.keys()
+
+
+def test_nobody_imports_the_emulator() -> None:
+    """It shares nothing with the client: a wrong header that agrees with itself would pass."""
+    importers = [name for name in modules() if room(name) != "emulator" and "emulator" in rooms_entered_by(name)]
+    assert importers == []
+
+
+def test_nobody_but_the_command_line_imports_commands() -> None:
+    """They stand at the top."""
+    importers = [name for name in modules() if "commands" in rooms_entered_by(name) and room(name) != "cli"]
+    assert importers == []
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_library_is_known_only_to_its_edge(library: str) -> None:
+    """Whoever wants to replace it finds all of it there."""
+    importers = [name for name in modules() if any(target.split(".")[0] == library for target in imports(name))]
+    strangers = [name for name in importers if not re.match(LIBRARIES[library], name.removeprefix("bench."))]
+    assert strangers == []
+    assert importers or library == "msal", f"nobody imports {library} any more"
+
+
+def test_pure_is_what_the_design_calls_pure() -> None:
+    """None of them has quietly stopped saying so."""
+    assert set(pure_modules()) >= PURE_BY_DESIGN
+
+
+@pytest.mark.parametrize("name", pure_modules())
+def test_a_pure_module_touches_nothing(name: str) -> None:
+    """It imports no clock, file system, process or network, and only pure modules of this package."""
+    touched = {
+        target for target in imports(name) if target in IMPURE or target.split(".")[0] in IMPURE
+    } - CONFESSED.get(name, set())
+    assert touched == set()
+    mixed = {
+        target
+        for target in imports(name)
+        if target in modules() and target not in pure_modules() and not target.endswith(f".{room(name)}")
+    }
+    assert mixed == set()
+
+
+@pytest.mark.parametrize("name", [*sorted({room(name) for name in pure_modules()} - {*NOUNS}), "nouns"])
+def test_pure_modules_bring_nothing_heavy(name: str) -> None:
+    """In a fresh process: no gevent, locust, azure or matplotlib came along."""
+    wanted = [
+        module for module in pure_modules() if (room(module) in NOUNS if name == "nouns" else room(module) == name)
+    ]
+    assert brought_along(wanted) == {}
+
+
+def test_commands_bring_nothing_heavy() -> None:
+    """`bench report`, `gate` and `diff` work unpatched, and `--help` comes at once; Locust is a child process."""
+    names = [name for name in modules() if room(name) in {"cli", "commands", "target", "local_emulator", "runreader"}]
+    assert brought_along(names) == {}
+
+
+def test_the_check_of_fresh_processes_can_fail() -> None:
+    """It sees what the edges bring along."""
+    found = brought_along(["bench.errors", "bench.load.wire", "bench.load.user"])
+    assert found.keys() == {"bench.load.wire", "bench.load.user"}
+    assert found["bench.load.wire"] == ["gevent"]
+    assert "locust" in found["bench.load.user"]
+
+
+def test_locustfiles_import_the_user_and_nothing_else() -> None:
+    """They are what a newcomer copies."""
+    for path in (REPOSITORY / "locustfiles").glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        froms = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        assert froms == ["bench.load.user"], path.name
+        assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)], path.name

@@ -1,0 +1,143 @@
+"""Reading a run's folder: complete, cut off, old, or hardly there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from bench.errors import UsageError
+from bench.runreader import load_run
+from tests.analysis.run_files import BATCH_ROWS, SCHEMA
+from tests.analysis.synthetic import Side, write_run
+
+
+def test_a_complete_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    """Every sample, flight and health record is there, and nothing is a problem."""
+    run = load_run(write_run(tmp_path / "run", rate=100, duration_s=10, warm_up_s=2))
+
+    assert run.problems == ()
+    assert len(run.samples) == 1200
+    assert run.variants == ("key", "aml_token")
+    assert run.samples.counts("phase", np.ones(1200, bool)) == {"warm_up": 200, "measure": 1000}
+    assert [flight["cause"] for flight in run.flights if flight["variant"] == "aml_token"] == ["initial", "stale"]
+    assert run.health["w0"][-1]["end"] is True
+    assert run.window_ns == (2_000_000_000, 12_000_000_000)
+
+
+def test_columns_equal_what_pyarrow_reads_by_itself(tmp_path: Path) -> None:
+    """Numbers and words are the same as in the whole table, although dictionaries are replaced between batches."""
+    path = write_run(tmp_path / "run", rate=600, duration_s=20, sides=(Side("key"), Side("aad_token", tail=(0.1, 9.0))))
+    with pa.OSFile(str(path / "samples" / "w0.arrows")) as source:
+        table = pa.ipc.open_stream(source).read_all()
+
+    samples = load_run(path).samples
+
+    assert table.num_rows > 2 * BATCH_ROWS
+    for name in ("intended_ns", "done_ns", "connect_ns", "server_time_ns", "response_bytes", "status", "attempt"):
+        assert np.array_equal(getattr(samples, name), table[name].to_numpy())
+    for name in ("variant", "outcome", "phase", "deployment"):
+        words = [samples.words[name][code] for code in getattr(samples, name)]
+        assert words == table[name].to_pylist()
+
+
+def test_workers_are_joined_and_told_apart(tmp_path: Path) -> None:
+    """The samples of all workers are one run; `worker` says whose each was."""
+    run = load_run(write_run(tmp_path / "run", rate=100, duration_s=10, warm_up_s=0, workers=3))
+
+    counts = run.samples.counts("worker", run.measured)
+    assert sorted(counts) == ["w0", "w1", "w2"]
+    assert sum(counts.values()) == 1000
+
+
+def test_a_stream_cut_off_in_a_batch_keeps_the_whole_batches(tmp_path: Path) -> None:
+    """A killed worker costs its last batch, and the run says which file and how much is left."""
+    run = load_run(write_run(tmp_path / "run", rate=400, duration_s=30, warm_up_s=0, cut_off=1000, reason=None))
+
+    assert len(run.samples) == 2 * BATCH_ROWS
+    assert any("samples/w0.arrows is cut off after 10000 samples" in problem for problem in run.problems)
+    assert any("killed" in problem for problem in run.problems)
+
+
+def test_a_stream_without_its_end_mark_is_whole(tmp_path: Path) -> None:
+    """A worker that was killed between two flushes lost nothing that was on disk."""
+    path = write_run(tmp_path / "run", rate=100, duration_s=10, warm_up_s=0, cut_off=8, reason=None)
+
+    assert len(load_run(path).samples) == 1000
+
+
+def test_whatever_else_is_missing_is_a_problem_not_an_error(tmp_path: Path) -> None:
+    """No health, no flights, no `ended`: the samples still load."""
+    run = load_run(write_run(tmp_path / "run", rate=50, duration_s=4, health=False, flights=False, reason=None))
+
+    assert len(run.samples) == 300
+    assert run.flights == ()
+    assert any("no health record of w0" in problem for problem in run.problems)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not arrow at all"])
+def test_a_run_without_samples_loads(tmp_path: Path, content: bytes | None) -> None:
+    """A missing, empty or foreign sample file leaves an empty run with the file named."""
+    path = write_run(tmp_path / "run", rate=50, duration_s=4)
+    file = path / "samples" / "w0.arrows"
+    file.unlink() if content is None else file.write_bytes(content)
+
+    run = load_run(path)
+
+    assert len(run.samples) == 0
+    assert run.variants == ("key", "aml_token")
+    assert any("samples/w0.arrows" in problem for problem in run.problems)
+    assert any("there is no sample" in problem for problem in run.problems)
+
+
+def test_a_column_that_an_older_version_did_not_write_is_filled_in(tmp_path: Path) -> None:
+    """Columns are only ever added: without one the run loads with its neutral value and says so."""
+    path = write_run(tmp_path / "run", rate=50, duration_s=4)
+    file = path / "samples" / "w0.arrows"
+    with pa.OSFile(str(file)) as source:
+        table = pa.ipc.open_stream(source).read_all().drop_columns(["attempt", "server_time_ns", "freshness"])
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+
+    run = load_run(path)
+
+    assert len(run.samples) == 300
+    assert set(run.samples.server_time_ns) == {-1}
+    assert run.samples.words["freshness"] == ("",)
+    assert "the samples lack attempt, freshness, server_time_ns" in run.problems[0]
+
+
+def test_more_than_256_words_over_all_batches_stay_apart(tmp_path: Path) -> None:
+    """A dictionary holds 256 words, but it may be replaced: over a run there can be more."""
+    path = write_run(tmp_path / "run", rate=100, duration_s=3, warm_up_s=0)
+    file = path / "samples" / "w0.arrows"
+    with pa.OSFile(str(file)) as source:
+        rows = pa.ipc.open_stream(source).read_all()
+    place = SCHEMA.get_field_index("cause")
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, SCHEMA) as stream:
+        for start in (0, 150):
+            part = rows.slice(start, 150).to_batches()[0]
+            causes = [f"cause {start + i}" for i in range(150)]
+            column = pa.DictionaryArray.from_arrays(pa.array(range(150), pa.uint8()), pa.array(causes))
+            columns = [column if i == place else part.column(i) for i in range(part.num_columns)]
+            stream.write_batch(pa.record_batch(columns, schema=SCHEMA))
+
+    samples = load_run(path).samples
+
+    assert [samples.words["cause"][code] for code in samples.cause] == [f"cause {i}" for i in range(300)]
+
+
+def test_a_folder_without_a_manifest_is_the_users_mistake(tmp_path: Path) -> None:
+    """One clear error that says what to name instead."""
+    with pytest.raises(UsageError, match=r"manifest\.json does not exist"):
+        load_run(tmp_path)
+
+
+def test_a_manifest_without_a_plan_is_refused(tmp_path: Path) -> None:
+    """Nothing can be said about a run whose intent is not known."""
+    (tmp_path / "manifest.json").write_text(json.dumps({"run_id": "x"}))
+    with pytest.raises(UsageError, match="has no plan"):
+        load_run(tmp_path)
