@@ -25,6 +25,8 @@ COMMANDS: dict[str, str] = {
     "emulator": "serve an Azure ML workspace with online endpoints on loopback",
     "capacity": "find the highest arrival rate that holds an objective",
     "calibrate": "how true is the harness on this machine? other tools beside it, if you like",
+    "drill": "let a fault loose on a run against the emulator, and see what it costs",
+    "credentials": "who the principal is, and what credential it gets",
     "doctor": "can this principal get the credential, is the endpoint reachable, which role is missing",
 }
 _EPILOG = """\

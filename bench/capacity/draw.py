@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from bench.capacity.search import Probe
+from bench.report.axes import latency_axis
 from bench.report.canvas import Plot, draw_style, finish, new_figure
 from bench.report.palette import light
 
@@ -27,7 +30,8 @@ def knee(probes: Sequence[Probe], *, best: float | None, objective: str) -> Plot
             axes.annotate(
                 f" {best:,.0f}/s", (best, 1), xycoords=("data", "axes fraction"), va="top", color=light("ink")
             )
-        axes.set_yscale("log")
+        times = [probe.figures.get(name) for probe in ordered for name, _ in _LINES]
+        latency_axis(axes, [np.array([value for value in times if value is not None])])
         axes.set_xlabel("arrival rate, requests/s")
         axes.set_title("response time, ms")
         axes.legend(loc="upper left", ncols=2)

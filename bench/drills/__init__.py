@@ -1,4 +1,4 @@
-"""Drills: faults that really happen, let loose on a run against the emulator, and what they cost. See docs/guides/drills.md.
+"""Drills: faults that really happen, let loose on a run against the emulator, and what they cost.
 
     catalogue · drill ·     what happens when, and what is expected of the run
     evidence ·              what is known afterwards: attempts, flights, calls and refusals in one time

@@ -1,8 +1,8 @@
 """Every drill there is: the faults of issue and contract, each at a moment when it hurts. Pure.
 
 Token drills: an aml_token of `_LIVES` is refreshed about 2 s after it was issued (just before the run's zero) and
-works until 6.3 s; an Entra token of `_ENTRA_LIVES` at 3.5 s and 6.3 s. An outage of the control plane begins before that
-refresh and ends while the old token has life left: nothing may be lost. `outlasting` ones end after it.
+works until 6.3 s; an Entra token of `_ENTRA_LIVES` at 3.5 s and 6.3 s. An outage of the control plane begins before
+that refresh and ends while the old token has life left: nothing may be lost. `outlasting` ones end after it.
 """
 
 from __future__ import annotations
@@ -166,9 +166,7 @@ _TOKENS = (
 _CLOCKS = (
     _clock("10_min_fast", "the client's clock is 10 minutes fast", {"do": "clock_skew", "by": -600}),
     _clock("10_min_slow", "the client's clock is 10 minutes slow", {"do": "clock_skew", "by": 600}),
-    _clock(
-        "steps_forward", "the client's clock jumps 10 minutes ahead", {"at": 2.5, "do": "clock_skew", "by": -600}
-    ),
+    _clock("steps_forward", "the client's clock jumps 10 minutes ahead", {"at": 2.5, "do": "clock_skew", "by": -600}),
     _clock("steps_back", "the client's clock falls back by 10 minutes", {"at": 2.5, "do": "clock_skew", "by": 600}),
 )
 

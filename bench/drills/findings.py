@@ -1,15 +1,16 @@
 """What a drill's evidence amounts to. Pure; called by `runner`.
 
-    lost         arrivals of which no attempt went well; in flight: their request was under way when the fault began
-    without      longest stretch in which somebody waited for a credential, or was told that there is none
-    recovered    from the fault's end until the last arrival was lost, and the last wait for a credential was over
-    renewed      from the fault's end until the next fetch went well, when one had failed
-    calls        requests to control plane and identity from the fault's begin until then
-    classified   causes of 401s and 403s that agree with the emulator's own reasons
+lost         arrivals of which no attempt went well; in flight: their request was under way when the fault began
+without      longest stretch in which somebody waited for a credential, or was told that there is none
+recovered    from the fault's end until the last arrival was lost, and the last wait for a credential was over
+renewed      from the fault's end until the next fetch went well, when one had failed
+calls        requests to control plane and identity from the fault's begin until then
+classified   causes of 401s and 403s that agree with the emulator's own reasons
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -128,7 +129,7 @@ def _renewed_ns(flights: Iterable[Flight], ends_ns: int) -> int | None:
 
 def _pairs(flights: Iterable[Flight]) -> Iterator[tuple[Flight, Flight]]:
     ordered = sorted(flights, key=lambda flight: flight.started_ns)
-    return zip(ordered, ordered[1:], strict=False)
+    return itertools.pairwise(ordered)
 
 
 def _shortest_back_off_s(flights: Iterable[Flight]) -> float | None:

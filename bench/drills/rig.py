@@ -53,7 +53,7 @@ class LocustRun:
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
         self._told = tempfile.NamedTemporaryFile(prefix="bench-drill-", mode="r", encoding="utf-8")  # noqa: SIM115
-        self._said = tempfile.TemporaryFile(prefix="bench-drill-")
+        self._said = tempfile.TemporaryFile(prefix="bench-drill-")  # noqa: SIM115
         self.process = subprocess.Popen(
             command,
             env={**environment, "BENCH_RUN_FILE": self._told.name},
@@ -112,9 +112,7 @@ class LocustRun:
         return lines[-1] if lines else "it said nothing"
 
 
-def locust_command(
-    drill: Drill, *, locustfile: Path, facts: Mapping[str, Any], out: Path, processes: int
-) -> list[str]:
+def locust_command(drill: Drill, *, locustfile: Path, facts: Mapping[str, Any], out: Path, processes: int) -> list[str]:
     """Locust's command line for `drill`."""
     place = facts["workspace"]
     words = [sys.executable, "-m", "locust", "-f", str(locustfile), "--headless", "--only-summary", "--skip-log-setup"]

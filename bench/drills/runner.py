@@ -103,7 +103,9 @@ def _sleep_until(at_ns: int) -> None:
 
 def _gather(folder: RunDir, admin: Admin, *, zero_ns: int, due: int) -> Evidence:
     return Evidence(
-        attempts=tuple(attempt for file in sorted(folder.samples.glob("*.arrows")) for attempt in _attempts(folder, file)),
+        attempts=tuple(
+            attempt for file in sorted(folder.samples.glob("*.arrows")) for attempt in _attempts(folder, file)
+        ),
         flights=tuple(
             Flight(
                 started_ns=record["started_ns"],

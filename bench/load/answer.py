@@ -105,8 +105,6 @@ class Answer:
             return
         self.headers_done = True
         self.keep_alive = self.parser.should_keep_alive()
-        if status in {204, 304}:
-            self.length_known = True
 
     def on_body(self, body: bytes) -> None:
         if self.complete:

@@ -47,7 +47,7 @@ class TlsStream:
             ended = True
         except ssl.SSLWantReadError:
             pass
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+        except ssl.SSLEOFError:
             ended = True
         return b"".join(pieces), ended
 

@@ -148,7 +148,7 @@ class Connection:
         return False
 
     def _send_in_chunks(self, request: bytes) -> bool:
-        """The same for a large body. Between two pieces it is the hub's turn: a fast server would take them all in one."""
+        """The same for a large body. Between two pieces it is the hub's turn, lest a fast server take all in one."""
         view = memoryview(request)
         for start in range(0, len(view), _CHUNK_BYTES):
             if start:

@@ -137,6 +137,13 @@ def test_poisson_gaps_are_exponential(shape: tuple[Stage, ...], seed: int) -> No
     assert abs(correlation) < 4 / math.sqrt(len(gaps))
 
 
+def test_a_poisson_run_does_not_begin_with_a_burst() -> None:
+    """The wait for the first arrival is as random as any other, over many seeds."""
+    shape = stages((1000, 1, 1))
+    firsts = [next(due_times_ns(shape, arrivals="poisson", seed=seed)) / 1e9 for seed in range(500)]
+    assert ks_distance(firsts) < ks_limit(500)
+
+
 def test_the_test_of_poisson_can_fail() -> None:
     """Even spacing, and gaps of another mean, are found out."""
     assert ks_distance([1.0] * 1000) > ks_limit(1000)

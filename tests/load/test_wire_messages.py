@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from gevent import get_hub
 
+from bench.clock import monotonic_ns
 from tests.load.scripted import OK, Peer, answering, scripted
-from tests.load.wiring import Wiring, request_of
+from tests.load.wiring import Wiring, in_greenlet, request_of
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
 
@@ -149,13 +150,11 @@ def test_an_answer_that_comes_byte_by_byte(wiring: Wiring) -> None:
 
 
 def test_what_azure_says_in_headers_is_kept(wiring: Wiring) -> None:
-    """Server time, deployment and the model's error, in any case; trailers and early hints do not count."""
+    """Server time, deployment and the model's error, in any case, and for this answer only."""
     answer = (
-        b"HTTP/1.1 103 Early Hints\r\nazureml-model-deployment: hint\r\nx-ms-run-function-failed: true\r\n\r\n"
         b"HTTP/1.1 424 Failed Dependency\r\nMS-AzureML-Model-Error-Reason: model_error\r\n"
         b"X-MS-Run-Fn-Exec-MS: 12.925\r\nms-azureml-model-time: 99\r\n"
-        b"AzureML-Model-Deployment: blue\r\nTransfer-Encoding: chunked\r\n\r\n"
-        b"5\r\nhello\r\n0\r\nazureml-model-deployment: trailer\r\nx-ms-run-fn-exec-ms: 1\r\n\r\n"
+        b"AzureML-Model-Deployment: blue\r\nContent-Length: 5\r\n\r\nhello"
     )
     with scripted(answering(answer, OK)) as server:
         connection = wiring.connection(server.uri)
@@ -165,6 +164,21 @@ def test_what_azure_says_in_headers_is_kept(wiring: Wiring) -> None:
         assert (kept.run_failed, kept.body_start) == (False, b"hello")
         wiring.ask(connection)
         assert (kept.reason, kept.server_time_ms, kept.deployment, kept.body_start) == (b"", b"", b"", b"")
+        connection.close()
+
+
+def test_early_hints_and_trailers_are_not_the_answer(wiring: Wiring) -> None:
+    """Whatever they say of deployment, time and failure."""
+    said = (
+        b"azureml-model-deployment: other\r\nx-ms-run-fn-exec-ms: 1\r\nx-ms-run-function-failed: true\r\n"
+        b"ms-azureml-model-error-reason: hint\r\n"
+    )
+    answer = b"HTTP/1.1 103 Early Hints\r\n" + said + b"\r\n" + CHUNKED + b"\r\n2\r\nok\r\n0\r\n" + said + b"\r\n"
+    with scripted(answering(answer)) as server:
+        connection = wiring.connection(server.uri)
+        assert wiring.ask(connection).status == 200
+        kept = connection.answer
+        assert (kept.reason, kept.server_time_ms, kept.deployment, kept.run_failed) == (b"", b"", b"", False)
         connection.close()
 
 
@@ -241,9 +255,22 @@ def test_bytes_that_nobody_asked_for_end_an_idle_connection(wiring: Wiring) -> N
     with scripted(script, answering(OK)) as server:
         connection = wiring.connection(server.uri)
         assert wiring.ask(connection).status == 200
+        done_ns = connection.done_ns
         wiring.await_close(connection)
+        assert (connection.done_ns, connection.answer.status) == (done_ns, 200)
         seen = wiring.ask(connection)
     assert (seen.failure, seen.status, seen.connected) == ("", 200, True)
+
+
+def test_times_are_in_order_even_without_a_watch() -> None:
+    """Polls that nobody timed are no reason for an answer before its request."""
+    wiring = Wiring()
+    with scripted(answering(OK)) as server:
+        connection = wiring.connection(server.uri)
+        assert in_greenlet(lambda: connection.open(deadline_ns=monotonic_ns() + 10**10)) == ""
+        for _ in range(3):
+            assert wiring.ask(connection).status == 200
+        connection.close()
 
 
 def test_the_request_arrives_as_it_was_built(wiring: Wiring) -> None:

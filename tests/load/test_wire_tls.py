@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -139,16 +141,52 @@ def test_closed_while_idle_is_no_failure(notify: bool, wiring: Wiring, authority
     assert server.accepted == 2
 
 
-def test_a_body_that_ends_with_the_stream(wiring: Wiring, authority: Authority) -> None:
-    """Bytes and end may come in one read; they count both."""
+@pytest.mark.parametrize("notify", [False, True])
+def test_a_body_that_ends_with_the_stream(notify: bool, wiring: Wiring, authority: Authority) -> None:
+    """With a close_notify and without."""
 
     def script(peer: Peer) -> None:
         peer.request()
         peer.send(b"HTTP/1.0 200 OK\r\n\r\nhello")
+        if notify:
+            peer._sock.unwrap()  # type: ignore[attr-defined] # an SSLSocket here
 
     with scripted(script, tls=authority.certificate("127.0.0.1").server_context()) as server:
         seen = wiring.ask(wiring.connection(server.uri, ca_file=authority.ca_file))
     assert (seen.failure, seen.response_bytes, seen.kept) == ("", 5, False)
+
+
+def test_an_answer_and_the_end_in_one_segment(wiring: Wiring, authority: Authority) -> None:
+    """After a close_notify the connection is not used again, even if TCP stays open."""
+    context = authority.certificate("127.0.0.1").server_context()
+
+    def script(peer: Peer) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+
+        def pump(step: Callable[[], object]) -> None:
+            while True:
+                try:
+                    step()
+                except ssl.SSLWantReadError:
+                    peer.send(outgoing.read())
+                    incoming.write(peer._sock.recv(65_536))
+                else:
+                    return
+
+        pump(tls.do_handshake)
+        pump(lambda: tls.read(65_536))
+        tls.write(OK)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            tls.unwrap()
+        peer.send(outgoing.read())
+        peer.wait_until_closed()
+
+    with scripted(script, raw=True) as server:
+        connection = wiring.connection(server.uri, ca_file=authority.ca_file)
+        for _ in range(2):
+            seen = wiring.ask(connection)
+            assert (seen.failure, seen.status, seen.connected, seen.kept) == ("", 200, True, False)
 
 
 def test_garbage_inside_tls_records(wiring: Wiring, authority: Authority) -> None:

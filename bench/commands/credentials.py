@@ -1,0 +1,77 @@
+"""Who the principal is, and what credential it gets: mode, validity, next refresh. Never the secret, unless asked.
+
+examples:
+  bench credentials --endpoint my-endpoint
+  curl -H "Authorization: Bearer $(bench credentials --endpoint my-endpoint --show-secret)" ...
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from bench import clock
+from bench.commands.arguments import add_options
+from bench.endpoint import AuthMode
+from bench.errors import UsageError
+from bench.options import TARGET_OPTIONS
+from bench.target import TargetSpec, kind_of, spec_of
+
+if TYPE_CHECKING:
+    from bench.credentials import Grant
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_options(parser, TARGET_OPTIONS)
+    parser.add_argument("--show-secret", action="store_true", help="print the secret, and nothing else, on stdout")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from bench.local_emulator import LocalEmulator
+
+    values = vars(arguments)
+    kind = kind_of(values)
+    if kind == "scoring_uri":
+        raise UsageError(
+            "a bare scoring URI has no credential of its own", hint="you gave it, in BENCH_KEY or BENCH_TOKEN"
+        )
+    emulator = LocalEmulator.start(arguments.emulator_options) if kind == "emulator" else None
+    try:
+        spec = spec_of(values, default_modes=(AuthMode.KEY,), emulator=emulator)
+        return _show(spec, chosen=bool(arguments.auth_mode), secret=arguments.show_secret)
+    finally:
+        if emulator is not None:
+            emulator.stop()
+
+
+def _show(spec: TargetSpec, *, chosen: bool, secret: bool) -> int:
+    from bench.credentials import Failure, PlainAgent
+
+    assert spec.workspace is not None  # noqa: S101 - only a bare URI has none
+    with closing(PlainAgent(spec.workspace, env=dict(spec.agent_env))) as agent:
+        if not secret:
+            claims = agent.principal()
+            who = claims.get("upn") or claims.get("name") or claims.get("appid", "unknown")
+            sys.stdout.write(f"principal: {who}, object id {claims.get('oid', 'unknown')}\n")
+        for endpoint, mode in zip(spec.endpoints, spec.auth_modes, strict=True):
+            granted = agent.fetch(endpoint, mode if chosen or spec.kind == "emulator" else None)
+            if isinstance(granted, Failure):
+                raise granted.error()
+            sys.stdout.write(f"{granted.secrets[0]}\n" if secret else f"{endpoint}: {_line(granted)}\n")
+    return 0
+
+
+def _line(granted: Grant) -> str:
+    """`aml_token, generation 1, 3,589 s of life left, next refresh in 1,789 s`."""
+    from bench.credentials import NEVER_NS
+
+    parts = [granted.auth_mode.value, "generation 1"]
+    now_ns, valid = clock.monotonic_ns(), granted.valid
+    if valid.expires_at == NEVER_NS:
+        parts.append("does not expire")
+    else:
+        parts.append(f"{(valid.expires_at - now_ns) / 1e9:,.0f} s of life left")
+        parts.append(f"next refresh in {(valid.refresh_after - now_ns) / 1e9:,.0f} s")
+    return ", ".join(parts)
