@@ -35,13 +35,11 @@ class Statistic:
     """A figure of one variant that is a function of `sum(hits) / sum(count)`, both arrays of one value a cell.
 
     `value(d)` gives the figures for an array of deviations of that ratio; `value(0)` is the estimate.
-    `room` is how far the ratio can deviate (down, up) before there is no sample left to tell the figure from.
     """
 
     hits: NDArray[Any]
     count: NDArray[Any]
     value: Callable[[Floats], Any]
-    room: tuple[float, float] = (math.inf, math.inf)
 
     @property
     def n(self) -> int:
@@ -140,9 +138,8 @@ def _slope(figure: Statistic) -> float:
     """How much the figure moves with its ratio, as a secant over about two standard deviations to either side."""
     influence = _influence(figure, Blocks(blocks.MOST_BLOCKS, 0.0))
     reach = max(2 * math.sqrt(float(influence @ influence)), 2 / max(figure.n, 1))
-    down, up = min(reach, figure.room[0]), min(reach, figure.room[1])
-    ends = figure.value(np.array([-down, up]))
-    return float((ends[1] - ends[0]) / (down + up))
+    ends = figure.value(np.array([-reach, reach]))
+    return float((ends[1] - ends[0]) / (2 * reach))
 
 
 def _deviations(contrast: _Contrast, chosen: Blocks, seed: int) -> list[Floats]:

@@ -53,7 +53,6 @@ class Fold:
             hits=self.above[:, column],
             count=self.count,
             value=lambda deviation: quantiles.at(self.ordered_ns, q - deviation) / 1e6,
-            room=(1.0 - q, q),
         )
 
     def mean(self) -> Statistic:

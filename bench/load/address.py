@@ -60,14 +60,14 @@ def _is_name(host: str) -> bool:
         host.encode("idna")
     except UnicodeError:
         return False
-    return not host.startswith(".")
+    return True
 
 
 def tls_context(ca_file: str) -> ssl.SSLContext:
     """A context that verifies the chain and the host name; there is no other kind here."""
     try:
         context = ssl.create_default_context(cafile=ca_file or None)
-    except (OSError, ssl.SSLError) as exc:
+    except (OSError, ValueError) as exc:  # ValueError: a NUL, which no file's name can hold
         raise UsageError(f"--ca-file {ca_file}: {exc}", hint="give a PEM file of certificate authorities") from exc
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -93,9 +93,8 @@ class Connection:
 
     def expire(self) -> None:
         """The deadline has passed."""
-        if self._pending:
-            self.close()
-            self._finish("timeout", "no complete answer in time", monotonic_ns())
+        self.close()
+        self._finish("timeout", "no complete answer in time", monotonic_ns())
 
     # -- one attempt, in the user's greenlet -------------------------------------------------------
 

@@ -69,6 +69,22 @@ def test_drift_that_both_share_cancels_in_a_pair() -> None:
     assert width(apart) > 20 * width(paired)
 
 
+def test_what_grows_with_shared_drift_is_as_uncertain_as_the_drift() -> None:
+    """A candidate that takes twice as long differs by the baseline's own median, drift and all."""
+    rng = np.random.default_rng(2)
+    values = 30 + rng.exponential(1.0, 6_000) + 10 * np.sin(np.arange(6_000) / 1_500)
+    base, cand = folded(values), folded(2 * values)
+    paired = bootstrap.paired(base.quantile(0.5), cand.quantile(0.5), seed=1)
+    assert width(paired) == pytest.approx(width(bootstrap.own(base.quantile(0.5), seed=1)), rel=0.2)
+
+
+def test_the_slope_of_a_quantile_is_one_over_the_density() -> None:
+    """For an exponential distribution with mean 1 it is -2 at the median and -10 at p90, within a fifth."""
+    side = folded(np.random.default_rng(6).exponential(1.0, 6_000))
+    for q, slope in ((0.5, -2.0), (0.9, -10.0)):
+        assert bootstrap._slope(side.quantile(q)) == pytest.approx(slope, rel=0.2)
+
+
 def test_a_shift_moves_the_interval_by_itself() -> None:
     """Estimate and both ends move by exactly what the candidate is slower."""
     rng = np.random.default_rng(3)

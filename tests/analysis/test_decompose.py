@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -115,3 +116,15 @@ def test_pauses_at_refreshes_stand_out_against_quiet_time(make_run: MakeRun) -> 
 def test_without_refreshes_there_is_no_time_around_them(two_sides: LoadedRun) -> None:
     """The initial flight of the key is not a refresh."""
     assert refresh_time.of(two_sides, "key") is None
+
+
+def test_a_sample_is_near_a_refresh_until_its_effect_is_over(make_run: MakeRun) -> None:
+    """From the start of a flight until 100 ms after its end, also where a longer flight outlasts a later one."""
+    run = make_run(sides=(Side("key"),), rate=1_000, duration_s=10, warm_up_s=0)
+    flights = tuple(
+        {"variant": "key", "cause": "stale", "started_ns": start * 10**6, "ended_ns": end * 10**6}
+        for start, end in ((2_000, 4_000), (3_000, 3_100), (6_000, 6_500))
+    )
+    found = refresh_time.of(dataclasses.replace(run, flights=flights, memo={}), "key")
+    assert found is not None
+    assert found.near.samples == pytest.approx(2_100 + 600 + 2 * 13, abs=15)

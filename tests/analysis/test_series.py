@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -34,6 +35,13 @@ def test_each_bin_has_the_exact_quantiles_of_its_samples(two_sides: LoadedRun) -
         values = samples.durations_ns(metric, rows) / 1e6
         got = (lines.p50_ms[7], lines.p90_ms[7], lines.p99_ms[7], lines.max_ms[7])
         assert got == pytest.approx(np.quantile(values, [0.5, 0.9, 0.99, 1.0]))
+
+
+def test_a_duration_below_zero_counts_as_zero(two_sides: LoadedRun) -> None:
+    """A broken clock must not put a sample into another bin."""
+    samples = dataclasses.replace(two_sides.samples, done_ns=two_sides.samples.intended_ns - 5)
+    found = series.latency(dataclasses.replace(two_sides, samples=samples, memo={}), "key", bins=10)
+    assert set(found.response_time.max_ms) == {0.0}
 
 
 def test_a_bin_without_samples_is_nan(make_run: MakeRun) -> None:

@@ -39,7 +39,28 @@ def test_http_users_share_the_manager(
     log = Path(emulator["log"])
     before = log.read_text().count('"operation":"')
     done = start_and_wait(
-        [sys.executable, "-m", "locust", "-f", str(LOCUSTFILES / "http_user.py"), "--headless", "--json", "--users", "10", "--spawn-rate", "100", "--run-time", "3s", "--loglevel", "ERROR", "--endpoint", emulator["endpoints"][mode], "--auth-mode", mode, *workspace],
+        [
+            sys.executable,
+            "-m",
+            "locust",
+            "-f",
+            str(LOCUSTFILES / "http_user.py"),
+            "--headless",
+            "--json",
+            "--users",
+            "10",
+            "--spawn-rate",
+            "100",
+            "--run-time",
+            "8s",
+            "--loglevel",
+            "ERROR",
+            "--endpoint",
+            emulator["endpoints"][mode],
+            "--auth-mode",
+            mode,
+            *workspace,
+        ],
         cwd=tmp_path,
         **emulator["env"],
     )

@@ -208,6 +208,6 @@ def test_garbage_inside_tls_records(wiring: Wiring, authority: Authority) -> Non
 def test_a_ca_file_that_is_none(tmp_path: Path) -> None:
     """It is a wrong option, found before anything is sent."""
     (tmp_path / "not.pem").write_text("hello")
-    for path in (tmp_path / "not.pem", tmp_path / "missing.pem", tmp_path):
+    for path in (tmp_path / "not.pem", tmp_path / "missing.pem", tmp_path, "a\0b"):
         with pytest.raises(UsageError, match="--ca-file"):
             parse_address("https://127.0.0.1/", ca_file=str(path))

@@ -60,7 +60,21 @@ def test_fetched_secret_and_argv(
     cwd = tmp_path_factory.mktemp("fetched")
     secrets = _secrets(emulator, workspace, tmp_path_factory.mktemp("aside"))
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench", "run", "--endpoint", emulator["endpoints"]["key"], *workspace, "--arrival-rate", "50", "--duration", "4s", "--warm-up", "0s"],
+        [
+            sys.executable,
+            "-m",
+            "bench",
+            "run",
+            "--endpoint",
+            emulator["endpoints"]["key"],
+            *workspace,
+            "--arrival-rate",
+            "50",
+            "--duration",
+            "4s",
+            "--warm-up",
+            "0s",
+        ],
         cwd=cwd,
         env=clean_environment(BENCH_KEY=CANARY, **emulator["env"]),
         stdout=subprocess.PIPE,
@@ -92,7 +106,29 @@ def test_the_web_ui_shows_none(
     cwd = tmp_path_factory.mktemp("web")
     secrets = _secrets(emulator, workspace, tmp_path_factory.mktemp("aside"))
     process = subprocess.Popen(
-        [sys.executable, "-m", "locust", "-f", str(LOCUSTFILES / "key.py"), "--web-host", "127.0.0.1", "--web-port", "0", "--autostart", "--autoquit", "0", "--endpoint", emulator["endpoints"]["key"], *workspace, "--arrival-rate", "50", "--duration", "60s", "--warm-up", "0s"],
+        [
+            sys.executable,
+            "-m",
+            "locust",
+            "-f",
+            str(LOCUSTFILES / "key.py"),
+            "--web-host",
+            "127.0.0.1",
+            "--web-port",
+            "0",
+            "--autostart",
+            "--autoquit",
+            "0",
+            "--endpoint",
+            emulator["endpoints"]["key"],
+            *workspace,
+            "--arrival-rate",
+            "50",
+            "--duration",
+            "60s",
+            "--warm-up",
+            "0s",
+        ],
         cwd=cwd,
         env=clean_environment(**emulator["env"]),
         stdout=subprocess.PIPE,
