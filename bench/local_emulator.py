@@ -6,6 +6,7 @@ It knows only the emulator's command and the one JSON line it prints when it is 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.errors import BenchError, UsageError
+from bench.options import without_secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,7 @@ class LocalEmulator:
         command = [sys.executable, "-m", "bench.emulator", "--json", "--die-with-parent", *shlex.split(options)]
         process = subprocess.Popen(
             command,
+            env=without_secrets(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

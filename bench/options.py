@@ -25,6 +25,9 @@ from bench.plan import (
     parse_stages,
 )
 
+SECRET_VARIABLES = ("BENCH_KEY", "BENCH_TOKEN", "BENCH_RELAY_KEY")
+"""Never options, for the process list would show them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
@@ -106,6 +109,11 @@ def auth_modes_of(text: str, *, default: tuple[AuthMode, ...]) -> tuple[AuthMode
     if unknown:
         raise UsageError(f"--auth-mode: {unknown[0]!r} is no auth mode", hint=f"there are {', '.join(AuthMode)}")
     return tuple(AuthMode(word) for word in words) or default
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment for a child process that needs no secret of the harness."""
+    return {name: value for name, value in environment.items() if name not in SECRET_VARIABLES}
 
 
 def is_on(value: Any) -> bool:

@@ -88,12 +88,15 @@ def independent(
     seed: int,
 ) -> Interval:
     """The interval of candidate - baseline from two runs: each has blocks of its own, nothing cancels."""
-    deviations = []
-    for i, side in enumerate((baseline, candidate)):
-        contrast = _Contrast((side,), (1.0,))
-        chosen = _blocks(contrast, _Contrast((guides[i],), (1.0,)) if guides else None)
-        deviations.append(_deviations(contrast, chosen, seed + i)[0])
-    return _ends(candidate.value(deviations[1]) - baseline.value(deviations[0]))
+    contrasts = [_Contrast((side,), (_slope(side),)) for side in (baseline, candidate)]
+    guiding = [_Contrast((guide,), (1.0,)) for guide in guides] if guides else [None, None]
+    chosen = [_blocks(contrast, guide) for contrast, guide in zip(contrasts, guiding, strict=True)]
+    widening = _student(*(_spread(contrast.influence(own)) for contrast, own in zip(contrasts, chosen, strict=True)))
+    ours, theirs = (
+        widening * _deviations(contrast, own, seed + i)[0]
+        for i, (contrast, own) in enumerate(zip(contrasts, chosen, strict=True))
+    )
+    return _ends(candidate.value(theirs) - baseline.value(ours))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +117,9 @@ class _Contrast:
 
 
 def _interval(contrast: _Contrast, guide: _Contrast | None, seed: int) -> Interval:
-    deviations = _deviations(contrast, _blocks(contrast, guide), seed)
+    chosen = _blocks(contrast, guide)
+    widening = _student(_spread(contrast.influence(chosen)))
+    deviations = [widening * one for one in _deviations(contrast, chosen, seed)]
     if len(deviations) == 1:
         return _ends(contrast.sides[0].value(deviations[0]))
     baseline, candidate = contrast.sides
@@ -143,33 +148,40 @@ def _slope(figure: Statistic) -> float:
 
 
 def _deviations(contrast: _Contrast, chosen: Blocks, seed: int) -> list[Floats]:
-    """Deviations of each side's ratio in every resample of the blocks, widened for how few blocks there are."""
+    """Deviations of each side's ratio in every resample of the blocks, from n to n - 1, and for what blocks miss."""
     weights = blocks.weights(chosen.count, seed)
-    widening = _widening(contrast.influence(chosen), chosen)
+    corrected = math.sqrt(chosen.count / (chosen.count - 1) / (1 - chosen.bias))
     deviations = []
     for side in contrast.sides:
         hits, count = chosen.sums(side.hits), chosen.sums(side.count)
         drawn = weights @ count
         ratio = np.divide(weights @ hits, drawn, out=np.full(len(drawn), np.nan), where=drawn > 0)
-        deviations.append(np.nan_to_num(ratio - hits.sum() / max(count.sum(), 1)) * widening)
+        deviations.append(np.nan_to_num(ratio - hits.sum() / max(count.sum(), 1)) * corrected)
     return deviations
 
 
-def _widening(influence: Floats, chosen: Blocks) -> float:
-    """From normal to t, from n to n - 1, and for the variance the blocks are known to miss.
+def _spread(influence: Floats) -> tuple[float, float]:
+    """(variance, its degrees of freedom) of a figure, from what each block adds to it.
 
-    The degrees of freedom are those of a variance estimated from blocks with this kurtosis: when a few bursts carry
-    the tail, the variance itself is poorly known.
+    The degrees are those of a variance estimated from values with this kurtosis: when a few bursts carry the tail, the
+    variance itself is poorly known.
     """
-    n = chosen.count
-    degrees = n - 1.0
+    n = len(influence)
     power = float(np.mean(influence**2))
-    if power > 0:
-        kurtosis = float(np.mean(influence**4)) / power**2
-        excess = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * (kurtosis - 3) + 6)
-        degrees = float(np.clip(2 / (excess / n + 2 / (n - 1)), _LEAST_DEGREES, n - 1))
-    student = t_quantile(_TAILS[1], degrees) / z_quantile(_TAILS[1])
-    return student * math.sqrt(n / (n - 1) / (1 - chosen.bias))
+    if power == 0:
+        return 0.0, n - 1.0
+    kurtosis = float(np.mean(influence**4)) / power**2
+    excess = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * (kurtosis - 3) + 6)
+    return n * power, float(np.clip(2 / (excess / n + 2 / (n - 1)), _LEAST_DEGREES, n - 1))
+
+
+def _student(*spreads: tuple[float, float]) -> float:
+    """How much wider than normal Student's t is, for the sum of independent figures (Welch and Satterthwaite)."""
+    total = sum(variance for variance, _ in spreads)
+    if total == 0:
+        return 1.0
+    degrees = total**2 / sum(variance**2 / degrees for variance, degrees in spreads)
+    return t_quantile(_TAILS[1], degrees) / z_quantile(_TAILS[1])
 
 
 def _paired_difference(baseline: Statistic, candidate: Statistic, ours: Floats, theirs: Floats) -> Floats:

@@ -3,6 +3,7 @@
 examples:
   bench drill --list
   bench drill key_primary_rotated
+  bench drill aml_token_revoked arm_503 --processes 2
   bench drill --all                    the whole table, also stored in results/calibration/drills.{json,md}
 """
 
@@ -10,15 +11,27 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
+    from bench.drills.drill import Drill
     from bench.drills.runner import Done
+
+_LEGEND = """\
+Times in seconds from the end of the fault. `recovered`: nobody is refused or waits for a credential any more.
+`renewed`: the first fetch after one that failed went well. `without lease`: longest stretch in which somebody waited
+for a credential. `lost`: arrivals that never went well, `in flight` those of them under way when the fault began; a
+refused attempt whose replay went well is an auth failure and not lost. `calls`: requests to ARM and identity from the
+fault's begin until it was over, made by `fetches`, of which `failed`. `causes right`: 401s and 403s whose cause is the
+emulator's own reason."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="every drill, one after the other")
     parser.add_argument("--list", action="store_true", help="say what there is")
     parser.add_argument("--processes", metavar="N", type=int, default=1, help="worker processes")
+    parser.add_argument("--keep", metavar="DIR", default="", help="folder that keeps the folders of the runs")
     parser.add_argument("--out", metavar="DIR", default="results/calibration", help="folder for the table of --all")
 
 
@@ -39,24 +53,15 @@ def run(arguments: argparse.Namespace) -> int:
     drills = list(DRILLS.values()) if arguments.all else [find(name) for name in arguments.names]
     if not drills:
         raise UsageError("no drill named", hint="write `bench drill NAME`, --all or --list")
-    done = []
-    for drill in drills:
-        sys.stderr.write(f"{drill.name}: {drill.text}\n")
-        done.append(_carry_out(drill, processes=arguments.processes))
-    rows = [row_of(each) for each in done]
-    _tell(rows, done, arguments)
+    if arguments.processes < 1:
+        raise UsageError("--processes must be at least 1")
+    with _folder(arguments.keep) as folder:
+        done = [_carry_out(drill, folder, processes=arguments.processes) for drill in drills]
+    _tell(done, arguments)
     missed = sum(bool(each.missed) for each in done)
     if missed:
         raise BenchError(f"{missed} of {len(done)} drills missed a goal", hint="the lines above say which")
     return 0
-
-
-def _carry_out(drill: Any, *, processes: int) -> Done:
-    from bench.commands.locust_child import locustfile_for
-    from bench.drills.runner import carry_out
-
-    with tempfile.TemporaryDirectory(prefix="bench-drill-") as folder:
-        return carry_out(drill, locustfile=locustfile_for(drill.auth_mode.value), out=Path(folder), processes=processes)
 
 
 def row_of(done: Done) -> dict[str, Any]:
@@ -64,27 +69,65 @@ def row_of(done: Done) -> dict[str, Any]:
     found = done.findings
     return {
         "drill": done.drill.name,
-        "recovered s": found.recovered_s,
-        "without lease s": found.without_lease_s,
+        "recovered": found.recovered_s,
+        "renewed": found.renewed_s,
+        "without lease": found.without_lease_s,
         "lost": found.lost,
         "in flight": found.lost_in_flight,
         "calls": found.calls,
+        "fetches": found.fetches,
+        "failed": found.failed_fetches,
         "auth failures": ", ".join(f"{count} {cause}" for cause, count in found.by_cause.items()) or "none",
         "causes right": f"{found.classified}/{found.refused}",
         "verdict": "missed" if done.missed else "met",
     }
 
 
-def _tell(rows: list[dict[str, Any]], done: list[Done], arguments: argparse.Namespace) -> None:
-    from bench.calibration import table
-    from bench.rundir import write_json
+@contextmanager
+def _folder(keep: str) -> Iterator[Path]:
+    """Where the runs go: for good, or until the table is told."""
+    if keep:
+        yield Path(keep)
+        return
+    with tempfile.TemporaryDirectory(prefix="bench-drill-") as folder:
+        yield Path(folder)
 
+
+def _carry_out(drill: Drill, folder: Path, *, processes: int) -> Done:
+    from bench.commands.locust_child import locustfile_for
+    from bench.drills.runner import carry_out
+
+    sys.stderr.write(f"{drill.name}: {drill.text}\n")
+    return carry_out(drill, locustfile=locustfile_for(drill.auth_mode.value), out=folder, processes=processes)
+
+
+def _tell(done: list[Done], arguments: argparse.Namespace) -> None:
+    from bench.calibration import table
+
+    rows = [row_of(each) for each in done]
     sys.stdout.write(table.text(rows) + "\n")
     for each in done:
         for goal in each.missed:
             sys.stdout.write(f"{each.drill.name} missed: {goal}\n")
+        if arguments.keep:
+            sys.stdout.write(f"{each.drill.name}: {each.folder.path}\n")
     if arguments.all:
-        out = Path(arguments.out)
-        found = {each.drill.name: dataclasses.asdict(each.findings) | {"missed": each.missed} for each in done}
-        write_json(out / "drills.json", {"schema_version": 1, "drills": found})
-        (out / "drills.md").write_text(f"# bench drill --all\n\n{table.markdown(rows)}\n", encoding="utf-8")
+        _store(done, table.markdown(rows), Path(arguments.out), processes=arguments.processes)
+
+
+def _store(done: list[Done], table: str, out: Path, *, processes: int) -> None:
+    from bench.rundir import write_json
+
+    found = {
+        each.drill.name: {
+            "text": each.drill.text,
+            "missed": each.missed,
+            "findings": dataclasses.asdict(each.findings),
+            "summary": each.summary,
+        }
+        for each in done
+    }
+    write_json(out / "drills.json", {"schema_version": 1, "processes": processes, "drills": found})
+    head = f"# bench drill --all\n\nOn {os.cpu_count()} cores, {processes} worker process(es). {_LEGEND}\n"
+    what = "\n".join(f"- `{each.drill.name}`: {each.drill.text}" for each in done)
+    (out / "drills.md").write_text(f"{head}\n{table}\n\n{what}\n", encoding="utf-8")

@@ -54,9 +54,11 @@ class Agent(AgentCalls):
             running.close()
 
     def _started(self) -> _Running:
-        if self._running is None or not self._running.process.is_ours:
-            self._running = _Running(AgentProcess(self.workspace, self._env), self._replace)
-        return self._running
+        """The running agent, or a new one. One that died is of no use even before its reader has replaced it."""
+        running = self._running
+        if running is None or not running.process.is_ours or (running.has_ended and running.was_ready):
+            running = self._running = _Running(AgentProcess(self.workspace, self._env), self._replace)
+        return running
 
     def _replace(self, dead: _Running) -> None:
         """Called in the reader of a process that ended by itself or was killed for hanging."""
@@ -86,6 +88,11 @@ class _Running:
         self._ended: Failure | None = None
         self._ids = itertools.count(1)
         self._pending: dict[int, AsyncResult] = {}
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has died, been killed or been closed."""
+        return self._ended is not None
 
     def ask(self, message: dict[str, Any], deadline_s: float) -> dict[str, Any] | Failure:
         """Send one question and wait for its answer; an agent that exceeds the deadline is killed."""

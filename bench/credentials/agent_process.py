@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.endpoint import Workspace
+from bench.options import without_secrets
 
 CONNECTION_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 5.0
-_OWN_SECRETS = ("BENCH_KEY", "BENCH_TOKEN", "BENCH_RELAY_KEY")
 _CHUNK = 65536
 
 
@@ -101,6 +101,6 @@ class AgentProcess:
 
 def _environment(env: Mapping[str, str]) -> dict[str, str]:
     """What azure-identity may need, without the harness's own secrets; `bench` is found wherever we found it."""
-    kept = {name: value for name, value in {**os.environ, **env}.items() if name not in _OWN_SECRETS}
+    kept = without_secrets({**os.environ, **env})
     home = str(Path(__file__).parents[2])
     return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, (home, kept.get("PYTHONPATH", ""))))}

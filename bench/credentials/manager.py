@@ -83,13 +83,16 @@ class CredentialManager:
             return lease
         return self._lease_or_raise(moves.Asked(), timeout_s)
 
-    def refused(self, lease: Lease, *, status: int, timeout_s: float = DEFAULT_TIMEOUT_S) -> Lease:
+    def refused(
+        self, lease: Lease, *, status: int, worked: bool = False, timeout_s: float = DEFAULT_TIMEOUT_S
+    ) -> Lease:
         """After a 401 or 403 to a request with `lease`: the lease to replay it with, once.
 
-        Denied when renewing does not help (a 403, or a 401 right after a renewal); CredentialError when no
-        newer lease could be had within `timeout_s`.
+        `worked`: the endpoint had accepted it before, so it was rotated or revoked since. Denied when renewing does not
+        help (a 403, or a 401 right after a renewal to a lease that never worked); CredentialError when no newer lease
+        could be had within `timeout_s`.
         """
-        return self._lease_or_raise(moves.Refused(lease, status), timeout_s)
+        return self._lease_or_raise(moves.Refused(lease, status, worked), timeout_s)
 
     def ask(self, event: moves.Asked | moves.Refused, timeout_s: float) -> Lease | Failure:
         """Put the question to the policy until it serves or rejects, waiting for news in between. Does not raise."""

@@ -66,10 +66,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The endpoint answered `status`, 401 or 403, to a request with `lease`."""
+    """The endpoint answered `status`, 401 or 403, to a request with `lease`. `worked`: it had been accepted before."""
 
     lease: Lease
     status: int
+    worked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,12 @@ or knows what a greenlet is: `now_ns` is monotonic, `jitter` is uniform in [0, 1
 Rules
 - FRESH is served. STALE is served too, and the first to see it launches a background flight.
   EXPIRED, refused or none: everybody joins the one flight.
-- After a failure the next flight waits for its back-off: up to `SERVING_CAP_S` while an old lease still serves,
-  up to `WAITING_CAP_S` when nobody has one; a server's Retry-After is a floor. There is no last attempt.
+- After a failure the next flight waits for its back-off: up to `WAITING_CAP_S` when nobody has a lease; while an old
+  one still serves up to a tenth of what it has left, between that and `SERVING_CAP_S`. A server's Retry-After is a
+  floor. There is no last attempt.
 - A 401 to the current lease drops it and launches a flight at once. A key comes with its secondary, which is taken
-  when the primary was just refused. A 401 to what such a flight brought, within `DENIAL_WINDOW_S`, is a denial:
-  renewing does not help, so the refused are told at once and the next flight waits for its back-off.
+  when the primary was just refused. A 401 to what such a flight brought, within `DENIAL_WINDOW_S` and before it ever
+  worked, is a denial: renewing does not help, so the refused are told at once and the next flight backs off.
 - A 403 is never cured by renewing: the lease stays, the refused one gets a denial.
 """
 
@@ -54,6 +55,7 @@ BASE_S = 0.1
 WAITING_CAP_S = 0.8
 SERVING_CAP_S = 10.0
 DENIAL_WINDOW_S = 5.0
+_LEFT_SHARE = 0.1
 _REMEMBERED_REFUSALS = 2
 _FORBIDDEN = 403
 
@@ -63,8 +65,8 @@ def decide(state: State, event: Event, *, now_ns: int, jitter: float) -> Step:
     match event:
         case Asked(newer_than):
             return _asked(state, newer_than, now_ns)
-        case Refused(lease, status):
-            return _refused(state, lease, status=status, now_ns=now_ns, jitter=jitter)
+        case Refused():
+            return _refused(state, event, now_ns=now_ns, jitter=jitter)
         case Fetched(grant):
             cause = state.flight.cause if state.flight is not None else FlightCause.STALE
             return _published(dataclasses.replace(state, flight=None), grant, cause=cause, now_ns=now_ns)
@@ -107,8 +109,9 @@ def _wait(state: State, cause: FlightCause, now_ns: int) -> Step:
     return dataclasses.replace(state, flight=flight), (Launch(flight), Wait())
 
 
-def _refused(state: State, lease: Lease, *, status: int, now_ns: int, jitter: float) -> Step:
-    if status == _FORBIDDEN:
+def _refused(state: State, event: Refused, *, now_ns: int, jitter: float) -> Step:
+    lease = event.lease
+    if event.status == _FORBIDDEN:
         return state, (Reject(forbidden(lease)),)
     if lease.generation < state.generation or state.lease is None:
         if state.lease is None and state.failure is not None and state.failure.kind is FailureKind.DENIED:
@@ -118,8 +121,8 @@ def _refused(state: State, lease: Lease, *, status: int, now_ns: int, jitter: fl
         return _asked(state, 0, now_ns)
     refused = (*state.refused, lease.secret)[-_REMEMBERED_REFUSALS:]
     dropped = dataclasses.replace(state, lease=None, dropped=lease, refused=refused)
-    just_renewed = now_ns - lease.issued_at < DENIAL_WINDOW_S * NS_PER_S
-    if state.renewed_by is FlightCause.REFUSED and just_renewed:
+    just_renewed = state.renewed_by is FlightCause.REFUSED and now_ns - lease.issued_at < DENIAL_WINDOW_S * NS_PER_S
+    if just_renewed and not event.worked:
         denial = denied(lease)
         return _backed_off(dropped, denial, now_ns=now_ns, jitter=jitter), (Reject(denial),)
     if state.failure is None:
@@ -161,8 +164,8 @@ def _failed(state: State, failure: Failure, *, now_ns: int, jitter: float) -> St
 
 def _backed_off(state: State, failure: Failure, *, now_ns: int, jitter: float) -> State:
     """When the next flight may start: soon for those who wait, later behind the backs of those who do not."""
-    serving = state.lease is not None and freshness(state.lease, now_ns) is not Freshness.EXPIRED
-    cap_s = SERVING_CAP_S if serving else WAITING_CAP_S
+    left_s = 0.0 if state.lease is None else (state.lease.usable_until - now_ns) / NS_PER_S
+    cap_s = min(max(left_s * _LEFT_SHARE, WAITING_CAP_S), SERVING_CAP_S)
     delay_s = next_delay_s(state.delay_s, base_s=BASE_S, cap_s=cap_s, jitter=jitter)
     floor_s = honoured_retry_after_s(failure.retry_after_s)
     return dataclasses.replace(

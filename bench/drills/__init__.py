@@ -3,7 +3,6 @@
     catalogue · drill ·     what happens when, and what is expected of the run
     evidence ·              what is known afterwards: attempts, flights, calls and refusals in one time
     findings · goals ·      what it amounts to, and whether that is good enough
-    tables ·                how it is told
     runner ! rig !          one drill carried out: an emulator, a Locust, a few signals
 
 Called by `commands.drill` only.

@@ -56,14 +56,13 @@ def _identity(name: str, text: str, **words: Any) -> Drill:
 
 
 def _clock(name: str, text: str, *faults: Mapping[str, Any]) -> Drill:
-    """Azure's clock and the client's do not agree; tokens are refreshed every 2 s all the while."""
-    at_s = float(faults[0].get("at", 0.0))
+    """Azure's clock and the client's do not agree, for good; tokens are refreshed every 2 s all the while."""
     return Drill(
         name=f"clock_{name}",
         text=text,
         auth_mode=AuthMode.AML_TOKEN,
-        begins_s=at_s,
-        ends_s=at_s,
+        begins_s=float(faults[0].get("at", 0.0)),
+        ends_s=7.0,
         faults=faults,
         emulator=_SHORT_LIVES,
     )
@@ -156,7 +155,7 @@ _TOKENS = (
         text="requests take longer than what is left of their token: judged on arrival, none may fail",
         auth_mode=AuthMode.AML_TOKEN,
         begins_s=0.0,
-        ends_s=0.0,
+        ends_s=7.0,
         emulator="--token-life 5s --refresh-after 3s --service-base 2500ms --service-exponential 0",
         rate=20.0,
         users=80,
@@ -203,6 +202,7 @@ _ARM = (
         faults=({"at": 1.5, "for": 2.5, "do": "arm", "answer": "429"},),
         emulator=_LONG_LIVES,
         duration_s=9.5,
+        renews_within_s=6.0,
     ),
     _arm("503", "answers 503", answer="503"),
     _arm("slow", "takes 1.2 s a call", answer="slow", delay=1.2),
@@ -268,7 +268,7 @@ _ROLES = (
 _AGENTS = (
     Drill(
         name="agent_killed",
-        text="the credential agent is killed in mid-flight, while the token has life left",
+        text="the credential agent is killed in mid-flight, while the token has life left; a new one imports the SDK",
         auth_mode=AuthMode.AML_TOKEN,
         begins_s=2.8,
         ends_s=2.8,
@@ -276,10 +276,11 @@ _AGENTS = (
         deeds=(Deed(kind=DeedKind.KILL_AGENT, at_s=2.8),),
         emulator=_LONG_LIVES,
         duration_s=9.5,
+        renews_within_s=6.0,
     ),
     Drill(
         name="agent_killed_awaited",
-        text="the credential agent is killed while everybody waits for it: a new one has to import the SDK",
+        text="the credential agent is killed while everybody waits for it; a new one imports the SDK",
         auth_mode=AuthMode.KEY,
         begins_s=2.0,
         ends_s=2.4,
@@ -289,7 +290,8 @@ _AGENTS = (
         ),
         deeds=(Deed(kind=DeedKind.KILL_AGENT, at_s=2.4),),
         duration_s=9.5,
-        recovers_within_s=8.0,
+        recovers_within_s=6.0,
+        renews_within_s=6.0,
         causes=_REFUSED,
     ),
 )

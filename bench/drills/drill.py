@@ -36,8 +36,9 @@ class Deed:
 class Drill:
     """One drill. `begins_s` and `ends_s` are of the fault as the run feels it, equal for what happens at once.
 
-    `emulator` are its options. `loses` says that requests must fail (nothing could serve them), `recovers_within_s` how
-    soon after the fault's end that is over. `causes` are the auth failures that may show.
+    `emulator` are its options. `loses` says that requests must fail (nothing could serve them). After the fault's end
+    nobody suffers any more within `recovers_within_s`, and a fetch that had failed goes well within `renews_within_s`:
+    a second, but for drills whose text says why not. `causes` are the auth failures that may show.
     """
 
     name: str
@@ -53,4 +54,5 @@ class Drill:
     duration_s: float = 7.0
     loses: bool = False
     recovers_within_s: float = 1.0
+    renews_within_s: float = 1.0
     causes: frozenset[str] = frozenset()

@@ -11,6 +11,7 @@ classified   causes of 401s and 403s that agree with the emulator's own reasons
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from bench.sample import Cause, Outcome
 _CAUSE_OF_REASON = {"expired": Cause.EXPIRED, "forbidden": Cause.FORBIDDEN}
 """The emulator's other reasons (rotated, revoked, unknown_key, malformed, ...) are all a refused credential."""
 _WAITED_NS = 1_000_000
-"""A request that is handed its lease is sent within microseconds; from here on it waited for one."""
+"""A request that is handed its lease is sent within microseconds. One that took longer waited, if a fetch landed
+meanwhile; otherwise this host was busy."""
 _TOGETHER_NS = 50_000_000
 """Waits closer than this are one: between a failed flight and the next one nobody has a lease either."""
 
@@ -42,7 +44,7 @@ class Findings:
     calls: int
     fetches: int
     failed_fetches: int
-    shortest_back_off_s: float | None
+    shortest_pause_s: float | None
     unexplained_calls: int
     overlapping_fetches: int
     classified: int
@@ -57,7 +59,8 @@ def find(drill: Drill, evidence: Evidence) -> Findings:
     arrivals = _by_arrival(evidence.attempts)
     lost = [attempts for attempts in arrivals.values() if all(a.outcome != Outcome.OK for a in attempts)]
     in_flight = [attempts for attempts in lost if any(_under_way(attempt, begins_ns) for attempt in attempts)]
-    waits = [wait for wait in _together(_waits(arrivals.values())) if wait[1] > begins_ns]
+    landed = sorted(flight.ended_ns for flight in evidence.flights)
+    waits = [wait for wait in _together(_waits(arrivals.values(), landed)) if wait[1] > begins_ns]
     over_ns = max([ends_ns, *(wait[1] for wait in waits), *(attempts[-1].done_ns for attempts in lost)])
     renewed_ns = _renewed_ns(evidence.flights, ends_ns)
     until_ns = max(over_ns, renewed_ns or 0)
@@ -75,7 +78,7 @@ def find(drill: Drill, evidence: Evidence) -> Findings:
         calls=sum(begins_ns <= call.at_ns <= until_ns for call in evidence.calls),
         fetches=len(flights),
         failed_fetches=sum(not flight.ok for flight in flights),
-        shortest_back_off_s=_shortest_back_off_s(evidence.flights),
+        shortest_pause_s=_shortest_pause_s(evidence.flights),
         unexplained_calls=_unexplained(evidence.calls, evidence.flights),
         overlapping_fetches=sum(a.ended_ns > b.started_ns for a, b in _pairs(evidence.flights)),
         classified=sum(right for _, right in judged),
@@ -96,14 +99,21 @@ def _under_way(attempt: Attempt, at_ns: int) -> bool:
     return attempt.sent_ns <= at_ns < attempt.done_ns
 
 
-def _waits(arrivals: Iterable[list[Attempt]]) -> Iterator[tuple[int, int]]:
+def _waits(arrivals: Iterable[list[Attempt]], landed: list[int]) -> Iterator[tuple[int, int]]:
     """(from, until) of every wait for a credential: before the first attempt, and between a 401 and its replay."""
     for attempts in arrivals:
         since_ns = attempts[0].began_ns
         for attempt in attempts:
-            if attempt.sent_ns - since_ns > _WAITED_NS or attempt.cause == Cause.NO_LEASE:
+            waited = attempt.sent_ns - since_ns > _WAITED_NS and _one_within(landed, since_ns, attempt.sent_ns)
+            if waited or attempt.cause == Cause.NO_LEASE:
                 yield since_ns, attempt.sent_ns
             since_ns = attempt.done_ns
+
+
+def _one_within(times: list[int], start: int, end: int) -> bool:
+    """Whether one of the sorted `times` lies there."""
+    place = bisect_left(times, start)
+    return place < len(times) and times[place] <= end
 
 
 def _together(waits: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -132,10 +142,9 @@ def _pairs(flights: Iterable[Flight]) -> Iterator[tuple[Flight, Flight]]:
     return itertools.pairwise(ordered)
 
 
-def _shortest_back_off_s(flights: Iterable[Flight]) -> float | None:
-    """From a fetch that failed to the start of the next."""
-    pauses = [(after.started_ns - before.ended_ns) / 1e9 for before, after in _pairs(flights) if not before.ok]
-    return min(pauses, default=None)
+def _shortest_pause_s(flights: Iterable[Flight]) -> float | None:
+    """From a fetch's end to the start of the next."""
+    return min(((after.started_ns - before.ended_ns) / 1e9 for before, after in _pairs(flights)), default=None)
 
 
 def _unexplained(calls: Iterable[Call], flights: tuple[Flight, ...]) -> int:

@@ -5,6 +5,7 @@ Called by `commands.drill` and the tests. All processes are its own, and gone wh
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import time
@@ -16,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from bench.analysis import auth_failures
 from bench.clock import monotonic_ns
 from bench.drills import goals
 from bench.drills.drill import Deed, DeedKind, Drill
@@ -25,6 +27,7 @@ from bench.drills.rig import Admin, LocustRun, environment_for, locust_command
 from bench.errors import BenchError
 from bench.local_emulator import LocalEmulator
 from bench.rundir import RunDir, read_jsonl
+from bench.runreader import load_run
 
 _LOOK_EVERY_S = 0.02
 _START_WITHIN_S = 60.0
@@ -33,12 +36,13 @@ _END_WITHIN_S = 40.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """A drill that was carried out. `missed` are the goals it missed."""
+    """A drill that was carried out. `missed` are the goals it missed, `summary` what any run's summary says of auth."""
 
     drill: Drill
     folder: RunDir
     findings: Findings
     missed: tuple[str, ...]
+    summary: dict[str, Any]
 
 
 def carry_out(drill: Drill, *, locustfile: Path, out: Path, processes: int = 1) -> Done:
@@ -56,7 +60,8 @@ def carry_out(drill: Drill, *, locustfile: Path, out: Path, processes: int = 1) 
             folder = locust.finish(drill.duration_s + _END_WITHIN_S)
         evidence = _gather(folder, admin, zero_ns=zero_ns, due=round(drill.rate * drill.duration_s))
     findings = find(drill, evidence)
-    return Done(drill=drill, folder=folder, findings=findings, missed=goals.missed(drill, findings))
+    missed = goals.missed(drill, findings)
+    return Done(drill=drill, folder=folder, findings=findings, missed=missed, summary=_summary(folder))
 
 
 @contextmanager
@@ -140,3 +145,11 @@ def _attempts(folder: RunDir, file: Path) -> Iterator[Attempt]:
                 cause=row["cause"],
                 request_id=f"{folder.run_id}-{file.stem}-{row['sequence']:08x}",
             )
+
+
+def _summary(folder: RunDir) -> dict[str, Any]:
+    """`auth_failures` and `refreshes` as summary.json has them."""
+    run = load_run(folder.path)
+    variant = run.variants[0]
+    failures, refreshes = auth_failures.of(run, variant), auth_failures.refreshes(run, variant)
+    return {"auth_failures": dataclasses.asdict(failures), "refreshes": dataclasses.asdict(refreshes)}

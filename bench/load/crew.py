@@ -7,6 +7,7 @@ Both kinds take the same orders; `WorkerCrew` speaks them as Locust messages:
     master  ── bench_go ─────>  worker     the run's zero
     master  <── bench_flight ─  worker     one credential fetch
     master  <── bench_drained ─ worker     all sent and answered
+    master  <── bench_written ─ worker     its files are closed
     master  <── bench_relay ──> worker     sealed leases: see credentials.relay_master
 """
 
@@ -17,7 +18,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.clock import ClockAnchor
+import gevent
+
+from bench.clock import ClockAnchor, monotonic_ns
 from bench.credentials import CredentialManager, RelayKey, RelayServer
 from bench.errors import BenchError
 from bench.load.managers import ManagerPool
@@ -26,6 +29,8 @@ from bench.load.view import View, leases_of, merge, view_of
 from bench.plan import RunPlan
 from bench.rundir import RunDir
 
+_POLL_S = 0.02
+_WRITTEN_WITHIN_NS = 10_000_000_000
 LEAD_NS = 200_000_000
 """How far ahead of now workers are told to start, so that the message has arrived by then."""
 
@@ -117,9 +122,11 @@ class WorkerCrew:
         self._error: BenchError | None = None
         self._ready: dict[str, dict[str, Any]] = {}
         self._drained: set[str] = set()
+        self._written: set[str] = set()
         self._views: dict[str, View] = {}
         runner.register_message("bench_ready", self._on_ready)
         runner.register_message("bench_drained", self._on_drained)
+        runner.register_message("bench_written", self._on_written)
         runner.register_message("bench_flight", self._on_flight_message)
         runner.register_message("bench_relay", self._on_relay)
         runner.environment.events.worker_report.add_listener(self._on_report)
@@ -128,7 +135,7 @@ class WorkerCrew:
         workers = sorted(self._runner.clients)
         self.size = len(workers)
         self._error = None
-        self._ready, self._drained, self._views = {}, set(), {}
+        self._ready, self._drained, self._written, self._views = {}, set(), set(), {}
         self._managers = pool.managers(plan.variants, on_flight=self._on_flight)
         self._relay = RelayServer(
             self._relay_key,
@@ -166,6 +173,10 @@ class WorkerCrew:
         return {**merge(self._views.values()), "leases": leases_of(self._managers)}
 
     def finish(self) -> None:
+        deadline_ns = monotonic_ns() + _WRITTEN_WITHIN_NS
+        while len(self._written | self._gone()) < len(self._ready) and monotonic_ns() < deadline_ns:
+            gevent.sleep(_POLL_S)
+        self._ready = {}
         if self._relay is not None:
             self._relay.close()
             self._relay = None
@@ -187,6 +198,9 @@ class WorkerCrew:
 
     def _on_drained(self, msg: Any, **_: Any) -> None:
         self._drained.add(msg.node_id)
+
+    def _on_written(self, msg: Any, **_: Any) -> None:
+        self._written.add(msg.node_id)
 
     def _on_flight_message(self, msg: Any, **_: Any) -> None:
         self._on_flight({**msg.data, "worker": msg.node_id})

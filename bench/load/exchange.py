@@ -8,11 +8,13 @@ It may be ugly where it saves time; what a line saves is said beside it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bench.clock import monotonic_ns
+from bench.credentials import Denied
 from bench.errors import BenchError
 from bench.load import outcome
 from bench.load.address import Address
@@ -22,12 +24,17 @@ from bench.load.payload import Payload
 from bench.load.recorder import Recorder
 from bench.load.wire import Connection
 from bench.plan import Variant
-from bench.sample import NO_TIME, Freshness, Outcome, Phase
+from bench.sample import NO_TIME, Cause, Freshness, Outcome, Phase
 
 _OK = Outcome.OK.value
 _AUTH_FAILURE = Outcome.AUTH_FAILURE.value
 _TRANSPORT_ERROR = Outcome.TRANSPORT_ERROR.value
 _TIMED_OUT = (Outcome.TIMED_OUT.value, "client")
+_REFUSED = 401
+
+End = tuple[str, str, int, int, int, int, int, int, bytes, int, bytes]
+"""How one attempt ended: outcome, cause, status, sequence, sent_ns, first_byte_ns, done_ns, connect_ns, server time (as
+the server wrote it), response_bytes, deployment. The connection is used again before a refused attempt is recorded."""
 
 
 class LeaseHolder(Protocol):
@@ -35,7 +42,7 @@ class LeaseHolder(Protocol):
 
     def lease(self, timeout_s: float = ...) -> Any: ...
 
-    def refused(self, lease: Any, *, status: int, timeout_s: float) -> Any: ...
+    def refused(self, lease: Any, *, status: int, worked: bool, timeout_s: float) -> Any: ...
 
     def freshness(self, lease: Any, now_ns: int) -> Freshness: ...
 
@@ -45,7 +52,8 @@ class ScoringFailure(Exception):
 
 
 class Lane:
-    """One variant in this process. `head` is rebuilt only when the lease changes."""
+    """One variant in this process. `head` is rebuilt only when the lease changes; `worked` is the generation of the
+    lease that scored last."""
 
     def __init__(self, variant: Variant, address: Address, manager: LeaseHolder, *, code: int, deployment: str) -> None:
         self.variant = variant
@@ -54,6 +62,7 @@ class Lane:
         self.code = code
         self.name = f"{address.path} [{variant.name}]"
         self.head = b""
+        self.worked = 0
         self._pin = f"azureml-model-deployment: {deployment}\r\n" if deployment else ""
         self._head_of: Any = None
 
@@ -130,35 +139,57 @@ class Scorer:
         try:
             try:
                 lease = lane.manager.lease(bench.timeout_ns / 1e9)
-            except BenchError as exc:
-                self._record_no_lease(lane, intended_ns, began_ns, exc)
-                return False
-            end = self._send(lane, lane_index, lease, number, (intended_ns, began_ns, deadline_ns, 0))
-            if end != 401:
-                return end == 200
-            try:
-                newer = lane.manager.refused(lease, status=401, timeout_s=max((deadline_ns - monotonic_ns()) / 1e9, 0))
             except BenchError:
+                self._record_no_lease(lane, intended_ns, began_ns)
                 return False
-            again = self._send(lane, lane_index, newer, number, (intended_ns, began_ns, deadline_ns, 1))
-            if again == 401:
-                self._refused_again(lane, newer)
-            return again == 200
+            end = self._send(lane, lane_index, lease, number, deadline_ns)
+            if end[0] == _AUTH_FAILURE and end[2] == _REFUSED:
+                return self._replay(lane, lane_index, (lease, end), number, (intended_ns, began_ns, deadline_ns))
+            self._record(lane, lease, end, intended_ns, began_ns, 0)
+            return end[0] == _OK
         finally:
             bench.tally.in_flight -= 1
 
-    @staticmethod
-    def _refused_again(lane: Lane, lease: Any) -> None:
-        """Tell the manager, so that a denial is known as one; this request is not sent a third time."""
-        try:
-            lane.manager.refused(lease, status=401, timeout_s=0)
-        except BenchError:
-            return
+    def _replay(
+        self, lane: Lane, lane_index: int, refusal: tuple[Any, End], number: int, times: tuple[int, int, int]
+    ) -> bool:
+        """After a 401: once more with the newer lease. Only that tells what the 401 was, so it is recorded afterwards.
 
-    def _send(self, lane: Lane, lane_index: int, lease: Any, number: int, times: tuple[int, int, int, int]) -> int:
-        """One attempt, recorded. Returns 200 for ok, 401 for a refused lease, 0 for anything else."""
+        A lease that had scored was refused: rotated, or revoked. One that never did, while renewing does not help
+        either, is a denial: the principal lacks the role, and Azure answers 401 to that too.
+        """
+        lease, end = refusal
+        intended_ns, began_ns, deadline_ns = times
+        denied = False
+        try:
+            newer = self._newer(lane, lease, deadline_ns)
+            again = self._send(lane, lane_index, newer, number, deadline_ns)
+            refused_again = again[0] == _AUTH_FAILURE and again[2] == _REFUSED
+            denied = refused_again and lane.worked != newer.generation
+        except BenchError as exc:
+            denied = isinstance(exc, Denied) and lane.worked != lease.generation
+            return False
+        finally:  # this user may be killed while it waits
+            self._record(lane, lease, _forbidden(end) if denied else end, intended_ns, began_ns, 0)
+        self._record(lane, newer, _forbidden(again) if denied else again, intended_ns, began_ns, 1)
+        if refused_again:
+            with contextlib.suppress(BenchError):  # the manager has to know; this request is not sent a third time
+                self._newer(lane, newer, 0)
+        return again[0] == _OK
+
+    @staticmethod
+    def _newer(lane: Lane, lease: Any, deadline_ns: int) -> Any:
+        """The lease to replay with after `lease` was refused; waits for it until the deadline. Raises BenchError."""
+        return lane.manager.refused(
+            lease,
+            status=_REFUSED,
+            worked=lane.worked == lease.generation,
+            timeout_s=max((deadline_ns - monotonic_ns()) / 1e9, 0),
+        )
+
+    def _send(self, lane: Lane, lane_index: int, lease: Any, number: int, deadline_ns: int) -> End:
+        """One attempt and how it ended."""
         bench = self._bench
-        intended_ns, began_ns, deadline_ns, attempt = times
         bench.sequence = sequence = bench.sequence + 1
         payload = bench.payloads[number % len(bench.payloads)]
         connection = self._connections[lane_index]
@@ -167,12 +198,13 @@ class Scorer:
             deadline_ns=deadline_ns,
         )
         answer = connection.answer
-        sent_ns, done_ns = connection.sent_ns, connection.done_ns
+        first_byte_ns, done_ns = connection.first_byte_ns, connection.done_ns
         failure = connection.failure
         if not failure:
             status = answer.status
             if status == 200:
                 kind, cause = outcome.OK
+                lane.worked = lease.generation
             else:
                 kind, cause = outcome.classify(
                     status,
@@ -182,47 +214,35 @@ class Scorer:
                     expires_at_ns=lease.expires_at,
                 )
         else:
-            status = answer.status if connection.first_byte_ns != NO_TIME else 0
+            status = answer.status if first_byte_ns != NO_TIME else 0
             kind, cause = _TIMED_OUT if failure == "timeout" else (_TRANSPORT_ERROR, failure)
-        self._record(
-            lane, lease, kind, cause, connection, (intended_ns, began_ns, sent_ns, done_ns, sequence, status, attempt)
+        return (
+            *(kind, cause, status, sequence, connection.sent_ns, first_byte_ns, done_ns, connection.connect_ns),
+            *(answer.server_time_ms, answer.response_bytes, answer.deployment),
         )
-        if kind == _OK:
-            return 200
-        return 401 if status == 401 and not failure else 0
 
-    def _record(
-        self,
-        lane: Lane,
-        lease: Any,
-        kind: str,
-        cause: str,
-        connection: Connection,
-        facts: tuple[int, int, int, int, int, int, int],
-    ) -> None:
+    def _record(self, lane: Lane, lease: Any, end: End, intended_ns: int, began_ns: int, attempt: int) -> None:
         bench = self._bench
         recorder = bench.recorder
         zero_ns = bench.zero_ns
-        intended_ns, began_ns, sent_ns, done_ns, sequence, status, attempt = facts
-        answer = connection.answer
-        first_ns = connection.first_byte_ns
+        kind, cause, status, sequence, sent_ns, first_ns, done_ns, connect_ns, server_time_ms, size, deployment = end
         recorder.record(
             intended_ns - zero_ns,
             began_ns - zero_ns,
             sent_ns - zero_ns,
             first_ns - zero_ns if first_ns != NO_TIME else NO_TIME,
             done_ns - zero_ns,
-            connection.connect_ns,
-            _server_time_ns(answer.server_time_ms) if answer.server_time_ms else NO_TIME,
+            connect_ns,
+            _server_time_ns(server_time_ms) if server_time_ms else NO_TIME,
             sequence & 0xFFFFFFFF,
-            answer.response_bytes & 0xFFFFFFFF,
+            size & 0xFFFFFFFF,
             lease.generation & 0xFFFF if lease is not None else 0,
             status,
             recorder.outcomes.codes[kind],
             recorder.causes.code(cause),
             recorder.phases.codes[Phase.MEASURE.value if intended_ns >= bench.measure_from_ns else Phase.WARM_UP.value],
             lane.code,
-            recorder.deployments.code(answer.deployment.decode("latin-1")) if answer.deployment else 0,
+            recorder.deployments.code(deployment.decode("latin-1")) if deployment else 0,
             recorder.freshnesses.codes[lane.manager.freshness(lease, sent_ns)] if lease is not None else 2,
             attempt,
         )
@@ -239,23 +259,24 @@ class Scorer:
             request_type="POST",
             name=lane.name,
             response_time=(done_ns - sent_ns) / 1e6,
-            response_length=answer.response_bytes,
+            response_length=size,
             exception=error,
             context={},
             response=None,
         )
 
-    def _record_no_lease(self, lane: Lane, intended_ns: int, began_ns: int, exc: BenchError) -> None:
+    def _record_no_lease(self, lane: Lane, intended_ns: int, began_ns: int) -> None:
         """A request that could not be sent for want of a credential: an auth failure of its own kind."""
         bench = self._bench
         bench.sequence += 1
-        connection = self._connections[0]
-        connection.answer.reset()
-        connection.connect_ns = 0
-        connection.first_byte_ns = NO_TIME
         now = monotonic_ns()
-        del exc
-        self._record(lane, None, *outcome.NO_LEASE, connection, (intended_ns, began_ns, now, now, bench.sequence, 0, 0))
+        end = (*outcome.NO_LEASE, 0, bench.sequence, now, NO_TIME, now, 0, b"", 0, b"")
+        self._record(lane, None, end, intended_ns, began_ns, 0)
+
+
+def _forbidden(end: End) -> End:
+    """A refusal that was a denial; one put down to expiry stays that."""
+    return (end[0], Cause.FORBIDDEN.value, *end[2:]) if end[1] == Cause.REFUSED.value else end
 
 
 _failures: dict[tuple[str, str, int], ScoringFailure] = {}

@@ -42,6 +42,7 @@ class Follower:
         if self.participant is not None:
             self.participant.finish()
             self.participant = None
+            self._runner.send_message("bench_written", {})
 
     def close(self) -> None:
         self.end()

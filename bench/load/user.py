@@ -99,14 +99,14 @@ def _add_options(parser: Any) -> None:
 @events.init.add_listener
 def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     """A session for this process. A headless leader finds its target now, so that a mistake ends it at once."""
+    if resource is not None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not write the lease to disk
     scoring = [cls for cls in environment.user_classes if issubclass(cls, ScoringUser)]
     if not scoring:  # somebody else's users, who only want the options
         return
     modes = tuple(AuthMode(mode) for mode in scoring[0].auth_modes)
     session = Session(environment, default_modes=modes, relay_key=_RELAY_KEY)
     _sessions[environment] = session
-    if resource is not None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not write the lease to disk
     locust_stats.refine()
     if web_ui is not None and session.leader is not None:
         from bench.webui import auth_tab

@@ -75,6 +75,28 @@ class TestDeath:
         assert pid_of(mortal_agent) != killed
         assert not Path(f"/proc/{killed}").exists(), "a zombie was left"
 
+    def test_killed_in_mid_flight_in_a_patched_process(self, emulator):
+        """There letting go of the dead process gives way to those who waited: they must not ask it again."""
+        emulator.fault(do="arm", answer="slow", delay="500ms")
+        told = script(
+            emulator,
+            """
+import gevent.monkey
+gevent.monkey.patch_all()
+import gevent, os, signal
+from bench.credentials import AgentSource, CredentialManager
+agent, records = agent_of(), []
+agent.ping()
+manager = CredentialManager(AgentSource(agent, endpoint="ep-key"), on_flight=records.append)
+user = gevent.spawn(manager.lease)
+gevent.sleep(0.2)
+os.kill(agent._running.process.pid, signal.SIGKILL)
+user.join()
+print(records[0]["attempts"], records[0]["outcome"])
+""",
+        )
+        assert told.communicate(timeout=60)[0].split() == ["2", "ok"]
+
     def test_successor_is_warm_before_it_is_asked(self, mortal_agent):
         """An agent that dies between two flights is replaced at once, not at the next question."""
         first = mortal_agent._running

@@ -163,6 +163,17 @@ class TestFailure:
         assert story.ask() == ["Launch", "Wait"]
         assert story.starts_in_s <= WAITING_CAP_S
 
+    def test_back_off_shrinks_with_what_the_old_lease_has_left(self):
+        """A tenth of it at the most, so that a short outage is noticed to be over while the lease still serves."""
+        story = with_token(life_s=100, refresh_in_s=10).later(75)
+        for _ in range(8):
+            story.later(SERVING_CAP_S / 5)
+            story.ask()
+            story.fail()
+        left_s = (story.state.lease.usable_until - story.now_ns) / 1e9
+        assert 0 < left_s < 20
+        assert (story.state.background_from - story.now_ns) / 1e9 <= max(left_s / 10, WAITING_CAP_S)
+
     def test_retry_after_is_a_floor(self):
         """Neither a waiter nor a background renewal comes earlier than the server asked."""
         story = Story()
@@ -285,6 +296,14 @@ class TestDenial:
         assert isinstance(story.last[0], Reject)
         assert story.last[0].failure.kind is FailureKind.DENIED
         assert "aml_token" in story.last[0].failure.message
+
+    def test_a_lease_that_worked_is_renewed_again(self):
+        """A key rotated twice in a row: the second was accepted before it was refused, so renewing did help."""
+        story = with_token()
+        story.refuse(story.lease)
+        story.grant_token("t2")
+        assert story.later(0.01).tell(Refused(story.lease, 401, worked=True)) == ["Launch", "Wait"]
+        assert story.starts_in_s == pytest.approx(0)
 
     def test_everybody_refused_is_told_at_once(self):
         """Also those whose lease was an older one."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from bench.clock import monotonic_ns
+from bench.credentials import Denied
 from bench.credentials.lease import Lease
 from bench.endpoint import AuthMode
 from bench.errors import CredentialError
@@ -31,13 +32,15 @@ NO = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 22\r\n\r\nkey_auth_access_de
 
 @dataclass
 class Holder:
-    """A credential manager as a lane sees it: leases one after the other, or none."""
+    """A credential manager as a lane sees it: leases one after the other, or none; `denies` once they have run out."""
 
     expires_at: int = FOREVER_NS
     generation: int = 1
     renewals: int = 0
     none_left: bool = False
+    denies: bool = False
     refusals: list[int] = field(default_factory=list)
+    worked: list[bool] = field(default_factory=list)
 
     def lease(self, timeout_s: float = 0.0) -> Lease:
         if self.none_left:
@@ -51,11 +54,12 @@ class Holder:
             expires_at=self.expires_at,
         )
 
-    def refused(self, lease: Lease, *, status: int, timeout_s: float) -> Lease:
+    def refused(self, lease: Lease, *, status: int, worked: bool, timeout_s: float) -> Lease:
         self.refusals.append(lease.generation)
+        self.worked.append(worked)
         if lease.generation == self.generation:
             if not self.renewals:
-                raise CredentialError("there is no other")
+                raise Denied("renewing does not help") if self.denies else CredentialError("there is no other")
             self.renewals -= 1
             self.generation += 1
         return self.lease()
@@ -212,6 +216,77 @@ def test_a_lease_refused_twice_is_not_sent_a_third_time(rig: MakeRig) -> None:
         assert made.score() == [False]
     assert [row["outcome"] for row in made.samples()] == ["auth_failure"] * 2
     assert made.holder.refusals == [1, 2]
+
+
+class TestForbiddenOrRefused:
+    """Azure answers 401 to a principal without the role as well as to a rotated key; what follows tells them apart."""
+
+    def causes(self, made: Rig) -> list[str]:
+        return [row["cause"] for row in made.samples()]
+
+    def test_a_renewal_that_helps(self, rig: MakeRig) -> None:
+        """The old lease was refused: rotated or revoked."""
+        with scripted(answering(OK, NO, OK)) as server:
+            made = rig(server)
+            made.holder.renewals = 1
+            assert made.score(times=2) == [True, True]
+        assert self.causes(made) == ["", "refused", ""]
+        assert made.holder.worked == [True]
+
+    def test_a_renewal_that_does_not_help(self, rig: MakeRig) -> None:
+        """Both leases are forbidden to score, the one that had worked included: the role is gone."""
+        with scripted(answering(OK, NO, NO)) as server:
+            made = rig(server)
+            made.holder.renewals = 1
+            assert made.score(times=2) == [True, False]
+        assert self.causes(made) == ["", "forbidden", "forbidden"]
+        assert made.holder.worked == [True, False]
+
+    def test_a_denial_that_stands(self, rig: MakeRig) -> None:
+        """The manager knows already that renewing does not help."""
+        with scripted(answering(NO)) as server:
+            made = rig(server)
+            made.holder.denies = True
+            assert made.score() == [False]
+        assert self.causes(made) == ["forbidden"]
+
+    def test_no_newer_lease(self, rig: MakeRig) -> None:
+        """Where nothing newer can be had nothing more is known: refused."""
+        with scripted(answering(NO)) as server:
+            made = rig(server)
+            assert made.score() == [False]
+        assert self.causes(made) == ["refused"]
+
+    def test_a_lease_that_worked_for_others(self, rig: MakeRig) -> None:
+        """A key rotated twice in a row: the second had scored before it was refused, so nothing is forbidden."""
+        with scripted(answering(NO, NO)) as server:
+            made = rig(server)
+            made.holder.renewals = 1
+            made.bench.lanes[0].worked = 2
+            assert made.score() == [False]
+        assert self.causes(made) == ["refused", "refused"]
+
+    def test_a_user_killed_while_it_waits_for_the_newer_lease(self, rig: MakeRig) -> None:
+        """What was refused is a sample all the same."""
+        with scripted(answering(NO)) as server:
+            made = rig(server)
+            scorer = Scorer(made.bench)
+
+            def waits(lease: Lease, **_: Any) -> Lease:
+                gevent.sleep(60)
+                return lease
+
+            made.holder.refused = waits  # type: ignore[method-assign]
+            user = gevent.spawn(lambda: scorer.score(0, intended_ns=monotonic_ns(), number=0))
+
+            def kill() -> None:
+                while not made.bench.tally.in_flight or scorer._connections[0].answer.status != 401:
+                    gevent.sleep(0.005)
+                user.kill()
+
+            in_greenlet(kill)
+            scorer.close()
+        assert self.causes(made) == ["refused"]
 
 
 def test_a_refusal_at_the_lease_s_end_is_put_down_to_expiry(rig: MakeRig) -> None:
