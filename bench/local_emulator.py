@@ -27,7 +27,11 @@ class LocalEmulator:
     @classmethod
     def start(cls, options: str = "") -> LocalEmulator:
         """Start it on free ports and wait until it serves. UsageError when it refuses its options."""
-        command = [sys.executable, "-m", "bench.emulator", "--json", "--die-with-parent", *shlex.split(options)]
+        try:
+            words = shlex.split(options)
+        except ValueError as exc:
+            raise UsageError(f"--emulator-options: {exc}", hint="see `bench emulator --help`") from exc
+        command = [sys.executable, "-m", "bench.emulator", "--json", "--die-with-parent", *words]
         process = subprocess.Popen(
             command,
             env=without_secrets(os.environ),

@@ -123,7 +123,11 @@ def is_on(value: Any) -> bool:
 
 def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, ...], payload_sha256: str) -> RunPlan:
     """The plan that option values ask for. UsageError names the option that cannot be read."""
-    text = {name: str(value or "").strip() for name, value in values.items() if not isinstance(value, bool)}
+    text = {
+        name: "" if value is None else str(value).strip()
+        for name, value in values.items()
+        if not isinstance(value, bool)
+    }
     arrival_rate = _number(text, "arrival-rate", least=0.0, above=True) if text.get("arrival_rate") else None
     stages = parse_stages(text["stages"]) if text.get("stages") else ()
     if stages and arrival_rate is not None:
@@ -144,7 +148,7 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
     return RunPlan(
         target=target,
         variants=variants,
-        users=int(_number(text, "users", least=1, default=DEFAULT_USERS)),
+        users=_whole(text, "users", least=1, default=DEFAULT_USERS),
         arrival_rate=arrival_rate,
         arrivals=arrivals,
         stages=stages,
@@ -155,8 +159,8 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         payload_sha256=payload_sha256,
         deployment=_header_word(text.get("deployment", "")),
         ca_file=text.get("ca_file", ""),
-        seed=int(_number(text, "seed", least=0, default=0)),
-        processes=int(_number(text, "processes", least=1, default=1)),
+        seed=_whole(text, "seed", least=0, default=0),
+        processes=_whole(text, "processes", least=1, default=1),
     )
 
 
@@ -168,6 +172,17 @@ def _number(text: Mapping[str, str], name: str, *, least: float, default: float 
         raise UsageError(f"--{name}: {word!r} is not a number") from exc
     if not math.isfinite(value) or value < least or (above and value <= least):
         raise UsageError(f"--{name}: {word} is too small" if value <= least else f"--{name}: {word} is no use here")
+    return value
+
+
+def _whole(text: Mapping[str, str], name: str, *, least: int, default: int) -> int:
+    word = text.get(name) or str(default)
+    try:
+        value = int(word)
+    except ValueError as exc:
+        raise UsageError(f"--{name}: {word!r} is not a whole number") from exc
+    if value < least:
+        raise UsageError(f"--{name}: {word} is too small", hint=f"at least {least}")
     return value
 
 

@@ -7,6 +7,7 @@ changes a number is written down. `parse_duration_s` and `parse_stages` are the 
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from dataclasses import dataclass
 from typing import Any, Self
@@ -22,7 +23,8 @@ DEFAULT_TIMEOUT_S = 10.0
 ARRIVALS = ("constant", "poisson")
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)")
+_DURATIONS = re.compile(r"\d+(?:\.\d+)?|(?:\d+(?:\.\d+)?\s*(?:ms|s|m|h)\s*)+")
 _STAGE = re.compile(r"(?P<for>[^@]+)@(?P<from>\d+(?:\.\d+)?)(?:\.\.(?P<to>\d+(?:\.\d+)?))?")
 
 
@@ -101,11 +103,12 @@ def name_variants(auth_modes: tuple[AuthMode, ...]) -> tuple[str, ...]:
 
 def parse_duration_s(text: str, *, option: str = "duration") -> float:
     """`500ms`, `30s`, `2m`, `1h`, `1m30s`, or plain seconds; UsageError names `option`."""
-    compact = text.strip().lower().replace(" ", "")
-    parts = list(_DURATION.finditer(compact))
-    if not parts or "".join(part.group(0) for part in parts) != compact:
+    spoken = text.strip().lower()
+    parts = list(_DURATION.finditer(spoken))
+    total_s = math.fsum(float(part.group(1)) * _UNITS_S[part.group(2)] for part in parts)
+    if not parts or not _DURATIONS.fullmatch(spoken) or not math.isfinite(total_s):
         raise UsageError(f"{option}: {text!r} is not a duration", hint="write 500ms, 30s, 2m or 1m30s")
-    return sum(float(part.group(1)) * _UNITS_S[part.group(2)] for part in parts)
+    return total_s
 
 
 def parse_stages(text: str) -> tuple[Stage, ...]:

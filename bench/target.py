@@ -11,7 +11,6 @@ Called by the `bench` commands and by `load.session`; `TargetSpec` is what a wor
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from bench.errors import CredentialError, UsageError
 from bench.local_emulator import LocalEmulator
 from bench.options import auth_modes_of, is_on
 from bench.plan import Variant, name_variants
+from bench.rundir import read_json
 
 KEY_VARIABLE = "BENCH_KEY"
 TOKEN_VARIABLE = "BENCH_TOKEN"  # noqa: S105 - the variable's name
@@ -159,10 +159,7 @@ def _workspace(values: Mapping[str, Any]) -> Workspace:
     config: dict[str, Any] = {}
     for path in map(Path, _CONFIG_FILES):
         if path.is_file():
-            try:
-                config = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as exc:
-                raise UsageError(f"{path} cannot be read: {exc}", hint="download it again from the workspace") from exc
+            config = read_json(path)
             break
     sources = {
         "subscription_id": ("subscription_id", "AZURE_SUBSCRIPTION_ID"),

@@ -101,14 +101,12 @@ def test_what_cannot_be_read_is_named(given: dict[str, Any], word: str) -> None:
     assert "\n" not in caught.value.describe()
 
 
-@pytest.mark.xfail(strict=True, reason="a zero that is a number counts as nothing given: reported")
 def test_no_users_at_all_is_refused_however_it_is_said() -> None:
     """`locust -u 0` gives the number, `bench run --users 0` the text."""
     with pytest.raises(UsageError, match="--users"):
         plan(users=0)
 
 
-@pytest.mark.xfail(strict=True, reason="fractions are cut off: reported")
 @pytest.mark.parametrize("name", ["users", "processes", "seed"])
 def test_what_is_counted_is_whole(name: str) -> None:
     """Two and a half users are a mistake."""

@@ -44,7 +44,7 @@ SINGLE: dict[str, set[str]] = {
     "rundir": {"clock", "errors"},
     "runreader": {"analysis", "errors", "rundir", "sample"},
     "local_emulator": {"errors", "options"},
-    "target": {*NOUNS, "local_emulator"},
+    "target": {*NOUNS, "local_emulator", "rundir"},
     "cli": {"commands", "errors"},
     "__main__": {"cli"},
 }

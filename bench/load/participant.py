@@ -121,6 +121,7 @@ class Participant:
             probe = Connection(lane.address, watch=self.watch, deadlines=self._deadlines)
             failure = probe.open(deadline_ns=monotonic_ns() + self.bench.timeout_ns)
             probe.close()
+            self._deadlines.leave(probe)
             if failure:
                 raise RunInvalid(
                     f"cannot reach {lane.variant.scoring_uri}: {failure}: {probe.detail}", hint=_ADVICE.get(failure, "")

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.command import LOCUSTFILES, clean_environment
-from tests.e2e.conftest import emulator as emulator  # noqa: PLC0414 - a fixture
-from tests.e2e.conftest import workspace as workspace  # noqa: PLC0414 - a fixture
+from tests.e2e.conftest import emulator as emulator
+from tests.e2e.conftest import workspace as workspace
 
 KEY = "a-relay-key-of-thirty-two-characters-or-more"
 
