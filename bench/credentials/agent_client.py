@@ -131,14 +131,18 @@ class _Running:
             wait_read(self.process.reading)
             if not self.process.is_ours:
                 return  # a fork woke up with its parent's pipe
-            messages = self.process.read()
-            if messages is None:
+            if not self._take():
                 break
-            for message in messages:
-                self._received(message)
         self.fail(died())
         self.process.close()
         on_end(self)
+
+    def _take(self) -> bool:
+        """Hand out what has come; False at the end. Apart from `_read`, whose frame would keep the last secret."""
+        messages = self.process.read()
+        for message in messages or ():
+            self._received(message)
+        return messages is not None
 
     def _received(self, message: dict[str, Any]) -> None:
         if "ready" in message:
