@@ -49,6 +49,14 @@ class Variant:
     endpoint: str = ""
     scoring_uri: str = ""
 
+    @property
+    def shown_uri(self) -> str:
+        """The scoring URI for files and messages: some hold a secret in the query, or a password."""
+        path, mark, _ = self.scoring_uri.partition("?")
+        scheme, slashes, rest = path.partition("//")
+        host, slash, way = rest.partition("/")
+        return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{way}{'?***' if mark else ''}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:

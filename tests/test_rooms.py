@@ -34,7 +34,7 @@ ROOMS: dict[str, set[str]] = {
     # what measures the harness itself starts it as a process, so it needs no part of `load`
     "calibration": {*NOUNS, "analysis", "clock", "credentials", "gates", "local_emulator", "rundir", "runreader"},
     "capacity": {*NOUNS, "analysis", "clock", "gates", "report", "rundir", "runreader"},
-    "drills": {*NOUNS, "analysis", "clock", "local_emulator", "rundir", "runreader"},
+    "drills": {*NOUNS, "analysis", "clock", "local_emulator", "loopback", "rundir", "runreader"},
 }
 """Which rooms a room may import from. `commands` is not here: it stands above all of them but the emulator."""
 
@@ -43,6 +43,7 @@ SINGLE: dict[str, set[str]] = {
     "clock": set(),
     "rundir": {"clock", "errors"},
     "runreader": {"analysis", "errors", "rundir", "sample"},
+    "loopback": set(),
     "local_emulator": {"errors", "options"},
     "target": {*NOUNS, "local_emulator", "rundir"},
     "cli": {"commands", "errors"},

@@ -2,5 +2,6 @@
 
 truth    pure: joins samples with the emulator's records, and says how far each quantile is off
 table    pure: rows to text, markdown and JSON
-bench_run, peers     edges: the harness, and other tools, run on one core against a server on the other
+bench_run, scenarios, known_effects   edges: runs of the harness, held on one core, against emulators on the other
+peers, peer_tools, plain_server       edges: other tools beside it, and a server that answers at once
 """

@@ -6,12 +6,14 @@ The harness is started as a user starts it (`bench run`), with an aml_token that
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,6 @@ from bench.analysis.run import LoadedRun
 from bench.calibration import truth
 from bench.errors import RunInvalid
 from bench.local_emulator import LocalEmulator
-from bench.rundir import read_jsonl
 from bench.runreader import load_run
 
 LIVES = "--token-life 6s --refresh-after 3s"
@@ -35,6 +36,15 @@ class Cores:
 
     client: int | None
     server: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """How each row of a table is measured: `seconds` judged in each run, the quietest of `repeat` runs is told."""
+
+    seconds: float
+    repeat: int
+    cores: Cores
 
 
 def two_cores() -> Cores:
@@ -124,12 +134,16 @@ def errors_of(run: LoadedRun, truth_file: Path) -> truth.Errors:
 
 
 def cpu_us_per_request(run: LoadedRun) -> float:
-    """CPU of all workers over all requests, warm-up included; the agent's is not in it."""
-    cpu_s = 0.0
-    for path in sorted((run.path / "health").glob("*.jsonl")):
-        before_ns = 0
-        for line in read_jsonl(path):
-            if "cpu" in line:
-                cpu_s += line["cpu"] * (line["at_ns"] - before_ns) / 1e9
-                before_ns = line["at_ns"]
-    return cpu_s / max(len(run.samples), 1) * 1e6
+    """CPU of all workers over their requests in the steady part: neither connecting nor ending counts, nor the agent.
+
+    NaN when the measured part is shorter than two health records of a worker.
+    """
+    begin_ns, end_ns = run.window_ns
+    cpu_s, requests = 0.0, 0
+    for records in run.health.values():
+        ticks = [record for record in records if "cpu" in record]
+        for before, after in pairwise(ticks):
+            if before["at_ns"] >= begin_ns and after["at_ns"] <= end_ns:
+                cpu_s += after["cpu"] * (after["at_ns"] - before["at_ns"]) / 1e9
+                requests += after["requests"] - before["requests"]
+    return cpu_s / requests * 1e6 if requests else math.nan

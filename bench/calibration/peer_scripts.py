@@ -1,4 +1,4 @@
-"""The scripts that have the other tools do the same thing, and nginx answer them. Text only; used by `peers`."""
+"""The scripts that have the other tools do the same thing. Text only; used by `peer_tools`."""
 
 LOCUST = """\
 import os
@@ -35,18 +35,4 @@ wrk.method = "POST"
 wrk.body = "{}"
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer " .. os.getenv("SECRET")
-"""
-
-NGINX = """\
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off;
-  keepalive_requests 1000000000;
-  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
-  uwsgi_temp_path {folder}; scgi_temp_path {folder};
-  server {{ listen 127.0.0.1:{port}; location / {{ return 200 '{{"result": [1]}}'; }} }}
-}}
 """

@@ -27,6 +27,7 @@ from typing import Any
 from bench.errors import UsageError
 from bench.rundir import write_json
 
+_STALLS_S = 20.0
 _COUNTED = {
     "aa": "runs of key against key",
     "overhead": "runs at each known delay of token validation",
@@ -37,6 +38,7 @@ _COUNTED = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rates", metavar="N,N", default="500,1000,2000,4000", help="arrival rates")
     parser.add_argument("--seconds", metavar="N", type=float, default=10.0, help="measured part of each run")
+    parser.add_argument("--repeat", metavar="N", type=int, default=1, help="runs a row; the quietest machine's is told")
     parser.add_argument("--out", metavar="DIR", default="results/calibration", help="folder for the tables")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--tls", action="store_true", help="the rates over TLS")
@@ -76,19 +78,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _rows(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     from bench.calibration import known_effects, peers, scenarios
-    from bench.calibration.bench_run import two_cores
+    from bench.calibration.bench_run import Setting, two_cores
 
-    cores, seconds = two_cores(), arguments.seconds
     if name in _COUNTED:
         experiment = getattr(known_effects, name)
-        return iter(experiment(runs=getattr(arguments, name), seconds=seconds))
+        return iter(experiment(runs=getattr(arguments, name), seconds=arguments.seconds))
+    seconds = max(arguments.seconds, _STALLS_S) if name == "stalls" else arguments.seconds
+    setting = Setting(seconds=seconds, repeat=max(arguments.repeat, 1), cores=two_cores())
     if name == "peers":
-        return peers.all_of_them(seconds=seconds, cores=cores)
+        return peers.all_of_them(setting)
     if name == "stalls":
-        return scenarios.stalls(seconds=max(seconds, 20.0), cores=cores)
+        return scenarios.stalls(setting)
     if name == "workers":
-        return scenarios.workers([1, 2, 4], seconds=seconds, cores=cores)
-    return scenarios.rates(_rates(arguments.rates), seconds=seconds, cores=cores, tls=name == "tls")
+        return scenarios.workers([1, 2, 4], setting)
+    return scenarios.rates(_rates(arguments.rates), setting, tls=name == "tls")
 
 
 def _rates(text: str) -> list[int]:

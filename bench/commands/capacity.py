@@ -4,9 +4,10 @@ examples:
   bench capacity --emulator --slo 'response_time.p99 < 60ms'
   bench capacity --endpoint my-endpoint --slo 'response_time.p99 < 200ms' --slo 'error_rate <= 0.1%'
 
-A rate holds when every objective is met, at least 98 % of the rate was achieved, and no more than 0.1 % of the
-requests failed. A managed endpoint is documented to take 500 requests/s and 500 connections, so the search
-ends there unless --limit says otherwise: beyond, it would measure the front door.
+A rate holds when every objective is met, at least 98 % of the rate was achieved, the backlog did not grow by more
+than 1 % of the arrivals, and no more than 0.1 % of the requests failed. A managed endpoint is documented to take 500
+requests/s and 500 connections, so the search ends there unless --limit says otherwise: beyond, it would measure the
+front door. An emulator and a bare scoring URI have no such limit.
 """
 
 from __future__ import annotations
@@ -92,9 +93,10 @@ def _search(search: Search, values: dict[str, Any], gates: Sequence[Gate]) -> li
 
     probes: list[Probe] = []
     while (rate := search.next_rate(probes)) is not None:
-        summary = _probe({**values, "arrival_rate": f"{rate:g}"})
+        summary, unstable = _probe({**values, "arrival_rate": f"{rate:g}"})
         results = [judge(gate, summary) for gate in gates]
         broken = [result.sentence for result in results if result.verdict is not GateVerdict.PASS]
+        broken += [unstable] if unstable else []
         trust, block = summary["trust"], next(iter(summary["variants"].values()))
         if broken and (trust["cpu"] or 0) > trust["limits"]["cpu_invalid"]:
             broken.insert(0, "the client's core was full: this is its limit, not the target's; raise --processes")
@@ -109,9 +111,10 @@ def _search(search: Search, values: dict[str, Any], gates: Sequence[Gate]) -> li
     return probes
 
 
-def _probe(values: dict[str, Any]) -> dict[str, Any]:
-    """The summary of one run of the load engine. RunInvalid when it did not come to be."""
+def _probe(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The summary of one run of the load engine, and why it was not stable. RunInvalid when it did not come to be."""
     from bench.analysis.summary import summarise
+    from bench.capacity.stability import why_unstable
     from bench.commands.locust_child import locustfile_for, run_locust
     from bench.runreader import load_run
 
@@ -119,7 +122,8 @@ def _probe(values: dict[str, Any]) -> dict[str, Any]:
         run, code = run_locust(locustfile_for(values["auth_mode"]), {**values, "out": folder})
         if run is None or code in {2, 3, 4}:
             raise RunInvalid("a probe did not run; see the line above", hint="try it with `bench run`")
-        return summarise(load_run(run.path))
+        loaded = load_run(run.path)
+        return summarise(loaded), why_unstable(loaded)
 
 
 def _conclude(probes: Sequence[Probe], *, arguments: argparse.Namespace, limit: float | None, azure: bool) -> int:

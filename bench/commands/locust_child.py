@@ -13,6 +13,7 @@ from typing import Any
 
 import bench
 from bench.errors import UsageError
+from bench.loopback import meeting_point
 from bench.options import RUN_OPTIONS
 from bench.rundir import RunDir
 
@@ -52,7 +53,7 @@ def run_locust(
     ]
     processes = str(values.get("processes") or "1")
     if processes != "1":
-        command += ["--processes", processes]
+        command += ["--processes", processes, *meeting_point()]
     command += ["--users", str(values["users"])]
     for option in RUN_OPTIONS:
         value = values.get(option.dest)

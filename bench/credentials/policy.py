@@ -88,8 +88,6 @@ def _asked(state: State, newer_than: int, now_ns: int) -> Step:
         return state, (Serve(lease),)
     if lease.generation > newer_than:
         return _renew(state, lease, now_ns)
-    if state.flight is None and state.failure is not None and now_ns < state.background_from:
-        return state, (Reject(state.failure),)
     return _wait(state, FlightCause.STALE, now_ns)
 
 

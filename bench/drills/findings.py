@@ -166,5 +166,6 @@ def _judged(evidence: Evidence) -> Iterator[tuple[str, bool]]:
     """Every 401 and 403: what the endpoint knew and the client said, and whether that agrees."""
     for attempt in evidence.attempts:
         if attempt.status in {401, 403}:
-            reason = evidence.refusals.get(attempt.request_id, "no refusal of its")
-            yield f"{reason} called {attempt.cause}", attempt.cause == _CAUSE_OF_REASON.get(reason, Cause.REFUSED)
+            reason = evidence.refusals.get(attempt.request_id)
+            right = reason is not None and attempt.cause == _CAUSE_OF_REASON.get(reason, Cause.REFUSED)
+            yield f"{reason or 'unknown'} called {attempt.cause}", right

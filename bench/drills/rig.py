@@ -19,6 +19,7 @@ from typing import Any
 
 from bench.drills.drill import Drill
 from bench.errors import BenchError
+from bench.loopback import meeting_point
 from bench.rundir import RunDir, read_json
 
 _FOREIGN = ("AZURE", "BENCH_", "IDENTITY_", "LOCUST_", "MSI_", "ARM_")
@@ -83,6 +84,11 @@ class LocustRun:
                 return pid
         return None
 
+    def said(self) -> str:
+        """What it has written on stdout and stderr."""
+        self._said.seek(0)
+        return self._said.read().decode("utf-8", "replace")
+
     def finish(self, timeout_s: float) -> RunDir:
         """Wait for its end. BenchError with what it said when there is no run to look at."""
         try:
@@ -107,17 +113,16 @@ class LocustRun:
         self._said.close()
 
     def _last_line(self) -> str:
-        self._said.seek(0)
-        lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
+        lines = self.said().strip().splitlines()
         return lines[-1] if lines else "it said nothing"
 
 
 def locust_command(drill: Drill, *, locustfile: Path, facts: Mapping[str, Any], out: Path, processes: int) -> list[str]:
     """Locust's command line for `drill`."""
     place = facts["workspace"]
-    words = [sys.executable, "-m", "locust", "-f", str(locustfile), "--headless", "--only-summary", "--skip-log-setup"]
+    words = [sys.executable, "-m", "locust", "-f", str(locustfile), "--headless", "--only-summary"]
     words += ["--users", str(drill.users), "--spawn-rate", "500"]
-    words += ["--processes", str(processes)] if processes > 1 else []
+    words += ["--processes", str(processes), *meeting_point()] if processes > 1 else []
     options = {
         "endpoint": facts["endpoints"][drill.auth_mode],
         "auth-mode": drill.auth_mode,

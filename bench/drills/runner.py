@@ -9,7 +9,7 @@ import dataclasses
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,32 +36,37 @@ _END_WITHIN_S = 40.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """A drill that was carried out. `missed` are the goals it missed, `summary` what any run's summary says of auth."""
+    """A drill that was carried out. `missed` are the goals it missed, `summary` what any run's summary says of auth,
+    `said` all that Locust wrote."""
 
     drill: Drill
     folder: RunDir
     findings: Findings
     missed: tuple[str, ...]
     summary: dict[str, Any]
+    said: str
 
 
-def carry_out(drill: Drill, *, locustfile: Path, out: Path, processes: int = 1) -> Done:
-    """Run it and look at what it cost. BenchError when there was no run to look at."""
+def carry_out(
+    drill: Drill, *, locustfile: Path, out: Path, processes: int = 1, extra: Sequence[str] = ("--skip-log-setup",)
+) -> Done:
+    """Run it and look at what it cost; `extra` are options for Locust. BenchError when there is nothing to look at."""
     with _emulator(drill.emulator) as emulator:
         admin = Admin(emulator.facts["admin"])
         admin.script([fault for fault in drill.faults if "at" not in fault])
         command = locust_command(drill, locustfile=locustfile, facts=emulator.facts, out=out, processes=processes)
-        with closing(LocustRun(command, environment_for(emulator.facts))) as locust:
+        with closing(LocustRun([*command, *extra], environment_for(emulator.facts))) as locust:
             zero_ns = _await_zero(locust)
             _schedule(admin, drill.faults, zero_ns)
             for deed in sorted(drill.deeds, key=lambda deed: deed.at_s):
                 _sleep_until(zero_ns + round(deed.at_s * 1e9))
                 _do(deed, locust, emulator)
             folder = locust.finish(drill.duration_s + _END_WITHIN_S)
+            said = locust.said()
         evidence = _gather(folder, admin, zero_ns=zero_ns, due=round(drill.rate * drill.duration_s))
     findings = find(drill, evidence)
     missed = goals.missed(drill, findings)
-    return Done(drill=drill, folder=folder, findings=findings, missed=missed, summary=_summary(folder))
+    return Done(drill=drill, folder=folder, findings=findings, missed=missed, summary=_summary(folder), said=said)
 
 
 @contextmanager

@@ -75,7 +75,9 @@ def variant_order(variants: int, *, seed: str) -> Iterator[int]:
 
 
 def schedule(plan: RunPlan, *, worker: int = 0, workers: int = 1) -> Iterator[Arrival]:
-    """The arrivals that `worker` of `workers` has to send, in the order they are due."""
+    """The arrivals that `worker` of `workers` has to send, in the order they are due; a late one has none."""
+    if worker >= workers:
+        return
     dues = due_times_ns(stages_of(plan), arrivals=plan.arrivals, seed=plan.seed)
     order = variant_order(len(plan.variants), seed=str(plan.seed))
     for number, (due_ns, variant) in enumerate(zip(dues, order, strict=False)):

@@ -84,6 +84,11 @@ class Dispatcher:
             raise
         return claimed
 
+    def withdraw(self, user: Any) -> None:
+        """The greenlet `user` is about to be killed: hand it nothing any more, for it would take that along."""
+        if user in self._idle:
+            self._idle.remove(user)
+
     def close(self) -> None:
         """Wake everybody with None; nothing is handed out after this."""
         self._next = None

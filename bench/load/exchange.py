@@ -1,7 +1,4 @@
-"""One scoring request's life, from due to recorded. The hot path; called by `user`.
-
-    lane      one variant's side of a run in this process: address, credential manager, prepared bytes
-    scorer    one user's: a connection per lane, and `score`
+"""One scoring request's life, from due to recorded. The hot path; called by `user` once a request.
 
 It may be ugly where it saves time; what a line saves is said beside it.
 """
@@ -11,20 +8,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from bench.clock import monotonic_ns
 from bench.credentials import Denied
 from bench.errors import BenchError
 from bench.load import outcome
-from bench.load.address import Address
 from bench.load.deadlines import Deadlines
 from bench.load.hub_watch import HubWatch
+from bench.load.lane import Lane
 from bench.load.payload import Payload
 from bench.load.recorder import Recorder
 from bench.load.wire import Connection
-from bench.plan import Variant
-from bench.sample import NO_TIME, Cause, Freshness, Outcome, Phase
+from bench.sample import NO_TIME, Cause, Outcome, Phase
 
 _OK = Outcome.OK.value
 _AUTH_FAILURE = Outcome.AUTH_FAILURE.value
@@ -37,50 +33,8 @@ End = tuple[str, str, int, int, int, int, int, int, bytes, int, bytes]
 the server wrote it), response_bytes, deployment. The connection is used again before a refused attempt is recorded."""
 
 
-class LeaseHolder(Protocol):
-    """What a lane needs of a credential manager."""
-
-    def lease(self, timeout_s: float = ...) -> Any: ...
-
-    def refused(self, lease: Any, *, status: int, worked: bool, timeout_s: float) -> Any: ...
-
-    def freshness(self, lease: Any, now_ns: int) -> Freshness: ...
-
-
 class ScoringFailure(Exception):
     """What Locust is told of a request that did not end well; one object a kind, so that it groups them."""
-
-
-class Lane:
-    """One variant in this process. `head` is rebuilt only when the lease changes; `worked` is the generation of the
-    lease that scored last."""
-
-    def __init__(self, variant: Variant, address: Address, manager: LeaseHolder, *, code: int, deployment: str) -> None:
-        self.variant = variant
-        self.address = address
-        self.manager = manager
-        self.code = code
-        self.name = f"{address.path} [{variant.name}]"
-        self.head = b""
-        self.worked = 0
-        self._pin = f"azureml-model-deployment: {deployment}\r\n" if deployment else ""
-        self._head_of: Any = None
-
-    def head_for(self, lease: Any) -> bytes:
-        """Request line and headers up to the body's own, with the secret."""
-        if lease is not self._head_of:
-            self.head = (
-                f"POST {self.address.path} HTTP/1.1\r\nHost: {self.address.authority}\r\n"
-                "User-Agent: azureml-endpoint-bench\r\nAccept: */*\r\n"
-                f"Authorization: Bearer {lease.secret}\r\n{self._pin}"
-            ).encode("ascii")
-            self._head_of = lease
-        return self.head
-
-    def wipe(self) -> None:
-        """Forget the secret."""
-        self.head = b""
-        self._head_of = None
 
 
 @dataclass(slots=True)
@@ -155,8 +109,8 @@ class Scorer:
     ) -> bool:
         """After a 401: once more with the newer lease. Only that tells what the 401 was, so it is recorded afterwards.
 
-        A lease that had scored was refused: rotated, or revoked. One that never did, while renewing does not help
-        either, is a denial: the principal lacks the role, and Azure answers 401 to that too.
+        A lease that had scored was refused: rotated, or revoked. An Entra token that never did, while renewing does not
+        help either, is a denial: the principal lacks the role, and Azure answers 401 to that too.
         """
         lease, end = refusal
         intended_ns, began_ns, deadline_ns = times
@@ -165,9 +119,9 @@ class Scorer:
             newer = self._newer(lane, lease, deadline_ns)
             again = self._send(lane, lane_index, newer, number, deadline_ns)
             refused_again = again[0] == _AUTH_FAILURE and again[2] == _REFUSED
-            denied = refused_again and lane.worked != newer.generation
+            denied = refused_again and lane.needs_role and lane.worked != newer.generation
         except BenchError as exc:
-            denied = isinstance(exc, Denied) and lane.worked != lease.generation
+            denied = isinstance(exc, Denied) and lane.needs_role and lane.worked != lease.generation
             return False
         finally:  # this user may be killed while it waits
             self._record(lane, lease, _forbidden(end) if denied else end, intended_ns, began_ns, 0)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import gevent
 
 from bench.credentials import RelayClient, RelayKey
 from bench.errors import BenchError
-from bench.load.crew import zero_here
+from bench.load import parcels
 from bench.load.managers import ManagerPool
-from bench.load.participant import Part, Participant
+from bench.load.order import Order
+from bench.load.participant import Participant
 from bench.load.view import view_of
-from bench.plan import RunPlan
+from bench.load.worker_crew import zero_here
 from bench.rundir import RunDir
-from bench.target import TargetSpec
 
 _POLL_S = 0.02
 
@@ -36,13 +36,20 @@ class Follower:
         self._runner.register_message("bench_go", self._on_go)
         self._runner.register_message("bench_relay", self._on_relay)
         environment.events.report_to_master.add_listener(self._on_report)
+        self._order: Order | None = None
+        self._own: RunDir | None = None
+        self._runner.send_message("bench_here", {})
 
     def end(self) -> None:
         """The test has stopped here: write everything. Safe to call twice."""
         if self.participant is not None:
             self.participant.finish()
             self.participant = None
-            self._runner.send_message("bench_written", {})
+        if self._own is not None and self._order is not None:
+            for piece in parcels.pieces(self._own, self._order.part):
+                self._runner.send_message("bench_piece", piece)
+            shutil.rmtree(self._own.path.parent)
+            self._own = None
 
     def close(self) -> None:
         self.end()
@@ -51,37 +58,48 @@ class Follower:
             self._pool = None
 
     def _on_order(self, msg: Any, **_: Any) -> None:
-        order = msg.data
-        plan, spec, run = (
-            RunPlan.from_json(order["plan"]),
-            TargetSpec.from_json(order["spec"]),
-            RunDir(Path(order["run"])),
-        )
+        order = Order.from_message(msg.data, self._relay_key, me=self._runner.client_id)
+        if self._order is not None and order.run.run_id == self._order.run.run_id:
+            return  # said twice, because the first time nobody might have listened
+        self._order = order
         self._relay = RelayClient(
             self._relay_key,
-            run_id=run.run_id,
+            run_id=order.run.run_id,
             me=self._runner.client_id,
             send=lambda envelope: self._runner.send_message("bench_relay", envelope),
             notice=_say,
         )
         try:
-            if self._pool is None or self._pool.spec != spec:
-                if self._pool is not None:
-                    self._pool.close()
-                self._pool = ManagerPool(spec)
-            participant = Participant(
-                plan,
-                part=Part(index=order["index"], workers=order["workers"]),
-                run=run,
-                managers=self._pool.relayed(plan.variants, self._relay, on_flight=self._on_flight),
-                fire=self._environment.events.request.fire,
-            )
-            participant.make_ready()
+            self.participant = self._participant(order, self._relay)
         except BenchError as exc:
             self._runner.send_message("bench_ready", {"error": exc.describe(), "exit_code": exc.exit_code})
+        except Exception as exc:
+            broke = {"error": f"a worker broke: {type(exc).__name__}: {exc}", "exit_code": BenchError.exit_code}
+            self._runner.send_message("bench_ready", broke)
+            raise
         else:
-            self.participant = participant
-            self._runner.send_message("bench_ready", participant.facts())
+            self._runner.send_message("bench_ready", self.participant.facts())
+
+    def _participant(self, order: Order, relay: RelayClient) -> Participant:
+        """One with its leases. Its files are sent to the master in the end where that cannot see them."""
+        if self._pool is None or self._pool.spec != order.spec:
+            if self._pool is not None:
+                self._pool.close()
+            self._pool = ManagerPool(order.spec)
+        self._own = None if parcels.is_shared(order.run) else parcels.own_folder(order.run)
+        participant = Participant(
+            order.plan,
+            part=order.part,
+            run=self._own or order.run,
+            managers=self._pool.relayed(order.plan.variants, relay, on_flight=self._on_flight),
+            fire=self._environment.events.request.fire,
+        )
+        try:
+            participant.make_ready()
+        except BaseException:
+            participant.finish()
+            raise
+        return participant
 
     def _on_go(self, msg: Any, **_: Any) -> None:
         if self.participant is not None:
@@ -89,8 +107,11 @@ class Follower:
             gevent.spawn(self._tell_when_drained, self.participant)
 
     def _tell_when_drained(self, participant: Participant) -> None:
+        """All sent and answered: the files are whole before the master hears of it, for then it makes the report."""
         while not participant.drained():
             gevent.sleep(_POLL_S)
+        if self.participant is participant:
+            self.end()
         self._runner.send_message("bench_drained", {})
 
     def _on_relay(self, msg: Any, **_: Any) -> None:

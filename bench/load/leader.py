@@ -20,13 +20,14 @@ from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import BenchError
 from bench.load.aftermath import make_report
-from bench.load.crew import Crew, LocalCrew, WorkerCrew
+from bench.load.crew import Crew, LocalCrew
 from bench.load.flights import FlightWriter
 from bench.load.managers import ManagerPool
 from bench.load.manifest import manifest_of
 from bench.load.payload import load_bodies
 from bench.load.progress import Progress
 from bench.load.view import View
+from bench.load.worker_crew import WorkerCrew
 from bench.local_emulator import LocalEmulator
 from bench.options import plan_of
 from bench.plan import RunPlan
@@ -51,11 +52,11 @@ class Leader:
         self._environment = environment
         self._default_modes = default_modes
         self._flights = FlightWriter()
-        self.crew: Crew = (
-            WorkerCrew(environment.runner, self._flights.add, relay_key)
-            if relay_key is not None
-            else LocalCrew(environment.events.request.fire, self._flights.add)
-        )
+        self.crew: Crew
+        if relay_key is not None:
+            self.crew = WorkerCrew(environment.runner, self._flights.add, relay_key)
+        else:
+            self.crew = LocalCrew(environment.events.request.fire, self._flights.add)
         self._progress = Progress()
         self._pool: ManagerPool | None = None
         self._emulator: LocalEmulator | None = None
@@ -103,6 +104,8 @@ class Leader:
             return
         self._flights.close(self._zero_ns or clock.monotonic_ns())
         at_ns = clock.monotonic_ns() - self._zero_ns if self._zero_ns else 0
+        if self._manifest["workers"]:
+            self._manifest["workers"] = [f"w{index}" for index in range(self.crew.size)]  # with those that joined late
         write_json(run.manifest, {**self._manifest, "ended": {"at_ns": at_ns, "reason": self._reason}})
         if self.error is None and RUN_FILE_VARIABLE not in os.environ:
             make_report(run, self._environment)
@@ -157,7 +160,9 @@ class Leader:
         """Until all have their leases and, in the open model, all users are there to send what is due."""
         runner = self._environment.runner
         while not self.crew.ready() or (
-            plan.model is WorkloadModel.OPEN and runner.user_count < (runner.target_user_count or 1)
+            plan.model is WorkloadModel.OPEN
+            and self.crew.complete
+            and runner.user_count < (runner.target_user_count or 1)
         ):
             gevent.sleep(_POLL_S)
 

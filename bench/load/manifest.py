@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import os
 import platform
@@ -29,10 +30,11 @@ def manifest_of(run: RunDir, plan: RunPlan, *, anchor: ClockAnchor) -> dict[str,
 
     The leader fills in clock and workers when the run starts, and `ended` at its end.
     """
+    shown = tuple(dataclasses.replace(variant, scoring_uri=variant.shown_uri) for variant in plan.variants)
     return {
         "schema_version": 1,
         "run_id": run.run_id,
-        "plan": plan.as_json(),
+        "plan": dataclasses.replace(plan, variants=shown).as_json(),
         "seed": plan.seed,
         "measure_from_ns": round(plan.warm_up_s * 1e9),
         "target": {"kind": plan.target},
@@ -42,7 +44,7 @@ def manifest_of(run: RunDir, plan: RunPlan, *, anchor: ClockAnchor) -> dict[str,
                 "endpoint": variant.endpoint,
                 "scoring_uri": variant.scoring_uri,
             }
-            for variant in plan.variants
+            for variant in shown
         },
         "versions": versions(),
         "host": {**host(), "hostname": platform.node()},

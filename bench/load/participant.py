@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import gevent
@@ -22,9 +21,11 @@ from bench.load.address import parse_address
 from bench.load.arrivals import asked_rate, schedule, variant_order
 from bench.load.deadlines import Deadlines
 from bench.load.dispatch import Dispatcher
-from bench.load.exchange import Bench, Lane, Scorer, Tally
+from bench.load.exchange import Bench, Scorer, Tally
 from bench.load.hub_watch import HubWatch
+from bench.load.lane import Lane
 from bench.load.lately import Lately
+from bench.load.part import Part
 from bench.load.payload import Payload, load_bodies
 from bench.load.recorder import Recorder
 from bench.load.wire import Connection
@@ -42,18 +43,6 @@ _ADVICE = {
     "tls": "give the server's certificate authority with --ca-file",
     "timeout": "is it behind a firewall or a private network?",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """Which worker this is, of how many. `name` is that of its files."""
-
-    index: int = 0
-    workers: int = 1
-
-    @property
-    def name(self) -> str:
-        return f"w{self.index}"
 
 
 class Participant:
@@ -77,6 +66,7 @@ class Participant:
         self._health = run.health / f"{part.name}.jsonl"
         self._deadlines = Deadlines()
         self._started = Event()
+        self._all_answered = Event()
         self._end_ns = 0
         self._finished = False
         self._ticker: Any = None
@@ -124,7 +114,7 @@ class Participant:
             self._deadlines.leave(probe)
             if failure:
                 raise RunInvalid(
-                    f"cannot reach {lane.variant.scoring_uri}: {failure}: {probe.detail}", hint=_ADVICE.get(failure, "")
+                    f"cannot reach {lane.variant.shown_uri}: {failure}: {probe.detail}", hint=_ADVICE.get(failure, "")
                 )
 
     def facts(self) -> dict[str, Any]:
@@ -178,6 +168,11 @@ class Participant:
         finally:
             scorer.close()
 
+    def withdraw(self, user: Any) -> None:
+        """The greenlet `user` is about to be killed while it waits: give it no arrival any more."""
+        if self.dispatcher is not None:
+            self.dispatcher.withdraw(user)
+
     def finish(self) -> None:
         """Close everything and write what is left. Safe to call twice."""
         if self._finished:
@@ -200,6 +195,7 @@ class Participant:
         recorder = self.bench.recorder
         recorder.close()
         self._started.set()
+        self._all_answered.set()
         append_jsonl(
             self._health,
             [
@@ -220,11 +216,18 @@ class Participant:
             user.waiting()
             arrival = dispatcher.claim()
             if arrival is None:
+                self._await_the_last()
                 return
             if not user.working():
                 return
             zero_ns = zero_ns or self.bench.zero_ns
             scorer.score(arrival.variant, intended_ns=zero_ns + arrival.due_ns, number=arrival.number)
+
+    def _await_the_last(self) -> None:
+        """Until the last request is answered: closing hundreds of connections meanwhile would hold it up by 5 ms."""
+        if not self.tally.in_flight:
+            self._all_answered.set()
+        self._all_answered.wait()
 
     def _serve_closed(self, user: Any, scorer: Scorer, number: int) -> None:
         order = variant_order(len(self.bench.lanes), seed=f"{self.plan.seed}-{self._part.index}-{number}")

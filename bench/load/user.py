@@ -36,7 +36,18 @@ from bench.plan import DEFAULT_USERS
 
 _SPAWN_RATE = 100.0
 _POLL_S = 0.02
-_RELAY_KEY = RelayKey.from_environment(os.environ)
+
+
+def _relay_key() -> RelayKey:
+    """BENCH_RELAY_KEY, or a new one; one that is no key ends Locust here, where nothing else would say so in a line."""
+    try:
+        return RelayKey.from_environment(os.environ)
+    except BenchError as exc:
+        sys.stderr.write(f"error: {exc.describe()}\n")
+        sys.exit(exc.exit_code)
+
+
+_RELAY_KEY = _relay_key()
 """Made before Locust forks its `--processes`, so that they share it; other hosts need BENCH_RELAY_KEY."""
 
 
@@ -61,6 +72,13 @@ class ScoringUser(User):
         participant.serve(self, number=session.next_user())
         self._state = LOCUST_STATE_WAITING
         Event().wait()
+
+    def stop(self, force: bool = False) -> bool:
+        """Locust ends this user, as when it moves users to a new worker; the greenlet dies a moment later."""
+        participant = _sessions[self.environment].participant
+        if participant is not None:
+            participant.withdraw(self.greenlet)
+        return bool(super().stop(force=force))
 
     def waiting(self) -> None:
         """Nothing is under way: Locust may end this user at once."""

@@ -399,12 +399,13 @@ class TestNewerThan:
         """A worker that is behind gets what there is, and the renewal starts."""
         assert with_token().later(51).ask(newer_than=0) == ["Launch", "Serve"]
 
-    def test_failing_renewal_is_said(self):
-        """In the back-off there is nothing to wait for: the worker goes on with what it has."""
+    def test_in_a_back_off_it_waits_for_the_next_attempt(self):
+        """Were it refused, its own back-off would come on top, and the end of an outage be noticed that much later."""
         story = with_token().later(51)
         story.ask()
         story.fail()
-        assert story.ask(newer_than=1) == ["Reject"]
+        assert story.ask(newer_than=1) == ["Launch", "Wait"]
+        assert story.starts_in_s == pytest.approx(BASE_S)
 
 
 def test_answers_are_never_silent():

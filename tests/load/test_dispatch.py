@@ -224,3 +224,21 @@ def test_no_arrivals_at_all() -> None:
     assert in_greenlet(dispatcher.claim) is None
     assert dispatcher.due(monotonic_ns()) == 0
     dispatcher.close()
+
+
+def test_a_user_that_is_about_to_be_killed_gets_no_arrival() -> None:
+    """Locust decides and kills in two turns of the loop; an arrival due between them goes to somebody else."""
+    dispatcher = Dispatcher(iter(every(MS, 5)))
+
+    def job() -> None:
+        crowd = Crowd(dispatcher, users=2)
+        gevent.sleep(0)
+        doomed, other = crowd.users
+        dispatcher.withdraw(doomed)
+        dispatcher.start(monotonic_ns())
+        other.join()
+        doomed.kill()
+        assert crowd.numbers == [0, 1, 2, 3, 4]
+        assert crowd.ended == 1
+
+    in_greenlet(job)

@@ -17,7 +17,8 @@ from bench.credentials.lease import Lease
 from bench.endpoint import AuthMode
 from bench.errors import CredentialError
 from bench.load.address import parse_address
-from bench.load.exchange import Bench, Lane, Scorer, Tally
+from bench.load.exchange import Bench, Scorer, Tally
+from bench.load.lane import Lane
 from bench.load.lately import Lately
 from bench.load.payload import Payload
 from bench.load.recorder import Recorder
@@ -102,13 +103,18 @@ def rig(tmp_path: Path, wiring: Wiring) -> MakeRig:
     """Makes a rig for a server."""
 
     def make(
-        server: ScriptedServer, *, timeout_s: float = 10.0, deployment: str = "", bodies: tuple[bytes, ...] = (b"{}",)
+        server: ScriptedServer,
+        *,
+        timeout_s: float = 10.0,
+        deployment: str = "",
+        bodies: tuple[bytes, ...] = (b"{}",),
+        auth_mode: AuthMode = AuthMode.KEY,
     ) -> Rig:
         path = tmp_path / "w0.arrows"
         recorder = Recorder(path, metadata={})
         holder = Holder()
         fired: list[dict[str, Any]] = []
-        variant = Variant(name="key", auth_mode=AuthMode.KEY, scoring_uri=server.uri)
+        variant = Variant(name="key", auth_mode=auth_mode, scoring_uri=server.uri)
         lane = Lane(
             variant, parse_address(server.uri), holder, code=recorder.variants.code("key"), deployment=deployment
         )
@@ -219,7 +225,7 @@ def test_a_lease_refused_twice_is_not_sent_a_third_time(rig: MakeRig) -> None:
 
 
 class TestForbiddenOrRefused:
-    """Azure answers 401 to a principal without the role as well as to a rotated key; what follows tells them apart."""
+    """Azure answers 401 to an Entra token without the role as to a revoked one; what follows tells them apart."""
 
     def causes(self, made: Rig) -> list[str]:
         return [row["cause"] for row in made.samples()]
@@ -227,7 +233,7 @@ class TestForbiddenOrRefused:
     def test_a_renewal_that_helps(self, rig: MakeRig) -> None:
         """The old lease was refused: rotated or revoked."""
         with scripted(answering(OK, NO, OK)) as server:
-            made = rig(server)
+            made = rig(server, auth_mode=AuthMode.AAD_TOKEN)
             made.holder.renewals = 1
             assert made.score(times=2) == [True, True]
         assert self.causes(made) == ["", "refused", ""]
@@ -236,16 +242,26 @@ class TestForbiddenOrRefused:
     def test_a_renewal_that_does_not_help(self, rig: MakeRig) -> None:
         """Both leases are forbidden to score, the one that had worked included: the role is gone."""
         with scripted(answering(OK, NO, NO)) as server:
-            made = rig(server)
+            made = rig(server, auth_mode=AuthMode.AAD_TOKEN)
             made.holder.renewals = 1
             assert made.score(times=2) == [True, False]
         assert self.causes(made) == ["", "forbidden", "forbidden"]
         assert made.holder.worked == [True, False]
 
+    @pytest.mark.parametrize("auth_mode", [AuthMode.KEY, AuthMode.AML_TOKEN])
+    def test_without_a_role_to_lack(self, auth_mode: AuthMode, rig: MakeRig) -> None:
+        """A key or an aml_token needs none to score: wrong ones are refused, however often."""
+        with scripted(answering(NO)) as server:
+            made = rig(server, auth_mode=auth_mode)
+            made.holder.renewals = 1
+            made.holder.denies = True
+            assert made.score(times=2) == [False, False]
+        assert self.causes(made) == ["refused"] * 3
+
     def test_a_denial_that_stands(self, rig: MakeRig) -> None:
         """The manager knows already that renewing does not help."""
         with scripted(answering(NO)) as server:
-            made = rig(server)
+            made = rig(server, auth_mode=AuthMode.AAD_TOKEN)
             made.holder.denies = True
             assert made.score() == [False]
         assert self.causes(made) == ["forbidden"]
@@ -253,14 +269,14 @@ class TestForbiddenOrRefused:
     def test_no_newer_lease(self, rig: MakeRig) -> None:
         """Where nothing newer can be had nothing more is known: refused."""
         with scripted(answering(NO)) as server:
-            made = rig(server)
+            made = rig(server, auth_mode=AuthMode.AAD_TOKEN)
             assert made.score() == [False]
         assert self.causes(made) == ["refused"]
 
     def test_a_lease_that_worked_for_others(self, rig: MakeRig) -> None:
-        """A key rotated twice in a row: the second had scored before it was refused, so nothing is forbidden."""
+        """Revoked twice in a row: the second had scored before it was refused, so nothing is forbidden."""
         with scripted(answering(NO, NO)) as server:
-            made = rig(server)
+            made = rig(server, auth_mode=AuthMode.AAD_TOKEN)
             made.holder.renewals = 1
             made.bench.lanes[0].worked = 2
             assert made.score() == [False]
@@ -269,7 +285,7 @@ class TestForbiddenOrRefused:
     def test_a_user_killed_while_it_waits_for_the_newer_lease(self, rig: MakeRig) -> None:
         """What was refused is a sample all the same."""
         with scripted(answering(NO)) as server:
-            made = rig(server)
+            made = rig(server, auth_mode=AuthMode.AAD_TOKEN)
             scorer = Scorer(made.bench)
 
             def waits(lease: Lease, **_: Any) -> Lease:
