@@ -16,6 +16,7 @@ from bench.errors import UsageError
 from bench.plan import (
     ARRIVALS,
     DEFAULT_DURATION_S,
+    DEFAULT_MIN_EFFECT_MS,
     DEFAULT_TIMEOUT_S,
     DEFAULT_USERS,
     DEFAULT_WARM_UP_S,
@@ -97,7 +98,12 @@ LOAD_OPTIONS = (
 )
 OUTPUT_OPTIONS = (
     Option(name="out", metavar="DIR", default="results", help="folder that gets the run's folder"),
-    Option(name="min-effect", metavar="TIME", default="0.5ms", help="smallest difference that matters in a comparison"),
+    Option(
+        name="min-effect",
+        metavar="TIME",
+        default=f"{DEFAULT_MIN_EFFECT_MS:g}ms",
+        help="smallest difference that matters in a comparison",
+    ),
 )
 RUN_OPTIONS = TARGET_OPTIONS + LOAD_OPTIONS + OUTPUT_OPTIONS
 
@@ -159,9 +165,18 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         payload_sha256=payload_sha256,
         deployment=_header_word(text.get("deployment", "")),
         ca_file=text.get("ca_file", ""),
+        min_effect_ms=min_effect_ms_of(text.get("min_effect") or f"{DEFAULT_MIN_EFFECT_MS}ms"),
         seed=_whole(text, "seed", least=0, default=0),
         processes=_whole(text, "processes", least=1, default=1),
     )
+
+
+def min_effect_ms_of(text: str) -> float:
+    """The smallest difference that matters, in ms. Any difference would matter at 0: UsageError."""
+    least_ms = parse_duration_s(text, option="--min-effect") * 1000
+    if least_ms <= 0:
+        raise UsageError("--min-effect must be above 0", hint="write 0.5ms")
+    return least_ms
 
 
 def _number(text: Mapping[str, str], name: str, *, least: float, default: float = 0.0, above: bool = False) -> float:

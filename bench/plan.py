@@ -20,6 +20,7 @@ DEFAULT_USERS = 20
 DEFAULT_DURATION_S = 60.0
 DEFAULT_WARM_UP_S = 5.0
 DEFAULT_TIMEOUT_S = 10.0
+DEFAULT_MIN_EFFECT_MS = 0.5
 ARRIVALS = ("constant", "poisson")
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
@@ -63,7 +64,7 @@ class RunPlan:
     """What a run is asked to do. `arrival_rate` (1/s over all variants and workers) is None in the closed model.
 
     `stages` excludes `arrival_rate`; with stages `duration_s` is their sum less the warm-up.
-    `users` is the cap on requests in flight over all workers.
+    `users` is the cap on requests in flight over all workers; `min_effect_ms` the smallest difference that matters.
     """
 
     target: str
@@ -79,6 +80,7 @@ class RunPlan:
     payload_sha256: str = ""
     deployment: str = ""
     ca_file: str = ""
+    min_effect_ms: float = DEFAULT_MIN_EFFECT_MS
     seed: int = 0
     processes: int = 1
 

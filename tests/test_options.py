@@ -61,6 +61,7 @@ def test_the_defaults_shown_are_the_defaults_used() -> None:
         ({"deployment": " blue "}, "deployment", "blue"),
         ({"payload": "x.json"}, "payload", "x.json"),
         ({"ca_file": "ca.pem"}, "ca_file", "ca.pem"),
+        ({"min_effect": "2ms"}, "min_effect_ms", 2),
     ],
 )
 def test_each_option_has_its_place_in_the_plan(given: dict[str, Any], field: str, value: Any) -> None:
@@ -87,6 +88,7 @@ def test_each_option_has_its_place_in_the_plan(given: dict[str, Any], field: str
         ({"stages": "10s@5", "arrival_rate": "5"}, "exclude each other"),
         ({"stages": "10s@5", "warm_up": "10s"}, "--warm-up"),
         ({"seed": "-1"}, "--seed"),
+        ({"min_effect": "0"}, "--min-effect"),
         ({"processes": "0"}, "--processes"),
         ({"deployment": "a b"}, "--deployment"),
         ({"deployment": "a\r\nX-Injected: 1"}, "--deployment"),

@@ -15,11 +15,12 @@ import numpy as np
 
 from bench.analysis import bootstrap, compare, rates
 from bench.analysis.blocks import CELLS, cell_of
-from bench.analysis.compare import DEFAULT_MIN_EFFECT_MS, DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED
+from bench.analysis.compare import DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED
 from bench.analysis.fold import Fold, fold
 from bench.analysis.quantiles import PRINTED
 from bench.analysis.run import Floats
 from bench.analysis.scenarios import FAILURES, SCENARIOS, SHIFT_MS, Failures, Scenario
+from bench.plan import DEFAULT_MIN_EFFECT_MS
 
 FIGURES: dict[str, float | None] = {**PRINTED, "mean": None}
 

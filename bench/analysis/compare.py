@@ -20,8 +20,8 @@ from bench.analysis.bootstrap import LEVEL, Interval, Statistic
 from bench.analysis.fold import Fold, fold_variant
 from bench.analysis.quantiles import CURVE_Q, PRINTED, QuantileCurve, samples_needed
 from bench.analysis.run import LoadedRun
+from bench.plan import DEFAULT_MIN_EFFECT_MS
 
-DEFAULT_MIN_EFFECT_MS = 0.2
 DEFAULT_MIN_EFFECT_RATE = 0.001
 DEFAULT_SEED = 20_260_101
 

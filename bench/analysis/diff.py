@@ -17,7 +17,6 @@ from bench.analysis import bootstrap, compare, rates, trust
 from bench.analysis.auth_failures import failure_share
 from bench.analysis.bootstrap import LEVEL, Interval
 from bench.analysis.compare import (
-    DEFAULT_MIN_EFFECT_MS,
     DEFAULT_MIN_EFFECT_RATE,
     DEFAULT_SEED,
     Comparison,
@@ -30,6 +29,7 @@ from bench.analysis.run import LoadedRun
 from bench.analysis.student import t_quantile
 from bench.analysis.summary import SCHEMA_VERSION, comparison_json, plain
 from bench.errors import UsageError
+from bench.plan import DEFAULT_MIN_EFFECT_MS
 
 _HALF = (1 + LEVEL) / 2
 

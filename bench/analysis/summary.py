@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from bench.analysis import auth_failures, compare, decompose, refresh_time, trust
-from bench.analysis.compare import DEFAULT_MIN_EFFECT_MS, DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED, Comparison
+from bench.analysis.compare import DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED, Comparison
 from bench.analysis.fold import Fold, fold_picked, fold_variant, pick, pick_variant
 from bench.analysis.quantiles import PRINTED, QuantileCurve
 from bench.analysis.rates import own as share_interval
@@ -35,14 +35,17 @@ _PRINTED_Q = np.array(list(PRINTED.values()))
 def summarise(
     run: LoadedRun,
     *,
-    min_effect_ms: float = DEFAULT_MIN_EFFECT_MS,
+    min_effect_ms: float | None = None,
     min_effect_rate: float = DEFAULT_MIN_EFFECT_RATE,
     seed: int = DEFAULT_SEED,
 ) -> dict[str, Any]:
     """The summary of one run. `comparison` is there when the plan has two variants: the first is the baseline.
 
     With more variants, `comparisons` has each further one against the first, and `comparison` is the first of them.
+    `min_effect_ms` is the plan's unless another is given.
     """
+    if min_effect_ms is None:
+        min_effect_ms = run.plan.min_effect_ms
     trusted = _trust(run)
     with ThreadPoolExecutor(2) as pool:  # numpy sorts without the interpreter lock
         blocks = pool.map(lambda variant: _variant(run, variant, seed), run.variants)

@@ -34,7 +34,7 @@ def rates(asked: list[int], setting: Setting, *, tls: bool) -> Iterator[Row]:
             f"{rate}/s{' TLS' if tls else ''}",
             [f"--arrival-rate={rate}", "--arrivals=poisson", "--users=400"],
             setting,
-            emulator=f"{LIVES}{' --tls' if tls else ''}",
+            emulator=f"{LIVES}{' --tls --busy-poll' if tls else ''}",
         )
         yield {**row, "goals": goals.of_rate(row)}
 

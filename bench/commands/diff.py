@@ -17,7 +17,8 @@ from typing import Any
 
 from bench.analysis.diff import summarise_diff
 from bench.errors import UsageError
-from bench.plan import parse_duration_s
+from bench.options import min_effect_ms_of
+from bench.plan import DEFAULT_MIN_EFFECT_MS
 from bench.report import numbers
 from bench.runreader import load_run
 
@@ -26,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="*", metavar="RUN", help="baseline and candidate, when there is one of each")
     parser.add_argument("--baseline", nargs="+", metavar="RUN", default=[], help="runs of the baseline")
     parser.add_argument("--candidate", nargs="+", metavar="RUN", default=[], help="runs of the candidate")
-    parser.add_argument("--min-effect", metavar="TIME", default="0.5ms", help="smallest difference that matters")
+    parser.add_argument(
+        "--min-effect", metavar="TIME", default=f"{DEFAULT_MIN_EFFECT_MS:g}ms", help="smallest difference that matters"
+    )
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
@@ -39,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = summarise_diff(
         [load_run(Path(name)) for name in before],
         [load_run(Path(name)) for name in after],
-        min_effect_ms=parse_duration_s(arguments.min_effect, option="--min-effect") * 1000,
+        min_effect_ms=min_effect_ms_of(arguments.min_effect),
     )
     if arguments.json:
         sys.stdout.write(json.dumps(found, indent=1) + "\n")

@@ -14,12 +14,14 @@ from typing import Any
 from bench.analysis.run import LoadedRun
 from bench.analysis.summary import summarise
 from bench.commands.gating import Gates
+from bench.errors import UsageError
 from bench.gates import baseline as baselines
 from bench.gates import evaluate
+from bench.gates.baseline import Baseline
 from bench.gates.junit import junit_xml
 from bench.gates.publish import publish
 from bench.gates.result import GateResult, show, show_interval
-from bench.plan import parse_duration_s
+from bench.options import min_effect_ms_of
 from bench.report import build, text
 from bench.report.words import GateRow
 from bench.rundir import RunDir
@@ -29,14 +31,15 @@ INCOMPLETE = 4
 _INTERRUPTED = ("signal", "aborted", "overdue")
 
 
-def finish(folder: RunDir, *, gates: Gates, min_effect: str) -> int:
-    """Report on the run in `folder`, judge it, say so on stdout, and return the exit code."""
+def finish(folder: RunDir, *, gates: Gates, min_effect: str = "") -> int:
+    """Report on the run in `folder`, judge it, say so on stdout, and return the exit code.
+
+    `min_effect` is a duration in words; empty for the run's own.
+    """
     run = load_run(folder.path)
-    summary = summarise(run, min_effect_ms=parse_duration_s(min_effect, option="--min-effect") * 1000)
+    summary = summarise(run, min_effect_ms=min_effect_ms_of(min_effect) if min_effect else None)
     if gates.baseline is not None:
-        baselines.refuse_unlike(gates.baseline, summary, run.manifest)
-        for caveat in baselines.caveats(gates.baseline, run.manifest):
-            sys.stderr.write(f"note: {caveat}\n")
+        _check_baseline(gates.baseline, run, summary)
     results = evaluate.evaluate(gates.gates, summary, gates.baseline)
     rows = [_row(result) for result in results]
     build.write_files(run, summary, gates=rows)
@@ -52,6 +55,17 @@ def finish(folder: RunDir, *, gates: Gates, min_effect: str) -> int:
     code = evaluate.exit_code(results, evaluate.trust_of(summary))
     interrupted = run.manifest.get("ended", {}).get("reason") in _INTERRUPTED
     return INCOMPLETE if interrupted and code == 0 else code
+
+
+def _check_baseline(baseline: Baseline, run: LoadedRun, summary: dict[str, Any]) -> None:
+    """UsageError when the run cannot be held against it; what was measured is written all the same."""
+    try:
+        baselines.refuse_unlike(baseline, summary, run.manifest)
+    except UsageError:
+        build.write_files(run, summary, gates=())
+        raise
+    for caveat in baselines.caveats(baseline, run.manifest):
+        sys.stderr.write(f"note: {caveat}\n")
 
 
 def _publish(folder: RunDir, run: LoadedRun, results: Sequence[GateResult], summary: dict[str, Any]) -> None:

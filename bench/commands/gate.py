@@ -19,7 +19,9 @@ from bench.rundir import RunDir, read_json
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="run folder")
-    parser.add_argument("--min-effect", metavar="TIME", default="0.5ms", help="smallest difference that matters")
+    parser.add_argument(
+        "--min-effect", metavar="TIME", default="", help="smallest difference that matters (the run's own)"
+    )
     add_judging_arguments(parser)
 
 

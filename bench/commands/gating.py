@@ -57,7 +57,7 @@ def read_gates(arguments: argparse.Namespace) -> Gates:
 
 
 def check_gates(gates: Gates, plan: RunPlan, variants: Sequence[str]) -> None:
-    """UsageError when a gate asks for what such a run cannot have."""
+    """UsageError when a gate asks for what such a run cannot have, or the baseline is of another load."""
     gate.check(
         gates.gates,
         variants=tuple(variants),
@@ -65,3 +65,5 @@ def check_gates(gates: Gates, plan: RunPlan, variants: Sequence[str]) -> None:
         has_baseline=gates.baseline is not None,
         where=gates.where or "--gate",
     )
+    if gates.baseline is not None:
+        baselines.refuse_plan(gates.baseline, plan)

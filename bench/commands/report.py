@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="*", metavar="RUN", help="run folder; the newest below --results without one")
     parser.add_argument("--results", metavar="DIR", default="results", help="where runs are")
     parser.add_argument("--out", metavar="DIR", default="", help="folder for the report that overlays several runs")
-    parser.add_argument("--min-effect", metavar="TIME", default="0.5ms", help="smallest difference that matters")
+    parser.add_argument(
+        "--min-effect", metavar="TIME", default="", help="smallest difference that matters (the run's own)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -54,7 +54,7 @@ def run_and_finish(arguments: argparse.Namespace, modes: tuple[AuthMode, ...], *
         return code or 1
     from bench.commands.finish import finish  # numpy, pyarrow and matplotlib: not before there is something to report
 
-    return finish(folder, gates=gates, min_effect=arguments.min_effect)
+    return finish(folder, gates=gates)
 
 
 def _watch(arguments: argparse.Namespace, plan: RunPlan, gates: Gates) -> Watch | None:

@@ -69,8 +69,9 @@ class Connection:
         """
         reused = self._socket is not None
         self.connect_ns = 0
+        sealed = self._encrypt_ahead(request)
         self.sent_ns = monotonic_ns()
-        self._attempt(request, deadline_ns)
+        self._attempt(request, deadline_ns, sealed)
         if self.failure and reused and self.first_byte_ns == NO_TIME and self.failure in {"closed", "reset"}:
             self._attempt(request, deadline_ns)
 
@@ -98,7 +99,16 @@ class Connection:
 
     # -- one attempt, in the user's greenlet -------------------------------------------------------
 
-    def _attempt(self, request: bytes, deadline_ns: int) -> None:
+    def _encrypt_ahead(self, request: bytes) -> bytes:
+        """A small request as TLS on a kept connection: encrypting is this client's work, none of the target's time."""
+        if self._tls is not None and len(request) <= _CHUNK_BYTES:
+            try:
+                return self._tls.encrypt(request)
+            except ssl.SSLError:
+                self.close()  # what is the matter is said of the new connection
+        return b""
+
+    def _attempt(self, request: bytes, deadline_ns: int, sealed: bytes = b"") -> None:
         self.failure = ""
         self.first_byte_ns = NO_TIME
         self.answer.reset()
@@ -108,7 +118,9 @@ class Connection:
         self.deadline_ns = deadline_ns
         self._deadlines.note(deadline_ns)
         try:
-            if self._tls is None and len(request) <= _CHUNK_BYTES:
+            if sealed:
+                whole = self._send(sealed)
+            elif self._tls is None and len(request) <= _CHUNK_BYTES:
                 whole = self._send(request)
             else:
                 whole = self._send_in_chunks(request)

@@ -46,7 +46,7 @@ def test_no_interval_is_inconclusive_and_says_how_many_more() -> None:
 
 def test_a_known_shift_lies_in_its_interval(two_sides: LoadedRun) -> None:
     """0.5 ms more at every quantile and the mean, in response and in service time."""
-    found = compare.variants(two_sides, "key", "aml_token")
+    found = compare.variants(two_sides, "key", "aml_token", min_effect_ms=0.2)
     for block in (found.response_time_ms, found.service_time_ms):
         assert list(block) == ["p50", "p90", "p95", "p99", "p99.9", "mean"]
         for name in ("p50", "p90", "p95", "p99", "mean"):
@@ -59,8 +59,8 @@ def test_a_known_shift_lies_in_its_interval(two_sides: LoadedRun) -> None:
 
 def test_swapping_the_sides_swaps_the_sign(two_sides: LoadedRun) -> None:
     """candidate - baseline: what was WORSE is BETTER the other way round."""
-    one = compare.variants(two_sides, "key", "aml_token").response_time_ms["p50"]
-    other = compare.variants(two_sides, "aml_token", "key").response_time_ms["p50"]
+    one = compare.variants(two_sides, "key", "aml_token", min_effect_ms=0.2).response_time_ms["p50"]
+    other = compare.variants(two_sides, "aml_token", "key", min_effect_ms=0.2).response_time_ms["p50"]
     assert other.estimate == pytest.approx(-(one.estimate or 0.0))
     assert (one.verdict, other.verdict) == (Verdict.WORSE, Verdict.BETTER)
 

@@ -11,6 +11,7 @@ import pytest
 
 from bench.analysis.run import METRICS, LoadedRun
 from bench.analysis.summary import plain, summarise
+from bench.plan import DEFAULT_MIN_EFFECT_MS
 from tests.analysis.synthetic import Side
 
 MakeRun = Callable[..., LoadedRun]
@@ -97,7 +98,7 @@ def test_the_comparison_carries_what_the_report_draws_and_says(summary: dict[str
         assert lengths.pop() > 50
     assert comparison["decomposition"]["sentence"].startswith("aml_token costs")
     assert set(comparison["decomposition"]["p50"]["difference_ms"]) >= {"lease_wait", "server_time", "rest"}
-    assert comparison["min_effect_ms"] == 0.2
+    assert comparison["min_effect_ms"] == DEFAULT_MIN_EFFECT_MS
 
 
 def test_the_same_run_gives_the_same_summary(make_run: MakeRun) -> None:

@@ -26,7 +26,7 @@ def _capacity(tmp_path: Path, *, precision: str, probe: str, timeout_s: float) -
     return float(found["capacity"])
 
 
-@pytest.mark.soak
+@pytest.mark.quiet
 @pytest.mark.timeout(600)
 def test_is_within_5_percent_of_the_known_capacity(tmp_path: Path) -> None:
     """A fine search finds 100/s to within 5 %."""

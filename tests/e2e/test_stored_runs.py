@@ -63,6 +63,32 @@ def test_baseline_and_what_is_held_against_it(place: Path) -> None:
     assert slower.code == 10, slower
 
 
+def test_a_baseline_of_another_load_is_refused_before_anything_is_sent(place: Path) -> None:
+    """What differs is named, and no run's folder is made."""
+    assert bench("baseline", "save", "before", "--as", "other", cwd=place).code == 0
+    gate = ("--baseline", "other", "--gate", "response_time.p50 <= baseline + 5%")
+    done = bench("run", "--emulator", "--arrival-rate", "7", "--out", "never", *gate, cwd=place)
+    assert done.code == 2, done
+    assert "arrival rate was" in done.err
+    assert not (place / "never").exists()
+
+
+def test_a_run_that_turns_out_unlike_its_baseline_keeps_its_report(place: Path) -> None:
+    """The target is only known when the run is over; nothing of what was measured is lost."""
+    saved = bench("baseline", "save", "before", "--as", "elsewhere", cwd=place)
+    assert saved.code == 0, saved
+    file = place / "results" / "baselines" / "elsewhere.json"
+    values = json.loads(file.read_text())
+    values["workload"]["target"] = "endpoint"
+    file.write_text(json.dumps(values))
+    (place / "after" / "report.html").unlink(missing_ok=True)
+    gate = ("--baseline", "elsewhere", "--gate", "response_time.p50 <= baseline + 5%")
+    done = bench("gate", "after", *gate, cwd=place)
+    assert done.code == 2, done
+    assert "target was endpoint" in done.err
+    assert (place / "after" / "report.html").stat().st_size > 10_000
+
+
 def test_diff_finds_the_slower_deployment(place: Path) -> None:
     """`bench diff A B` gives each figure's difference with interval and verdict."""
     done = bench("diff", "before", "after", cwd=place)
@@ -72,6 +98,19 @@ def test_diff_finds_the_slower_deployment(place: Path) -> None:
     p50 = found["comparisons"][0]["response_time_ms"]["p50"]
     assert p50["low"] <= 3.0 <= p50["high"]
     assert p50["verdict"] == "WORSE"
+
+
+def test_a_report_made_again_judges_by_what_the_run_was_asked_for(place: Path) -> None:
+    """`--min-effect` of the run is in its plan; giving another one to `bench report` overrides it."""
+    write_run(place / "pair", sides=(Side("key"), Side("aml_token", shift_ms=0.3)), seed=4)
+    manifest = json.loads((place / "pair" / "manifest.json").read_text())
+    manifest["plan"]["min_effect_ms"] = 7.0
+    (place / "pair" / "manifest.json").write_text(json.dumps(manifest))
+    for words, least in (([], 7.0), (["--min-effect", "1ms"], 1.0)):
+        assert bench("report", "pair", *words, cwd=place).code == 0
+        summary = json.loads((place / "pair" / "summary.json").read_text())
+        assert summary["comparison"]["min_effect_ms"] == least
+    assert bench("report", "pair", "--min-effect", "0", cwd=place).code == 2
 
 
 def test_overlay(place: Path) -> None:

@@ -1,8 +1,7 @@
 """Python servers nobody here wrote, in an environment of their own: Azure ML's real scoring server, and httpbin.
 
-`BENCH_INFERENCE_VENV` names that environment. It is made once, with
-`python -m venv DIR && DIR/bin/pip install azureml-inference-server-http==1.5.1 httpbin`; azureml-inference-server-http
-pins an OpenTelemetry that azure-ai-ml cannot live with, so it cannot be in this one.
+`make servers` makes that environment. azureml-inference-server-http pins an OpenTelemetry that azure-ai-ml cannot live
+with, so it cannot be in this one.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-_VARIABLE = "BENCH_INFERENCE_VENV"
+_SERVERS = Path(__file__).parents[2] / ".venv-servers"
 _LISTENING = re.compile(r"Listening at: (http://127\.0\.0\.1:\d+)")
 
 SCORE = """
@@ -35,12 +34,9 @@ def run(raw):
 
 def environment(module: str) -> Path:
     """The environment that has `module`, or the test is skipped with the reason."""
-    folder = os.environ.get(_VARIABLE)
-    if not folder:
-        pytest.skip(f"{_VARIABLE} does not name an environment with {module} (docs/guides/wire.md says how to make it)")
-    if not list(Path(folder).glob(f"lib/python*/site-packages/{module}")):
-        pytest.skip(f"{_VARIABLE}={folder} has no {module}")
-    return Path(folder)
+    if not list(_SERVERS.glob(f"lib/python*/site-packages/{module}")):
+        pytest.skip(f"{module} is not installed: `make servers` does that")
+    return _SERVERS
 
 
 @contextlib.contextmanager
