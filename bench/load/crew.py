@@ -34,7 +34,11 @@ class Crew(Protocol):
 
     def go(self, zero: ClockAnchor) -> None: ...
 
-    def drained(self) -> bool: ...
+    def cut(self) -> None:
+        """The run ends here: what is due later is not part of it. Safe to call twice."""
+
+    def drained(self) -> bool:
+        """All that was due has been sent and answered."""
 
     def facts(self) -> dict[str, Any]:
         """`request_bytes` by variant, and the `pacer`'s name."""
@@ -78,6 +82,10 @@ class LocalCrew:
     def go(self, zero: ClockAnchor) -> None:
         if self.participant is not None:
             self.participant.go(zero.monotonic_ns)
+
+    def cut(self) -> None:
+        if self.participant is not None:
+            self.participant.cut()
 
     def drained(self) -> bool:
         return self.participant is None or self.participant.drained()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
 from gevent import get_hub, getcurrent
@@ -88,6 +89,15 @@ class Dispatcher:
         """The greenlet `user` is about to be killed: hand it nothing any more, for it would take that along."""
         if user in self._idle:
             self._idle.remove(user)
+
+    def cut(self, now_ns: int) -> None:
+        """The schedule ends at `now_ns`. What was due by then is handed out in the hub's next turn, as far as users
+        are idle: the hub may have been busy when it was its time."""
+        self._arrivals = takewhile(lambda arrival: self._zero_ns + arrival.due_ns <= now_ns, self._arrivals)
+        if self._next is not None and (not self._zero_ns or self._due_ns > now_ns):
+            self._next = None
+            self.exhausted = True
+        self._hub.loop.run_callback(self._on_time)
 
     def close(self) -> None:
         """Wake everybody with None; nothing is handed out after this."""

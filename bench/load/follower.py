@@ -34,6 +34,7 @@ class Follower:
         self._pool: ManagerPool | None = None
         self._runner.register_message("bench_order", self._on_order, concurrent=True)
         self._runner.register_message("bench_go", self._on_go)
+        self._runner.register_message("bench_cut", self._on_cut)
         self._runner.register_message("bench_relay", self._on_relay)
         environment.events.report_to_master.add_listener(self._on_report)
         self._order: Order | None = None
@@ -105,6 +106,10 @@ class Follower:
         if self.participant is not None:
             self.participant.go(zero_here(msg.data))
             gevent.spawn(self._tell_when_drained, self.participant)
+
+    def _on_cut(self, **_: Any) -> None:
+        if self.participant is not None:
+            self.participant.cut()
 
     def _tell_when_drained(self, participant: Participant) -> None:
         """All sent and answered: the files are whole before the master hears of it, for then it makes the report."""

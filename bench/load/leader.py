@@ -62,6 +62,7 @@ class Leader:
         self._emulator: LocalEmulator | None = None
         self._manifest: dict[str, Any] = {}
         self._zero_ns = 0
+        self._cut_ns = 0
         self._reason = ""
         self._conductor: Any = None
         self._decided = False
@@ -88,9 +89,15 @@ class Leader:
         """Start a run in a greenlet of its own: finding the target takes seconds, and the web UI must not wait."""
         self.error = None
         self._reason = "stopped"
-        self._zero_ns = 0
+        self._zero_ns = self._cut_ns = 0
         self._decided = False
         self._conductor = gevent.spawn(self._conduct)
+
+    def cut(self) -> None:
+        """The run ends here: what is due later is not part of it. Safe to call twice."""
+        if not self._cut_ns:
+            self._cut_ns = clock.monotonic_ns()
+            self.crew.cut()
 
     def end(self) -> None:
         """The test has stopped and every participant has written its files: close the run. Safe to call twice."""
@@ -103,7 +110,7 @@ class Leader:
         if run is None:
             return
         self._flights.close(self._zero_ns or clock.monotonic_ns())
-        at_ns = clock.monotonic_ns() - self._zero_ns if self._zero_ns else 0
+        at_ns = (self._cut_ns or clock.monotonic_ns()) - self._zero_ns if self._zero_ns else 0
         if self._manifest["workers"]:
             self._manifest["workers"] = [f"w{index}" for index in range(self.crew.size)]  # with those that joined late
         write_json(run.manifest, {**self._manifest, "ended": {"at_ns": at_ns, "reason": self._reason}})
@@ -192,13 +199,13 @@ class Leader:
             gevent.sleep(_POLL_S)
             elapsed_s = (clock.monotonic_ns() - self._zero_ns) / 1e9
             self._progress.tick(plan, elapsed_s, self.view)
-            if self._decided:
-                self._reason = "decided"
-                return
+            if self._decided and not self._cut_ns:
+                self.cut()
+                total_s = elapsed_s
             if total_s is None or elapsed_s < total_s:
                 continue
             if self.crew.drained():
-                self._reason = "completed"
+                self._reason = "decided" if self._decided else "completed"
                 return
             if elapsed_s > total_s + plan.timeout_s + _GRACE_S:
                 self._reason = "overdue"
@@ -207,6 +214,7 @@ class Leader:
     def interrupt(self) -> None:
         """Ctrl-C: end the run as a signal ends it, and Locust with it."""
         self._reason = "signal"
+        self.cut()
         self._environment.runner.quit()
         if self._environment.web_ui is not None:
             self._environment.web_ui.stop()

@@ -34,6 +34,7 @@ from bench.rundir import RunDir, append_jsonl
 from bench.sample import WorkloadModel
 
 _TICK_S = 1.0
+_POLL_S = 0.01
 _PAUSE_WITHOUT_LEASE_S = 0.1
 _FIRST_LEASE_S = 60.0
 _YOUNG_OBJECTS = 50_000
@@ -68,6 +69,7 @@ class Participant:
         self._started = Event()
         self._all_answered = Event()
         self._end_ns = 0
+        self._cut = False
         self._finished = False
         self._ticker: Any = None
         self._ticked = (0, 0.0)
@@ -157,6 +159,15 @@ class Participant:
         lag_s, elapsed_s = self.lag_ms() / 1e3, (now_ns - self.bench.zero_ns) / 1e9
         return round(asked_rate(self.plan, from_s=elapsed_s - lag_s, to_s=elapsed_s) * lag_s / self._part.workers)
 
+    def cut(self) -> None:
+        """The run ends here: what is due later is not part of it. Safe to call twice."""
+        if not self._cut:
+            self._cut = True
+            self._end_ns = monotonic_ns()
+            if self.dispatcher is not None:
+                self.dispatcher.cut(self._end_ns)
+                gevent.sleep(0)  # users that are given the last arrivals must be seen to work before they are stopped
+
     def serve(self, user: Any, *, number: int) -> None:
         """Send requests as `user` until there are no more, or Locust wants it to stop."""
         scorer = Scorer(self.bench)
@@ -174,19 +185,21 @@ class Participant:
             self.dispatcher.withdraw(user)
 
     def finish(self) -> None:
-        """Close everything and write what is left. Safe to call twice."""
+        """Await what is under way, close everything, write what is left. Safe to call twice."""
         if self._finished:
             return
         self._finished = True
-        if self._ticker is not None:
-            self._ticker.kill()
-            self._tick()
-            self.watch.stop()
+        self.cut()
         due = claimed = self.tally.requests
         if self.dispatcher is not None:
             due = self.dispatcher.due(monotonic_ns())
             claimed = self.dispatcher.claimed
             self.dispatcher.close()
+        self._await_answers()
+        if self._ticker is not None:
+            self._ticker.kill()
+            self._tick()
+            self.watch.stop()
         self._deadlines.close()
         for lane in self.bench.lanes:
             lane.wipe()
@@ -209,6 +222,12 @@ class Participant:
                 }
             ],
         )
+
+    def _await_answers(self) -> None:
+        """SIGTERM comes while requests are under way, and Locust asks for the end before it stops its users."""
+        give_up_ns = monotonic_ns() + self.bench.timeout_ns
+        while self.tally.in_flight and monotonic_ns() < give_up_ns:
+            gevent.sleep(_POLL_S)
 
     def _serve_open(self, user: Any, scorer: Scorer, dispatcher: Dispatcher) -> None:
         zero_ns = 0

@@ -44,6 +44,7 @@ class Session:
         self._runner = runner
         events = environment.events
         events.test_start.add_listener(self._on_test_start)
+        events.test_stopping.add_listener(self._on_test_stopping)
         events.test_stop.add_listener(self._on_test_stop)
         events.quitting.add_listener(self._on_quitting)
 
@@ -73,6 +74,13 @@ class Session:
         self._users = 0
         if self.leader is not None:
             self.leader.begin()
+
+    def _on_test_stopping(self, **_: Any) -> None:
+        """Users are about to be taken away: arrivals due from here on would have nobody to send them."""
+        if self.leader is not None:
+            self.leader.cut()
+        elif self.participant is not None:
+            self.participant.cut()
 
     def _on_test_stop(self, **_: Any) -> None:
         self._finish_participant()

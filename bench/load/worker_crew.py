@@ -4,6 +4,7 @@
     master  ── bench_order ──>  worker     plan, target, folder, its part
     master  <── bench_ready ──  worker     leases fetched, or the error that prevented it
     master  ── bench_go ─────>  worker     the run's zero
+    master  ── bench_cut ────>  worker     the run ends earlier than planned
     master  <── bench_flight ─  worker     one credential fetch of its own
     master  <── bench_piece ──  worker     of its files, where the master cannot see its disk
     master  <── bench_drained ─ worker     all sent, answered and written
@@ -21,7 +22,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.clock import ClockAnchor
+import gevent
+
+from bench.clock import ClockAnchor, monotonic_ns
 from bench.credentials import CredentialManager, RelayKey, RelayServer
 from bench.errors import BenchError, RunInvalid
 from bench.load import parcels
@@ -32,6 +35,7 @@ from bench.load.view import View, leases_of, merge
 from bench.plan import RunPlan
 from bench.rundir import RunDir
 
+_POLL_S = 0.02
 LEAD_NS = 200_000_000
 """How far ahead of now workers are told to start, so that the message has arrived by then."""
 
@@ -100,6 +104,10 @@ class WorkerCrew:
         self._go = {"monotonic_ns": zero.monotonic_ns, "wall_ns": zero.wall_ns, "host": host_id()}
         self._runner.send_message("bench_go", self._go)
 
+    def cut(self) -> None:
+        if self._go is not None:
+            self._runner.send_message("bench_cut", {})
+
     def drained(self) -> bool:
         """A late worker that is not ready yet keeps nobody waiting."""
         awaited = {worker for worker, part in self._parts.items() if worker in self._ready or part.has_share}
@@ -112,7 +120,12 @@ class WorkerCrew:
         return {**merge(self._views.values()), "leases": leases_of(self._managers)}
 
     def finish(self) -> None:
+        """Waits for the workers' files: a run that was cut short has workers that were not asked for them before."""
         self._order = None
+        go, self._go = self._go, None
+        deadline_ns = monotonic_ns() + round(self._runner.environment.stop_timeout * 1e9)
+        while go is not None and not self.drained() and monotonic_ns() < deadline_ns:
+            gevent.sleep(_POLL_S)
         if self._relay is not None:
             self._relay.close()
             self._relay = None

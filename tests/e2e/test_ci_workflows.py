@@ -37,7 +37,7 @@ def step(text: str, cwd: Path, environment: dict[str, str]) -> Done:
 
 
 def judged(text: str, cwd: Path, environment: dict[str, str]) -> Done:
-    """The same for the step that loads and judges. Other tests beside it may make a run INVALID: that is tried again."""
+    """The same for the step that loads and judges. A busy machine may make a run INVALID: tried again."""
     for _ in range(3):
         done = step(text, cwd, environment)
         if done.code != 4:

@@ -41,6 +41,12 @@ def _samples_of(cwd: Path) -> int:
     return sum(path.stat().st_size for path in cwd.glob("results/*/samples/*.arrows"))
 
 
+def _nothing_dropped(run: Path) -> bool:
+    """Every worker said of its end that all that was due by then had been sent and written."""
+    ends = [json.loads(path.read_text().splitlines()[-1]) for path in (run / "health").iterdir()]
+    return all(end["end"] and end["due"] == end["recorded"] == end["written"] > 0 for end in ends)
+
+
 def _child(process: subprocess.Popen[str]) -> int:
     """The Locust process below `bench run`."""
     path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
@@ -84,17 +90,21 @@ def test_what_was_measured_is_reported(
     assert says in " ".join(summary["trust"]["reasons"])
     assert (tmp_path / done.run / "report.html").stat().st_size > 10_000
     assert (tmp_path / done.run / "junit.xml").stat().st_size > 0
+    assert strike is _kill_locust or _nothing_dropped(tmp_path / done.run)
 
 
-def test_a_lost_run_is_ended_early(tmp_path: Path) -> None:
-    """`--abort-on-fail` ends a run whose gate cannot be met any more, and the gate has failed."""
-    process = _start(tmp_path, "--duration", "10m", "--abort-on-fail", "--gate", "response_time.p50 < 1ms")
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_lost_run_is_ended_early(processes: str, tmp_path: Path) -> None:
+    """`--abort-on-fail` ends a run whose gate cannot be met any more: the gate has failed, no arrival is dropped."""
+    gate = ("--abort-on-fail", "--gate", "response_time.p50 < 1ms")
+    process = _start(tmp_path, "--duration", "10m", "--processes", processes, *gate)
     out, err = process.communicate(timeout=80)
     done = Done(process.returncode, out, err)
     summary = done.summary_at(tmp_path)
     assert done.code == (4 if summary["trust"]["verdict"] == "INVALID" else 10), done
     manifest = json.loads((tmp_path / done.run / "manifest.json").read_text())
     assert manifest["ended"]["reason"] == "decided"
+    assert _nothing_dropped(tmp_path / done.run)
 
 
 def test_an_undecided_run_goes_on(tmp_path: Path) -> None:

@@ -160,6 +160,36 @@ def test_close_releases_everybody_with_nothing() -> None:
     assert (dispatcher.claimed, dispatcher.exhausted) == (0, True)
 
 
+@pytest.mark.parametrize("cut_after", [0, 7, 19])
+def test_a_schedule_that_is_cut_is_served_up_to_there(cut_after: int) -> None:
+    """The hub was too busy to hand out what had come due: idle users get it all, nothing later, and are released."""
+    dispatcher = Dispatcher(iter(every(MS, 20)))
+
+    def job() -> None:
+        crowd = Crowd(dispatcher, users=30)
+        gevent.sleep(0)
+        dispatcher.start(zero_ns := monotonic_ns() - 60_000 * MS)  # all are due, and no turn of the hub has come since
+        dispatcher.cut(zero_ns + cut_after * MS)
+        gevent.joinall(crowd.users, raise_error=True)
+        assert crowd.numbers == list(range(cut_after + 1))
+        assert crowd.ended == 30
+
+    in_greenlet(job)
+    assert dispatcher.due(monotonic_ns()) == dispatcher.claimed == cut_after + 1
+    dispatcher.close()
+
+
+def test_what_was_due_when_it_was_cut_and_found_nobody_is_still_counted() -> None:
+    """Debt is not forgiven by the end."""
+    dispatcher = Dispatcher(iter(every(MS, 20)))
+    zero_ns = monotonic_ns() - 60_000 * MS
+    dispatcher.start(zero_ns)
+    dispatcher.cut(zero_ns + 7 * MS)
+    assert in_greenlet(dispatcher.claim) is not None
+    assert (dispatcher.due(monotonic_ns()), dispatcher.claimed) == (8, 1)
+    dispatcher.close()
+
+
 def test_a_user_killed_while_idle_is_not_handed_an_arrival() -> None:
     """It would be lost: the others get them all."""
     dispatcher = Dispatcher(iter(every(MS, 20)))
