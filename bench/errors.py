@@ -3,7 +3,8 @@
     BenchError                exit 1    anything else
      ├ UsageError             exit 2    bad option, payload, folder or gate expression; unknown endpoint
      ├ CredentialError        exit 3    no key or token could be had
-     │  └ PermissionMissing             the principal lacks a role action (named)
+     │  ├ PermissionMissing             the principal lacks a role action (named)
+     │  └ credentials.Denied            the endpoint refuses what renewing does not cure
      ├ RunInvalid             exit 4    the run cannot be believed, is incomplete or never reached its target
      ├ GateFailed             exit 10
      └ GateInconclusive       exit 11   a gate straddles its threshold, or has no data

@@ -10,6 +10,7 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,23 +33,25 @@ class LocalEmulator:
         except ValueError as exc:
             raise UsageError(f"--emulator-options: {exc}", hint="see `bench emulator --help`") from exc
         command = [sys.executable, "-m", "bench.emulator", "--json", "--die-with-parent", *words]
-        process = subprocess.Popen(
-            command,
-            env=without_secrets(os.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - for the type checker
-        line = process.stdout.readline()
-        if not line:
-            said = process.stderr.read().strip().splitlines()
-            why = said[-1] if said else "it said nothing"
-            if process.wait() == 2:
-                raise UsageError(f"--emulator-options: {why}", hint="see `bench emulator --help`")
-            raise BenchError(f"the emulator did not start: {why}", hint="try `bench emulator` by hand")
+        with tempfile.TemporaryFile("w+") as said:  # not a pipe: nobody would read it while the emulator serves
+            process = subprocess.Popen(
+                command,
+                env=without_secrets(os.environ),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+                start_new_session=True,
+            )
+            assert process.stdout is not None  # noqa: S101 - for the type checker
+            line = process.stdout.readline()
+            if not line:
+                code = process.wait()
+                said.seek(0)
+                why = (said.read().strip().splitlines() or ["it said nothing"])[-1]
+                if code == 2:
+                    raise UsageError(f"--emulator-options: {why}", hint="see `bench emulator --help`")
+                raise BenchError(f"the emulator did not start: {why}", hint="try `bench emulator` by hand")
         return cls(facts=json.loads(line), process=process)
 
     def stop(self) -> None:
@@ -60,6 +63,5 @@ class LocalEmulator:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        for pipe in (self.process.stdout, self.process.stderr):
-            if pipe is not None:
-                pipe.close()
+        if self.process.stdout is not None:
+            self.process.stdout.close()

@@ -34,10 +34,9 @@ class RunDir:
         try:
             run.samples.mkdir(parents=True)
             run.health.mkdir()
-        except OSError as exc:
-            raise UsageError(
-                f"cannot write results to {out}: {exc.strerror}", hint="choose another folder with --out"
-            ) from exc
+        except (OSError, ValueError) as exc:  # ValueError: no file system takes that name
+            why = exc.strerror if isinstance(exc, OSError) else exc
+            raise UsageError(f"cannot write results to {out}: {why}", hint="choose another folder with --out") from exc
         return run
 
     @property

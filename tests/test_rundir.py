@@ -56,6 +56,12 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         RunDir.create(Path("/proc"), at(0))
 
 
+def test_a_name_that_no_file_system_takes(tmp_path: Path) -> None:
+    """A NUL in --out is a usage error like any other folder that cannot be made."""
+    with pytest.raises(UsageError, match="cannot write results"):
+        RunDir.create(tmp_path / "a\0b", ClockAnchor.now())
+
+
 def test_json_is_replaced_in_one_step(tmp_path: Path) -> None:
     """A reader sees the old or the new file, never half of one, and nothing is left beside it."""
     path = tmp_path / "deep" / "manifest.json"

@@ -6,6 +6,7 @@ examples:
   bench calibrate --stalls             a target that stands still 0.5 s in every 5 s
   bench calibrate --workers            CPU per request on 1, 2 and 4 workers
   bench calibrate --peers              stock Locust, k6, wrk and hey beside it, where they are installed
+  bench calibrate --costs              what reading a lease and recording a sample cost
   bench calibrate --aa 20              key against itself: does it raise false alarms?
   bench calibrate --overhead 3         a known delay in token validation: do the intervals hold it?
   bench calibrate --flapping 50        one unchanged target, a gate 10 % above its p99: does it fail?
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--stalls", action="store_true", help="a stalling target")
     what.add_argument("--workers", action="store_true", help="several worker processes")
     what.add_argument("--peers", action="store_true", help="other tools beside this one")
+    what.add_argument("--costs", action="store_true", help="reading a lease, recording a sample")
     for name, text in _COUNTED.items():
         what.add_argument(f"--{name}", metavar="RUNS", type=int, default=0, help=text)
     what.add_argument("--statistics", action="store_true", help="coverage of the intervals, by simulation")
@@ -56,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _statistics(arguments)
     from bench.calibration import table
 
-    names = ("tls", "stalls", "workers", "peers", *_COUNTED)
+    names = ("tls", "stalls", "workers", "peers", "costs", *_COUNTED)
     name = next((word for word in names if getattr(arguments, word)), "rates")
     rows = []
     for row in _rows(name, arguments):
@@ -77,12 +79,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _rows(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    from bench.calibration import known_effects, peers, scenarios
+    from bench.calibration import costs, known_effects, peers, scenarios
     from bench.calibration.bench_run import Setting, two_cores
 
     if name in _COUNTED:
         experiment = getattr(known_effects, name)
         return iter(experiment(runs=getattr(arguments, name), seconds=arguments.seconds))
+    if name == "costs":
+        return costs.costs()
     seconds = max(arguments.seconds, _STALLS_S) if name == "stalls" else arguments.seconds
     setting = Setting(seconds=seconds, repeat=max(arguments.repeat, 1), cores=two_cores())
     if name == "peers":

@@ -13,6 +13,8 @@ from bench.report.palette import light
 from bench.report.side import Side
 
 _MOST_LINES = 40
+_MOST_MARKS = 500
+"""Marks in a lane: more of them would lie on one another, and a saturated client has a hundred thousand stalls."""
 _LANE_IN = 0.24
 
 
@@ -43,9 +45,9 @@ def lanes(sides: Sequence[Side]) -> tuple[Lane, ...]:
                 )
             )
     runs = {id(side.run): side.run for side in sides}.values()
-    stalls = tuple(mark.at_s for run in runs for mark in series.stalls(run) if mark.at_s >= run.window_ns[0] / 1e9)
+    stalls = {at_s for run in runs for at_s in _stalls_apart(run)}
     if stalls:
-        found.append(Lane(name="harness stall", colour=light("ink"), ok_s=stalls))
+        found.append(Lane(name="harness stall", colour=light("ink"), ok_s=tuple(sorted(stalls))))
     for run in runs:
         if run.plan.stages:
             begin_s = run.window_ns[0] / 1e9
@@ -54,6 +56,16 @@ def lanes(sides: Sequence[Side]) -> tuple[Lane, ...]:
             name = "stage" if len(runs) == 1 else f"stage of {run.run_id}"
             found.append(Lane(name=name, colour=light("muted"), ok_s=edges_s, texts=texts))
     return tuple(found)
+
+
+def _stalls_apart(run: LoadedRun) -> list[float]:
+    """The measured stalls of a run, of those that would share a mark the first."""
+    begin_s, least_s = run.window_ns[0] / 1e9, max(run.span_s, 1e-9) / _MOST_MARKS
+    marks: dict[int, float] = {}
+    for stall in series.stalls(run):
+        if stall.at_s >= begin_s:
+            marks.setdefault(int((stall.at_s - begin_s) / least_s), stall.at_s)
+    return list(marks.values())
 
 
 def height_in(rows: Sequence[Lane]) -> float:

@@ -75,12 +75,14 @@ def differences(comparisons: Sequence[Mapping[str, Any]], strokes: Mapping[str, 
 
 
 def _mark(axes: Any, q: float, found: Mapping[str, Any], stroke: Stroke, *, numbered: bool) -> None:
-    """A marker whose shape is the verdict, and the number above it."""
+    """A marker whose shape is the verdict, and the number beside it: p95's below, for p90's is near."""
     x, y = float(tail_position(q)), found["estimate"]
     axes.plot(x, y, **_marker(found["verdict"], stroke.light))
     if numbered:
         number = numbers.difference(y)
-        axes.annotate(number, (x, y), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=9)
+        below = q == PRINTED["p95"]
+        place = {"xytext": (0, -9 if below else 9), "va": "top" if below else "bottom"}
+        axes.annotate(number, (x, y), textcoords="offset points", ha="center", fontsize=9, **place)
 
 
 def _marker(verdict: str, colour: str) -> dict[str, Any]:

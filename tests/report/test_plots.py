@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from bench.report import plots
+from bench.report import draw_events, plots
 from bench.report.palette import COLOURS
 from bench.report.side import sides_of
 from bench.runreader import load_run
+from tests.analysis.synthetic import write_run
 from tests.report.conftest import Reported
 
 NAMES = ["latency", "percentiles", "difference", "decomposition", "heat-map", "trust"]
@@ -80,3 +82,14 @@ def test_the_same_run_is_drawn_the_same(eventful: Reported) -> None:
     again = plots.draw(sides_of([run]), eventful.summary)
     for name, plot in again.items():
         assert plot.png == (eventful.folder.plots / f"{name}.png").read_bytes(), name
+
+
+def test_a_hundred_thousand_stalls_do_not_make_a_page_of_megabytes(tmp_path: Path) -> None:
+    """Those that would share a mark have one; the first and the last second of the stalling are both marked."""
+    stalls = tuple((10 + number / 5_000, 1.2) for number in range(100_000))
+    run = load_run(write_run(tmp_path / "stalling", duration_s=60, rate=20, stalls=stalls))
+    (lane,) = (lane for lane in draw_events.lanes(sides_of([run])) if lane.name == "harness stall")
+    assert 100 < len(lane.ok_s) <= 500
+    assert lane.ok_s[0] < 11
+    assert lane.ok_s[-1] > 29
+    assert list(lane.ok_s) == sorted(set(lane.ok_s))

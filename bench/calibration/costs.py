@@ -1,0 +1,81 @@
+"""What the parts that run once a request cost by themselves. Edge: writes a file of samples; for `bench calibrate`.
+
+lease     reading a FRESH lease from the shared manager, as every request does
+sample    recording one sample, its share of the flush to disk included, and its bytes on that disk
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from bench.credentials import CredentialManager, StaticSource
+from bench.load.recorder import Recorder
+
+Row = dict[str, Any]
+
+_READS = 1_000_000
+_SAMPLES = 200_000
+_ROUNDS = 5
+_RATE = 4_000
+_MOST_US = {"lease": 0.3, "sample": 3.0}
+_MOST_BYTES = 64.0
+
+
+def costs() -> Iterator[Row]:
+    """The best of a few rounds each: what is slower was interrupted."""
+    yield _row("reading a FRESH lease", min(_lease_us() for _ in range(_ROUNDS)), most_us=_MOST_US["lease"])
+    measured = [_sample_us() for _ in range(_ROUNDS)]
+    best_us, size = min(us for us, _ in measured), measured[0][1]
+    yield _row("recording a sample", best_us, most_us=_MOST_US["sample"], size=size)
+
+
+def _row(name: str, each_us: float, *, most_us: float, size: float | None = None) -> Row:
+    met = each_us <= most_us and (size is None or size <= _MOST_BYTES)
+    return {"load": name, "CPU us each": each_us, "bytes each": size, "goals": "met" if met else "missed"}
+
+
+def _lease_us() -> float:
+    manager = CredentialManager(StaticSource("secret"))
+    manager.lease()
+    lease = manager.lease
+    began = perf_counter()
+    for _ in range(_READS):
+        lease(1.0)
+    took_s = perf_counter() - began
+    manager.close()
+    return took_s / _READS * 1e6
+
+
+def _sample_us() -> tuple[float, float]:
+    """CPU a sample and bytes a sample, for samples as a run at `_RATE` has them."""
+    rows = _samples()
+    with tempfile.TemporaryDirectory(prefix="bench-costs-") as folder:
+        path = Path(folder) / "w0.arrows"
+        recorder = Recorder(path, metadata={"run_id": "costs"})
+        recorder.variants.code("key")
+        record = recorder.record
+        began = perf_counter()
+        for row in rows:
+            record(*row)
+        recorder.close()
+        took_s = perf_counter() - began
+        return took_s / len(rows) * 1e6, path.stat().st_size / len(rows)
+
+
+def _samples() -> list[tuple[int, ...]]:
+    """Rows in the order of `bench.sample.COLUMNS`."""
+    generator = np.random.default_rng(1)
+    due = (np.arange(_SAMPLES) * 1e9 / _RATE).astype(np.int64)
+    began = due + generator.gamma(2, 20_000, _SAMPLES).astype(np.int64)
+    sent = began + generator.integers(1_000, 3_000, _SAMPLES)
+    server = (10e6 + generator.exponential(3e6, _SAMPLES)).astype(np.int64)
+    first = sent + server + generator.gamma(4, 30_000, _SAMPLES).astype(np.int64)
+    times = np.stack([due, began, sent, first, first, np.zeros_like(due), server // 1000 * 1000], axis=1)
+    rest = (17, 1, 200, 0, 0, 1, 0, 0, 0, 0)  # response_bytes to attempt: an answer with status 200
+    return [(*row, number, *rest) for number, row in enumerate(times.tolist())]

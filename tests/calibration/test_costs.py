@@ -1,0 +1,27 @@
+"""What a lease and a sample cost: figures of the real parts, however fast this machine is."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.calibration import costs
+
+
+def test_both_costs_are_told_with_their_goal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time for each, and for a sample the bytes it takes on disk, which are the same everywhere."""
+    for name, few in (("_READS", 1_000), ("_SAMPLES", 5_000), ("_ROUNDS", 2)):
+        monkeypatch.setattr(costs, name, few)
+    lease, sample = costs.costs()
+    assert lease["CPU us each"] > 0
+    assert lease["bytes each"] is None
+    assert sample["CPU us each"] > lease["CPU us each"]
+    assert 10 < sample["bytes each"] <= 64
+
+
+@pytest.mark.parametrize(
+    ("each_us", "size", "goals"),
+    [(0.3, None, "met"), (0.31, None, "missed"), (0.2, 64.1, "missed"), (0.2, 64.0, "met")],
+)
+def test_a_cost_above_its_goal_is_missed(each_us: float, size: float | None, goals: str) -> None:
+    """Time and size both count."""
+    assert costs._row("x", each_us, most_us=0.3, size=size)["goals"] == goals
