@@ -32,7 +32,17 @@ ROOMS: dict[str, set[str]] = {
     "load": {*NOUNS, "clock", "rundir", "target", "local_emulator", "credentials", "webui"},
     "webui": {*NOUNS, "credentials", "load"},
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
-    "calibration": {*NOUNS, "analysis", "clock", "credentials", "gates", "load", "local_emulator", "rundir", "runreader"},
+    "calibration": {
+        *NOUNS,
+        "analysis",
+        "clock",
+        "credentials",
+        "gates",
+        "load",
+        "local_emulator",
+        "rundir",
+        "runreader",
+    },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "report", "rundir", "runreader"},
     "drills": {*NOUNS, "analysis", "clock", "local_emulator", "loopback", "rundir", "runreader"},
 }
