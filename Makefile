@@ -28,8 +28,8 @@ check: $(STAMP) ## format, lint, types, docs
 soak: $(STAMP) ## the slow tests, and those that judge times; needs a quiet machine (SOAK_SECONDS=600)
 	$(BIN)/python -m pytest -m "soak or quiet"
 
-soak-short: $(STAMP) ## the slow tests as CI runs them: the long ones for 15 s, none that judges times
-	SOAK_SECONDS=15 $(BIN)/python -m pytest -n 2 --dist loadfile -m "soak and not quiet"
+soak-short: $(STAMP) ## what CI runs of them: memory at full speed, for 15 s, and workers on several hosts
+	SOAK_SECONDS=15 $(BIN)/python -m pytest -n 2 --dist loadfile -m "soak and not quiet" tests/calibration tests/distribution
 
 servers: $(SERVERS)/.installed ## Azure ML's scoring server and httpbin, in an environment of their own, for tests of the wire
 
