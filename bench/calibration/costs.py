@@ -30,7 +30,8 @@ _MOST_BYTES = 64.0
 def costs() -> Iterator[Row]:
     """The best of a few rounds each: what is slower was interrupted."""
     yield _row("reading a FRESH lease", min(_lease_us() for _ in range(_ROUNDS)), most_us=_MOST_US["lease"])
-    measured = [_sample_us() for _ in range(_ROUNDS)]
+    rows = _samples()
+    measured = [_sample_us(rows) for _ in range(_ROUNDS)]
     best_us, size = min(us for us, _ in measured), measured[0][1]
     yield _row("recording a sample", best_us, most_us=_MOST_US["sample"], size=size)
 
@@ -52,9 +53,8 @@ def _lease_us() -> float:
     return took_s / _READS * 1e6
 
 
-def _sample_us() -> tuple[float, float]:
-    """CPU a sample and bytes a sample, for samples as a run at `_RATE` has them."""
-    rows = _samples()
+def _sample_us(rows: list[tuple[int, ...]]) -> tuple[float, float]:
+    """CPU a sample and bytes a sample."""
     with tempfile.TemporaryDirectory(prefix="bench-costs-") as folder:
         path = Path(folder) / "w0.arrows"
         recorder = Recorder(path, metadata={"run_id": "costs"})
@@ -69,7 +69,7 @@ def _sample_us() -> tuple[float, float]:
 
 
 def _samples() -> list[tuple[int, ...]]:
-    """Rows in the order of `bench.sample.COLUMNS`."""
+    """Samples as a run at `_RATE` has them, in the order of `bench.sample.COLUMNS`."""
     generator = np.random.default_rng(1)
     due = (np.arange(_SAMPLES) * 1e9 / _RATE).astype(np.int64)
     began = due + generator.gamma(2, 20_000, _SAMPLES).astype(np.int64)

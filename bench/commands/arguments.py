@@ -1,4 +1,4 @@
-"""The run options as argparse arguments. Called by the commands that take them."""
+"""Arguments that several commands share. Called by those that take them."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ def add_options(parser: argparse.ArgumentParser, options: Iterable[Option]) -> N
                 default=os.environ.get(option.env) or option.default,
                 help=f"{option.help} [env {option.env}]",
             )
+
+
+def add_min_effect(parser: argparse.ArgumentParser) -> None:
+    """For a stored run, which has its own."""
+    parser.add_argument(
+        "--min-effect", metavar="TIME", default="", help="smallest difference that matters (the run's own)"
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bench.commands.arguments import add_min_effect
 from bench.commands.finish import finish
 from bench.commands.gating import add_judging_arguments, check_gates, read_gates
 from bench.errors import UsageError
@@ -19,9 +20,7 @@ from bench.rundir import RunDir, read_json
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="run folder")
-    parser.add_argument(
-        "--min-effect", metavar="TIME", default="", help="smallest difference that matters (the run's own)"
-    )
+    add_min_effect(parser)
     add_judging_arguments(parser)
 
 

@@ -12,6 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from bench.commands.arguments import add_min_effect
 from bench.commands.finish import finish
 from bench.commands.gating import Gates
 from bench.errors import UsageError
@@ -23,9 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="*", metavar="RUN", help="run folder; the newest below --results without one")
     parser.add_argument("--results", metavar="DIR", default="results", help="where runs are")
     parser.add_argument("--out", metavar="DIR", default="", help="folder for the report that overlays several runs")
-    parser.add_argument(
-        "--min-effect", metavar="TIME", default="", help="smallest difference that matters (the run's own)"
-    )
+    add_min_effect(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

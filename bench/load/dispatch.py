@@ -22,11 +22,10 @@ from bench.load.pacer import best_pacer
 
 
 class Dispatcher:
-    """Hands out one worker's arrivals. `started` and `exhausted` frame its life; `claimed` counts."""
+    """Hands out one worker's arrivals; `claimed` counts them."""
 
     def __init__(self, arrivals: Iterator[Arrival]) -> None:
         self.claimed = 0
-        self.exhausted = False
         self._arrivals = arrivals
         self._next: Arrival | None = None
         self._due_ns = 0
@@ -36,6 +35,11 @@ class Dispatcher:
         self._armed = False
         self._hub = get_hub()
         self._advance()
+
+    @property
+    def exhausted(self) -> bool:
+        """There is no arrival left to hand out."""
+        return self._next is None
 
     @property
     def pacer_name(self) -> str:
@@ -96,13 +100,11 @@ class Dispatcher:
         self._arrivals = takewhile(lambda arrival: self._zero_ns + arrival.due_ns <= now_ns, self._arrivals)
         if self._next is not None and (not self._zero_ns or self._due_ns > now_ns):
             self._next = None
-            self.exhausted = True
         self._hub.loop.run_callback(self._on_time)
 
     def close(self) -> None:
         """Wake everybody with None; nothing is handed out after this."""
         self._next = None
-        self.exhausted = True
         self._pacer.close()
         self._release()
 
@@ -111,9 +113,7 @@ class Dispatcher:
         if self._next is not None:
             self.claimed += 1
         self._next = next(self._arrivals, None)
-        if self._next is None:
-            self.exhausted = True
-        else:
+        if self._next is not None:
             self._due_ns = self._zero_ns + self._next.due_ns
 
     def _arm(self) -> None:
