@@ -182,5 +182,5 @@ class PolicyMachine(RuleBasedStateMachine):
             assert any(isinstance(action, Serve) for action in self.tell(Asked()))
 
 
-PolicyMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+PolicyMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestPolicyMachine = PolicyMachine.TestCase

@@ -69,7 +69,7 @@ def test_what_is_no_address(uri: str, word: str) -> None:
 
 
 @given(uri=st.text() | st.text().map("http://{}".format) | st.text().map("https://h/{}".format))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @example(uri="http://[")
 @example(uri="http://[v1.x]/")
 @example(uri="http://h\\x/")

@@ -179,7 +179,7 @@ plans = st.builds(
 
 
 @given(what=plans, workers=st.integers(1, 7))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_workers_split_one_schedule(what: RunPlan, workers: int) -> None:
     """Each arrival is some worker's and only that worker's, each worker's are in order, and shares differ by one."""
     whole = list(schedule(what))
@@ -192,7 +192,7 @@ def test_workers_split_one_schedule(what: RunPlan, workers: int) -> None:
 
 
 @given(what=plans)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_plan_breaks_the_schedule(what: RunPlan) -> None:
     """Due times are in order, none before the start, none after the end, as many as expected."""
     dues = [arrival.due_ns for arrival in schedule(what)]

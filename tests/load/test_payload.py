@@ -91,7 +91,7 @@ def test_a_file_that_cannot_be_read(path: str) -> None:
 
 
 @given(content=st.binary(max_size=200), name=st.sampled_from(("f.json", "f.jsonl")))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_file_gives_bodies_or_a_usage_error(
     content: bytes, name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

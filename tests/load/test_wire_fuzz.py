@@ -49,7 +49,7 @@ fuzzed = st.binary(max_size=400) | st.lists(st.sampled_from(TOKENS), max_size=30
 
 
 @given(raw=fuzzed, places=cuts)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @example(raw=b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", places=[])
 @example(raw=OK + OK + OK, places=[50])
 def test_the_parser_takes_anything(raw: bytes, places: list[int]) -> None:
@@ -73,7 +73,7 @@ def test_the_parser_takes_anything(raw: bytes, places: list[int]) -> None:
 
 
 @given(made=answers(), places=cuts)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_three_opinions_of_a_good_answer(made: Made, places: list[int]) -> None:
     """This parser, http.client and the generator agree on status and size, however it is cut into pieces."""
     answer = Answer()
@@ -85,7 +85,7 @@ def test_three_opinions_of_a_good_answer(made: Made, places: list[int]) -> None:
 
 
 @given(made=answers(), place=st.integers(min_value=0), byte=st.integers(0, 255), places=cuts)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_changed_byte_is_no_other_answer(made: Made, place: int, byte: int, places: list[int]) -> None:
     """A byte changed in a header or the body gives the same status and size, or no answer at all."""
     harmless = made.harmless_places()
@@ -105,7 +105,7 @@ def test_a_changed_byte_is_no_other_answer(made: Made, place: int, byte: int, pl
 
 
 @given(made=answers(until_close=False), place=st.integers(min_value=0), places=cuts)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_cut_off_answer_is_none(made: Made, place: int, places: list[int]) -> None:
     """An answer with a length or in chunks that lacks its last byte, or more, is not complete."""
     answer = Answer()
@@ -164,7 +164,7 @@ class Pairs:
 
 
 @given(raw=fuzzed, places=cuts, ending=st.sampled_from(("fin", "silence")))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @example(raw=OK, places=[], ending="silence")
 @example(raw=OK, places=[], ending="fin")
 @example(raw=OK + b"HTTP/1.1", places=[len(OK)], ending="silence")
