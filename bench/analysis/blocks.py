@@ -19,7 +19,7 @@ from bench.analysis.run import Floats, Ints
 CELLS = 960
 """Cells the measured window is cut into: fine enough to see autocorrelation, few enough to keep for every quantile."""
 
-MOST_BLOCKS = 32
+MOST_BLOCKS = 40
 FEWEST_BLOCKS = 10
 TRUNCATION_BIAS = 0.05
 """Blocks are made long enough that they miss at most this share of the variance autocorrelation adds ..."""
@@ -35,6 +35,11 @@ class Blocks:
 
     count: int
     bias: float
+
+    @property
+    def growth(self) -> float:
+        """What the sum of squares of the blocks' deviations must be multiplied by to be the variance."""
+        return 1 / (1 - 1 / self.count - self.bias)
 
     def sums(self, per_cell: NDArray[Any]) -> Floats:
         """Sums over the cells (first axis) of each block."""
@@ -65,7 +70,8 @@ def correlation_cells(influence: Floats) -> float:
     """How far autocorrelation reaches, in cells: the length c for which blocks of L cells miss c / L of the variance.
 
     For a correlation that decays like exp(-t / tau) it is tau. It is 2 sum(k rho_k) / (1 + 2 sum(rho_k)), with the
-    flat-top weights and the automatic bandwidth of Politis and White (2004); 0 where nothing is correlated.
+    flat-top weights and the automatic bandwidth of Politis and White (2004); 0 where nothing is correlated. Taking the
+    mean out of a series takes the variance of that mean out of every covariance: it is put back.
     """
     centred = influence - influence.mean()
     spectrum = np.fft.rfft(centred, 2 * len(centred))
@@ -78,9 +84,15 @@ def correlation_cells(influence: Floats) -> float:
         return 0.0
     bandwidth = min(2 * reach, len(rho) - 1)
     lag = np.arange(1, bandwidth + 1)
-    weighted = np.clip(2 * (1 - lag / bandwidth), 0, 1) * rho[1 : bandwidth + 1]
-    growth = 1 + 2 * weighted.sum()
-    return max(0.0, float(2 * (lag * weighted).sum() / max(growth, 0.05)))
+    window = np.clip(2 * (1 - lag / bandwidth), 0, 1)
+    lost = _growth(window * rho[1 : bandwidth + 1]) / len(influence)
+    weighted = window * (rho[1 : bandwidth + 1] + lost) / (1 + lost)
+    return max(0.0, float(2 * (lag * weighted).sum() / _growth(weighted)))
+
+
+def _growth(rho: Floats) -> float:
+    """How many times the variance of a mean grows through correlation."""
+    return max(float(1 + 2 * rho.sum()), 0.05)
 
 
 def _last_correlated_lag(rho: Floats, length: int) -> int:

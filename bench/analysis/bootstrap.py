@@ -65,7 +65,13 @@ def own(figure: Statistic, *, guide: Statistic | None = None, seed: int) -> Inte
     `guide` is a quantile nearer to the middle for a figure of the tail: what hangs together for long shows there, where
     samples are many, and tells how long the blocks must be.
     """
-    return _interval(_Contrast((figure,), (1.0,)), _Contrast((guide,), (1.0,)) if guide else None, seed)
+    contrast = _Contrast.of(figure)
+    chosen = _blocks(contrast, _Contrast.of(guide) if guide else None)
+    variance, degrees = _spread(contrast.influence(chosen))
+    finest = contrast.influence(Blocks(blocks.MOST_BLOCKS, 0.0))  # shows bursts that ten long blocks even out
+    widening = _student((variance, min(degrees, _degrees(finest))))
+    (deviations,) = _deviations(contrast, chosen, seed)
+    return _ends(figure.value(widening * deviations))
 
 
 def paired(
@@ -77,7 +83,10 @@ def paired(
 ) -> Interval:
     """The interval of candidate - baseline in one run: both see the same blocks, so shared drift cancels."""
     contrast = _Contrast.between(baseline, candidate)
-    return _interval(contrast, _Contrast.between(*guides) if guides else None, seed)
+    chosen = _blocks(contrast, _Contrast.between(*guides) if guides else None)
+    widening = _student(_spread(contrast.influence(chosen)))
+    ours, theirs = (widening * deviations for deviations in _deviations(contrast, chosen, seed))
+    return _ends(_paired_difference(baseline, candidate, ours, theirs))
 
 
 def independent(
@@ -89,7 +98,7 @@ def independent(
 ) -> Interval:
     """The interval of candidate - baseline from two runs: each has blocks of its own, nothing cancels."""
     contrasts = [_Contrast((side,), (_slope(side),)) for side in (baseline, candidate)]
-    guiding = [_Contrast((guide,), (1.0,)) for guide in guides] if guides else [None, None]
+    guiding = [_Contrast.of(guide) for guide in guides] if guides else [None, None]
     chosen = [_blocks(contrast, guide) for contrast, guide in zip(contrasts, guiding, strict=True)]
     widening = _student(*(_spread(contrast.influence(own)) for contrast, own in zip(contrasts, chosen, strict=True)))
     ours, theirs = (
@@ -107,6 +116,10 @@ class _Contrast:
     slopes: tuple[float, ...]
 
     @classmethod
+    def of(cls, figure: Statistic) -> _Contrast:
+        return cls((figure,), (1.0,))
+
+    @classmethod
     def between(cls, baseline: Statistic, candidate: Statistic) -> _Contrast:
         return cls((baseline, candidate), (-_slope(baseline), _slope(candidate)))
 
@@ -114,16 +127,6 @@ class _Contrast:
         """What each cell, or each of the blocks, adds to the deviation; sums to 0."""
         sides = zip(self.sides, self.slopes, strict=True)
         return np.asarray(sum(slope * _influence(side, chosen) for side, slope in sides), dtype=np.float64)
-
-
-def _interval(contrast: _Contrast, guide: _Contrast | None, seed: int) -> Interval:
-    chosen = _blocks(contrast, guide)
-    widening = _student(_spread(contrast.influence(chosen)))
-    deviations = [widening * one for one in _deviations(contrast, chosen, seed)]
-    if len(deviations) == 1:
-        return _ends(contrast.sides[0].value(deviations[0]))
-    baseline, candidate = contrast.sides
-    return _ends(_paired_difference(baseline, candidate, *deviations))
 
 
 def _blocks(contrast: _Contrast, guide: _Contrast | None) -> Blocks:
@@ -150,7 +153,7 @@ def _slope(figure: Statistic) -> float:
 def _deviations(contrast: _Contrast, chosen: Blocks, seed: int) -> list[Floats]:
     """Deviations of each side's ratio in every resample of the blocks, from n to n - 1, and for what blocks miss."""
     weights = blocks.weights(chosen.count, seed)
-    corrected = math.sqrt(chosen.count / (chosen.count - 1) / (1 - chosen.bias))
+    corrected = math.sqrt(chosen.growth)
     deviations = []
     for side in contrast.sides:
         hits, count = chosen.sums(side.hits), chosen.sums(side.count)
@@ -161,18 +164,22 @@ def _deviations(contrast: _Contrast, chosen: Blocks, seed: int) -> list[Floats]:
 
 
 def _spread(influence: Floats) -> tuple[float, float]:
-    """(variance, its degrees of freedom) of a figure, from what each block adds to it.
+    """(variance, its degrees of freedom) of a figure, from what each block adds to it."""
+    return float(influence @ influence), _degrees(influence)
 
-    The degrees are those of a variance estimated from values with this kurtosis: when a few bursts carry the tail, the
-    variance itself is poorly known.
+
+def _degrees(influence: Floats) -> float:
+    """Degrees of freedom of a variance estimated from values with this kurtosis.
+
+    When a few bursts carry the tail, the variance itself is poorly known.
     """
     n = len(influence)
     power = float(np.mean(influence**2))
     if power == 0:
-        return 0.0, n - 1.0
+        return n - 1.0
     kurtosis = float(np.mean(influence**4)) / power**2
     excess = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * (kurtosis - 3) + 6)
-    return n * power, float(np.clip(2 / (excess / n + 2 / (n - 1)), _LEAST_DEGREES, n - 1))
+    return float(np.clip(2 / (excess / n + 2 / (n - 1)), _LEAST_DEGREES, n - 1))
 
 
 def _student(*spreads: tuple[float, float]) -> float:
@@ -187,18 +194,28 @@ def _student(*spreads: tuple[float, float]) -> float:
 def _paired_difference(baseline: Statistic, candidate: Statistic, ours: Floats, theirs: Floats) -> Floats:
     """candidate.value(theirs) - baseline.value(ours), without the noise of the two curves that pairing cannot cancel.
 
-    Where drift moves both ratios far but together, the difference of the two empirical curves wanders along the way
-    by their own noise, which is already counted. So the part both deviations share acts only by its linear trend.
+    Where drift or bursts move both ratios far but together, the difference of the two empirical curves wanders along
+    the way by their own noise, which is already counted. So the part both deviations share acts only by its linear
+    trend: their mean, as far as the two are correlated.
     """
-    cand_theirs, cand_ours = candidate.value(theirs), candidate.value(ours)
-    base_theirs, base_ours = baseline.value(theirs), baseline.value(ours)
-    apart = 0.5 * ((cand_theirs - cand_ours) + (base_theirs - base_ours))
-    along = 0.5 * ((cand_theirs - base_theirs) + (cand_ours - base_ours))
-    shared = 0.5 * (ours + theirs)
-    centred = shared - shared.mean()
+    mean = 0.5 * (ours + theirs)
+    along = candidate.value(mean) - baseline.value(mean)
+    shared = _correlation(ours, theirs) * mean
+    apart = candidate.value(theirs - shared) - baseline.value(ours - shared)
+    return np.asarray(apart + _trend(mean, along) * shared)
+
+
+def _correlation(one: Floats, other: Floats) -> float:
+    """Of two arrays, from 0 to 1; 0 where they move against each other or not at all."""
+    spread = float(one.std() * other.std())
+    return float(np.clip(np.mean((one - one.mean()) * (other - other.mean())) / spread, 0, 1)) if spread > 0 else 0.0
+
+
+def _trend(at: Floats, values: Floats) -> float:
+    """The slope of the straight line through `values` over `at`."""
+    centred = at - at.mean()
     power = float(centred @ centred)
-    trend = float(centred @ along) / power if power > 0 else 0.0
-    return np.asarray(candidate.estimate - baseline.estimate + apart + trend * shared)
+    return float(centred @ values) / power if power > 0 else 0.0
 
 
 def _ends(figures: Floats) -> Interval:

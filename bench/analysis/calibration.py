@@ -1,31 +1,35 @@
-"""Do the intervals keep their promise? Simulation of known truth, as a table. Pure; called by `bench calibrate`.
+"""Do the intervals keep their promise? Simulation of known truth. Pure; called by `bench calibrate`.
 
-For every scenario and printed figure: how often the 95 % interval of the difference, and of a variant's own figure,
-covers the truth; how often it would call two equal variants BETTER or WORSE; and how often it finds a shift of twice
-`min_effect`. The full table of 1,000 trials is in docs/guides/statistics.md.
+`simulate`, for every printed figure of a scenario: how often the 95 % interval of the difference, and of a variant's
+own figure, covers the truth; how often it would call two equal variants BETTER or WORSE; and how often it finds a shift
+of twice `min_effect`. `enough`: where runs of that size find it too seldom, how often runs of the size they ask for do.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from bench.analysis import bootstrap, compare, rates
 from bench.analysis.blocks import CELLS, cell_of
+from bench.analysis.bootstrap import Interval
 from bench.analysis.compare import DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED
 from bench.analysis.fold import Fold, fold
 from bench.analysis.quantiles import PRINTED
 from bench.analysis.run import Floats
-from bench.analysis.scenarios import FAILURES, SCENARIOS, SHIFT_MS, Failures, Scenario
+from bench.analysis.scenarios import SHIFT_MS, Failures, Scenario
 from bench.plan import DEFAULT_MIN_EFFECT_MS
 
 FIGURES: dict[str, float | None] = {**PRINTED, "mean": None}
 
 _PRINTED_Q = np.array(list(PRINTED.values()))
 TRUTH_RUNS = 16
+MOST_SIMULATED = 4_000_000
+"""Samples a variant of the longest runs that `enough` simulates: two seconds each."""
+_PILOTS = 100
 _TRUTH_SAMPLES = 1_000_000
 
 
@@ -54,36 +58,39 @@ class Row:
     resolves: float
 
 
-def table(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enough:
+    """A figure whose `min_effect` takes longer runs than the scenario's, and what they find.
+
+    asked       samples a variant, as the median of shorter runs says (`Estimate.more_needed`), to two digits
+    trials      runs of that size; 0 where it is more than `MOST_SIMULATED`
+    power       share of them that would say WORSE if the truth were 2 * `min_effect`; NaN without trials
+    equivalent  share of them that would say EQUIVALENT if the truth were no difference; NaN without trials
+    """
+
+    scenario: str
+    figure: str
+    asked: int
+    trials: int
+    power: float
+    equivalent: float
+
+
+def simulate(
+    scenario: Scenario,
     *,
     trials: int,
     seed: int = DEFAULT_SEED,
     min_effect_ms: float = DEFAULT_MIN_EFFECT_MS,
     truth_runs: int = TRUTH_RUNS,
-    scenarios: Iterable[Scenario] = SCENARIOS,
-    failures: Iterable[Failures] = FAILURES,
-) -> Iterator[Row]:
-    """Rows as they are done, one scenario after another.
-
-    A trial takes about 25 ms, and the truth of a scenario half a second for each of the long runs it is averaged over.
-    """
-    for scenario in scenarios:
-        yield from simulate(scenario, trials=trials, seed=seed, min_effect_ms=min_effect_ms, truth_runs=truth_runs)
-    for failing in failures:
-        yield simulate_failures(failing, trials=trials, seed=seed)
-
-
-def simulate(
-    scenario: Scenario, *, trials: int, seed: int, min_effect_ms: float, truth_runs: int = TRUTH_RUNS
 ) -> tuple[Row, ...]:
     """All figures of one scenario."""
     generator = np.random.default_rng(seed)
     differences, owns = _truth(scenario, generator, truth_runs)
-    pairing = bootstrap.paired if scenario.paired else bootstrap.independent
     errors = np.full((trials, len(FIGURES), 4), np.nan)
     for trial in range(trials):
         baseline, candidate = _folds(scenario, generator)
-        found = compare.folds(baseline, candidate, pairing=pairing, min_effect_ms=min_effect_ms, seed=trial)
+        found = compare.folds(baseline, candidate, pairing=_pairing(scenario), min_effect_ms=min_effect_ms, seed=trial)
         for i, (name, q) in enumerate(FIGURES.items()):
             if (low := found[name].low) is not None and (high := found[name].high) is not None:
                 own = compare.own_interval(candidate, q, seed=trial)
@@ -93,7 +100,40 @@ def simulate(
     return tuple(_row(scenario.name, name, errors[:, i], min_effect=min_effect_ms) for i, name in enumerate(FIGURES))
 
 
-def simulate_failures(failing: Failures, *, trials: int, seed: int) -> Row:
+def enough(
+    scenario: Scenario,
+    *,
+    trials: int,
+    seed: int = DEFAULT_SEED,
+    min_effect_ms: float = DEFAULT_MIN_EFFECT_MS,
+    truth_runs: int = TRUTH_RUNS,
+    most: int = MOST_SIMULATED,
+) -> Iterator[Enough]:
+    """The figures of a scenario for which its own runs are too short, one after another."""
+    generator = np.random.default_rng(seed)
+    differences, _owns = _truth(scenario, generator, truth_runs)
+    short = [_intervals(scenario, generator, trial) for trial in range(_PILOTS)]
+    for i, name in enumerate(FIGURES):
+        told = [found[i] for found in short if not math.isnan(found[i].low)]
+        wanted = [compare.samples_to_resolve(one, scenario.samples, min_effect=min_effect_ms) for one in told]
+        asked = int(float(f"{np.median(wanted):.2g}")) if wanted else 0
+        if asked <= scenario.samples:
+            continue
+        longer = scenario.of_size(asked)
+        runs = trials if asked <= most else 0
+        found = [_intervals(longer, generator, trial)[i] for trial in range(runs)]
+        low, high = (np.array([getattr(one, end) for one in found]) - differences[i] for end in ("low", "high"))
+        yield Enough(
+            scenario=scenario.name,
+            figure=name,
+            asked=asked,
+            trials=runs,
+            power=float(np.mean(low > -min_effect_ms)) if runs else math.nan,
+            equivalent=float(np.mean((low > -min_effect_ms) & (high < min_effect_ms))) if runs else math.nan,
+        )
+
+
+def simulate_failures(failing: Failures, *, trials: int, seed: int = DEFAULT_SEED) -> Row:
     """The auth-failure rate of two variants that are refused alike; `min_effect` is the default for rates."""
     generator = np.random.default_rng(seed)
     errors = np.empty((trials, 4))
@@ -102,20 +142,6 @@ def simulate_failures(failing: Failures, *, trials: int, seed: int) -> Row:
         found, own = rates.difference(baseline, candidate), rates.own(candidate)
         errors[trial] = found.low, found.high, own.low - failing.rate, own.high - failing.rate
     return _row(failing.name, "auth_failure_rate", errors, min_effect=DEFAULT_MIN_EFFECT_RATE)
-
-
-def markdown(rows: Iterable[Row]) -> str:
-    """The rows as a table for people."""
-    lines = [
-        "| scenario | figure | told | coverage | own coverage | false alarms | power | resolves |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        shares = (row.told, row.coverage, row.own_coverage, row.false_alarms, row.power)
-        cells = " | ".join("-" if math.isnan(share) else f"{share:.1%}" for share in shares)
-        resolves = "-" if math.isnan(row.resolves) else f"{row.resolves:.3g}"
-        lines.append(f"| {row.scenario} | {row.figure} | {cells} | {resolves} |")
-    return "\n".join(lines)
 
 
 def _row(scenario: str, figure: str, errors: Floats, *, min_effect: float) -> Row:
@@ -141,12 +167,10 @@ def _row(scenario: str, figure: str, errors: Floats, *, min_effect: float) -> Ro
 
 def _truth(scenario: Scenario, generator: np.random.Generator, runs: int) -> tuple[Floats, Floats]:
     """True differences and the candidate's true figures, averaged over very long runs at the same rate."""
-    duration_s = scenario.duration_s * _TRUTH_SAMPLES / scenario.samples
+    long = scenario.of_size(_TRUTH_SAMPLES)
     figures = np.zeros((2, len(FIGURES)))
     for _ in range(runs):
-        for side, (_times, values) in enumerate(
-            scenario.draw(generator, samples=_TRUTH_SAMPLES, duration_s=duration_s)
-        ):
+        for side, (_times, values) in enumerate(long.draw(generator)):
             figures[side] += np.append(np.quantile(values, _PRINTED_Q), values.mean()) / runs
     differences = np.full(len(FIGURES), SHIFT_MS) if scenario.only_shift else figures[1] - figures[0]
     return differences, figures[1]
@@ -156,6 +180,21 @@ def _refused(failing: Failures, generator: np.random.Generator) -> rates.Share:
     times, refused = failing.draw(generator)
     cell = cell_of((times * 1e9).astype(np.int64), (0, round(failing.duration_s * 1e9)))
     return rates.Share(hits=np.bincount(cell[refused], minlength=CELLS), count=np.bincount(cell, minlength=CELLS))
+
+
+def _pairing(scenario: Scenario) -> compare.Pairing:
+    return bootstrap.paired if scenario.paired else bootstrap.independent
+
+
+def _intervals(scenario: Scenario, generator: np.random.Generator, seed: int) -> list[Interval]:
+    """The interval of the difference for every figure, in one simulated run; NaN where there is none."""
+    sides = _folds(scenario, generator)
+    found = compare.folds(*sides, pairing=_pairing(scenario), min_effect_ms=DEFAULT_MIN_EFFECT_MS, seed=seed)
+    ends = [(found[name].low, found[name].high) for name in FIGURES]
+    return [
+        Interval(low=math.nan, high=math.nan) if low is None or high is None else Interval(low=low, high=high)
+        for low, high in ends
+    ]
 
 
 def _folds(scenario: Scenario, generator: np.random.Generator) -> tuple[Fold, Fold]:

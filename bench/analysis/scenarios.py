@@ -7,7 +7,7 @@ variants that took turns over `duration_s`, with the candidate `SHIFT_MS` slower
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,14 +37,16 @@ class Scenario:
     only_shift: bool = True
     own_truth: bool = True
 
-    def draw(
-        self, generator: np.random.Generator, *, samples: int = 0, duration_s: float = 0.0
-    ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+    def of_size(self, samples: int) -> Scenario:
+        """The same at the same rate for so long that a variant has `samples`."""
+        return replace(self, samples=samples, duration_s=self.duration_s * samples / self.samples)
+
+    def draw(self, generator: np.random.Generator) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
         """((times s, latencies ms) of the baseline, the same of the candidate), `samples` each."""
-        samples, duration_s = samples or self.samples, duration_s or self.duration_s
-        times = (np.arange(2 * samples) + 0.5) * duration_s / (2 * samples)
-        candidate = generator.permuted(np.tile([False, True], (samples, 1)), axis=1).ravel()
-        values = self.latencies(generator, times, candidate, duration_s) + SHIFT_MS * candidate
+        times = (np.arange(2 * self.samples) + 0.5) * self.duration_s / (2 * self.samples)
+        first = generator.random(self.samples) < 0.5
+        candidate = np.column_stack((first, ~first)).ravel()
+        values = self.latencies(generator, times, candidate, self.duration_s) + SHIFT_MS * candidate
         return (times[~candidate], values[~candidate]), (times[candidate], values[candidate])
 
 
@@ -105,22 +107,22 @@ def _stalls(generator: np.random.Generator, times: Floats, _: Mask, length_s: fl
 
 
 SCENARIOS = (
-    Scenario("steady", "independent, 10 ms + exponential 3 ms", _steady),
-    Scenario("few", "the same with 2,000 samples a variant", _steady, samples=2_000),
-    Scenario("heavy tail", "Pareto with exponent 2.5: no fourth moment", _heavy),
-    Scenario("shared load", "autocorrelated over 1 s, both variants alike", _shared_load),
-    Scenario("own load", "autocorrelated over 0.3 s, each variant by itself", _own_load),
-    Scenario("common drift", "wave and wander of +-10 ms through the run", _drift, own_truth=False),
+    Scenario("steady", "independent latencies, 10 ms + exponential 3 ms", _steady),
+    Scenario("few", "the same in a tenth of the requests", _steady, samples=2_000),
+    Scenario("heavy tail", "Pareto with exponent 2.5: the fourth moment does not exist", _heavy),
+    Scenario("shared load", "latencies hang together for 1 s, for both variants alike", _shared_load),
+    Scenario("own load", "they hang together for 0.3 s, for each variant by itself", _own_load),
+    Scenario("common drift", "a wave and a wander of about 10 ms through the run, for both", _drift, own_truth=False),
     Scenario(
         "refreshes",
-        "the candidate pauses about 30 ms every 3 s",
+        "the candidate pauses about 30 ms every 3 s or so",
         _refreshes,
         duration_s=120.0,
         samples=40_000,
         only_shift=False,
     ),
-    Scenario("stalls", "the target stalls 50 ms at random, every 2 s on average", _stalls),
-    Scenario("two runs", "own load, in two runs that are not paired", _own_load, paired=False),
+    Scenario("stalls", "the target stops for 50 ms at random, every 2 s on average", _stalls),
+    Scenario("two runs", "own load, in two runs that share no time", _own_load, paired=False),
 )
 
 
@@ -129,6 +131,7 @@ class Failures:
     """Requests that are refused: each by itself with `at_random`, or all of those due in bursts of 50 ms."""
 
     name: str
+    says: str
     at_random: float = 0.0
     bursts_per_s: float = 0.0
     duration_s: float = 60.0
@@ -153,6 +156,6 @@ class Failures:
 _BURST_S = 0.05
 
 FAILURES = (
-    Failures("refused at random", at_random=0.002),
-    Failures("refused in bursts", bursts_per_s=0.2),
+    Failures("refused at random", "0.2 % of the requests get a 401, each by itself", at_random=0.002),
+    Failures("refused in bursts", "1 % get a 401, all of those due in 50 ms at a time", bursts_per_s=0.2),
 )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from bench.plan import RunPlan
-from bench.report.numbers import by_frequency, difference, interval, listed, milliseconds, percent, plural, rate
+from bench.report.numbers import by_frequency, difference, interval, listed, milliseconds, needed, percent, plural, rate
 
 Summary = Mapping[str, Any]
 
@@ -106,9 +106,8 @@ def cost_sentence(comparison: Mapping[str, Any], *, quantile: str = "p50") -> st
         case "EQUIVALENT":
             return f"{candidate} costs as much as {baseline} at {quantile}: {difference(value)} ms, {said}"
         case "INCONCLUSIVE":
-            return (
-                f"what {candidate} costs over {baseline} at {quantile} cannot be told: {difference(value)} ms, {said}"
-            )
+            unknown = f"what {candidate} costs over {baseline} at {quantile} cannot be told"
+            return ", ".join(filter(None, (f"{unknown}: {difference(value)} ms", said, needed(found))))
     verb = "costs" if value >= 0 else "saves"
     return f"{candidate} {verb} {milliseconds(abs(value))} ms over {baseline} at {quantile}, {said}"
 

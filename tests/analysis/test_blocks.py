@@ -43,8 +43,18 @@ def test_longer_memory_gives_fewer_blocks_down_to_a_floor() -> None:
     """Beyond the floor the bias that remains is known, so that it can be corrected for."""
     short, long = blocks.of_length(1.0), blocks.of_length(30.0)
     assert (short.count, long.count) == (blocks.MOST_BLOCKS, blocks.FEWEST_BLOCKS)
-    assert short.bias == pytest.approx(32 / 960)
+    assert short.bias == pytest.approx(blocks.MOST_BLOCKS / CELLS)
     assert long.bias == blocks.MOST_BIAS
+
+
+@pytest.mark.parametrize("memory_cells", [1, 8, 16])
+def test_blocks_know_the_variance_they_miss(memory_cells: int) -> None:
+    """The variance of a sum, from the blocks of one series, is right on average over 400 of them."""
+    series = [autoregressive(memory_cells, seed) for seed in range(400)]
+    true = np.mean([one.sum() ** 2 for one in series])
+    chosen = blocks.of_length(memory_cells)
+    told = np.mean([np.sum((chosen.sums(one - one.mean())) ** 2) * chosen.growth for one in series])
+    assert told == pytest.approx(true, rel=0.15)
 
 
 def test_blocks_sum_all_cells_once() -> None:

@@ -44,6 +44,20 @@ def test_no_interval_is_inconclusive_and_says_how_many_more() -> None:
     assert found.as_json()["more_needed"] == 900
 
 
+def test_too_wide_an_interval_says_how_many_more_samples_would_tell() -> None:
+    """Half a width of 0.6 times min_effect tells; twice as wide takes four times the samples."""
+    wide = Interval(low=-0.1, high=0.14)
+    assert compare.judge(0.02, wide, min_effect=0.1, samples=1_000).more_needed == 3_000
+    assert compare.judge(0.02, wide, min_effect=0.2, samples=1_000).more_needed == 0
+    assert compare.judge(0.02, wide, min_effect=0.0, samples=1_000).more_needed == 0
+
+
+def test_a_narrow_interval_around_min_effect_asks_for_no_more() -> None:
+    """More samples do not help where the truth is about min_effect."""
+    found = compare.judge(0.2, Interval(low=0.19, high=0.21), min_effect=0.2, samples=1_000)
+    assert (found.verdict, found.more_needed) == (Verdict.INCONCLUSIVE, 0)
+
+
 def test_a_known_shift_lies_in_its_interval(two_sides: LoadedRun) -> None:
     """0.5 ms more at every quantile and the mean, in response and in service time."""
     found = compare.variants(two_sides, "key", "aml_token", min_effect_ms=0.2)

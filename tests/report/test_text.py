@@ -91,6 +91,10 @@ def test_each_remark_is_said_once(eventful: Reported) -> None:
             "aml_token costs as much as key at p50",
         ),
         ({"estimate": 3.0, "low": -9.0, "high": 9.0, "verdict": "INCONCLUSIVE"}, "cannot be told"),
+        (
+            {"estimate": 3.0, "low": -9.0, "high": 9.0, "verdict": "INCONCLUSIVE", "more_needed": 81_234},
+            "+9.00] ms, needs 81,000 more samples",
+        ),
         ({"estimate": 3.0, "low": None, "high": None, "verdict": "INCONCLUSIVE"}, "too few samples to say"),
         ({"estimate": None, "low": None, "high": None, "verdict": "INCONCLUSIVE"}, ""),
     ],
