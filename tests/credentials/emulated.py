@@ -46,7 +46,7 @@ class Emulator:
             address = urlsplit(self.env[name])
             while True:
                 with contextlib.suppress(ConnectionRefusedError):
-                    socket.create_connection((address.hostname, address.port), timeout=5).close()
+                    socket.create_connection((address.hostname, address.port), timeout=20).close()
                     break
 
     def calls(self) -> Counter[str]:

@@ -306,7 +306,7 @@ class TestClose:
         waiter = gevent.spawn(manager.lease)
         gevent.sleep(0.01)
         manager.close()
-        waiter.join(timeout=5)
+        waiter.join(timeout=20)
         assert isinstance(waiter.exception, CredentialError)
         with pytest.raises(CredentialError, match="closed"):
             manager.lease()

@@ -136,7 +136,7 @@ class TestSharing:
         asked = gevent.spawn(worker.manager.lease)
         gevent.sleep(1.7)
         network.source.gate.set()
-        assert asked.get(timeout=5).secret == "t1"
+        assert asked.get(timeout=20).secret == "t1"
         assert worker.notices == []
 
 
@@ -270,7 +270,7 @@ class TestOrder:
         failure = Failure(kind=FailureKind.UNAVAILABLE, message="long ago").as_json()
         late = {"reply": 77, "variant": VARIANT, "failure": failure, "sent_at": 0}
         worker.client.receive(stranger.seal(late, to="w1"))
-        assert asked.get(timeout=5).secret == "own-w1-1"
+        assert asked.get(timeout=20).secret == "own-w1-1"
 
 
 class TestSecurity:

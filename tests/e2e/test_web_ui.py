@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.command import LOCUSTFILES, clean_environment
+from tests.emulator.process import until
 
 CHROMIUM = Path("/usr/bin/chromium")
 _FLAGS = (
@@ -93,8 +94,8 @@ def test_a_run_from_the_form(address: str, tmp_path: Path) -> None:
         expect(page.get_by_role("button", name="New").first).to_be_visible(timeout=20_000)
         assert not errors
         browser.close()
-    summaries = list(tmp_path.glob("results/*/summary.json"))
-    assert len(summaries) == 1
-    variants = json.loads(summaries[0].read_text())["variants"]
+    until(lambda: any(tmp_path.glob("results/*/summary.json")), within_s=30)
+    (summary,) = tmp_path.glob("results/*/summary.json")
+    variants = json.loads(summary.read_text())["variants"]
     assert set(variants) == {"key", "aml_token"}
     assert all(block["requests"] > 20 for block in variants.values())

@@ -324,7 +324,7 @@ def test_a_bad_fault_is_refused_over_http(healthy: EmulatorProcess):
     """400 with the reason, and nothing is changed."""
     request = urllib.request.Request(f"{healthy.said['admin']}/faults", data=b'{"do": "explode"}', method="POST")
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=5)
+        urllib.request.urlopen(request, timeout=20)
     assert caught.value.code == 400
     assert "unknown `do: explode`" in json.load(caught.value)["error"]
     assert healthy.admin("GET", "faults") == {"faults": []}

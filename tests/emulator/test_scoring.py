@@ -200,7 +200,7 @@ def test_a_client_that_went_away_harms_nobody():
 def test_a_connection_is_kept_open(healthy: EmulatorProcess):
     """Ten requests go through one connection."""
     address = urlsplit(healthy.said["scoring_uri"]["key"])
-    connection = http.client.HTTPConnection(address.netloc, timeout=5)
+    connection = http.client.HTTPConnection(address.netloc, timeout=20)
     headers = {"Authorization": f"Bearer {healthy.secret('key')}"}
     connection.connect()
     local = connection.sock.getsockname()
