@@ -86,7 +86,8 @@ class PolicyMachine(RuleBasedStateMachine):
         zone = freshness(before.lease, self.now_ns)
         if zone is Freshness.EXPIRED:
             return FlightCause.EXPIRED
-        return FlightCause.REFUSED if isinstance(event, Refused) else FlightCause.STALE
+        current_refused = isinstance(event, Refused) and event.lease.generation == before.generation
+        return FlightCause.REFUSED if current_refused else FlightCause.STALE
 
     def someone_is_told(self, actions) -> None:
         """An asker is served, rejected, or joins a flight that exists."""
