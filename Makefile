@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SERVERS := .venv-servers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check soak soak-short servers format lock clean
+.PHONY: help demo test check explore soak soak-short servers format lock clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -24,6 +24,9 @@ check: $(STAMP) ## format, lint, types, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+explore: $(STAMP) ## the properties with new random examples, to find what the repeatable ones miss
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m hypothesis --hypothesis-profile "new examples"
 
 soak: $(STAMP) ## the slow tests, and those that judge times; needs a quiet machine (SOAK_SECONDS=600)
 	$(BIN)/python -m pytest -m "soak or quiet"
