@@ -19,6 +19,8 @@ from bench.sample import Outcome
 BINS = 120
 """Bins over the measured window when the caller does not say; never narrower than `NARROWEST_S`."""
 NARROWEST_S = 0.25
+_LEAST_HEAT_RATIO = 1.6
+"""A heat map spans at least this ratio of latencies: one cell of a narrower one could not be seen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -171,7 +173,7 @@ def heat_map(run: LoadedRun, variant: str, *, time_steps: int = 120, latency_ste
     rows = run.latency_rows(variant)
     values_ms = np.maximum(run.samples.durations_ns("response_time", rows) / 1e6, 1e-3)
     low, high = (values_ms.min(), values_ms.max()) if len(values_ms) else (1.0, 10.0)
-    edges = np.geomspace(low * 0.999, max(high, low * 1.01) * 1.001, latency_steps + 1)
+    edges = np.geomspace(low * 0.999, max(high, low * _LEAST_HEAT_RATIO) * 1.001, latency_steps + 1)
     column = np.searchsorted(edges, values_ms, side="right") - 1
     cell = _index(run.samples.intended_ns[rows], grid) * latency_steps + column
     counts = np.bincount(cell, minlength=len(grid.t_s) * latency_steps)

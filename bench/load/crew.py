@@ -13,6 +13,9 @@ from bench.load.view import View, view_of
 from bench.plan import RunPlan
 from bench.rundir import RunDir
 
+_LEAD_NS = 100_000_000
+"""From the order to go to the run's zero: what is done meanwhile would make the first requests late."""
+
 
 class Crew(Protocol):
     """The participants of one run."""
@@ -53,7 +56,7 @@ class LocalCrew:
     """This process alone."""
 
     size = 1
-    lead_ns = 0
+    lead_ns = _LEAD_NS
     complete = True
 
     def __init__(self, fire: Callable[..., None], on_flight: Callable[[Mapping[str, Any]], None]) -> None:

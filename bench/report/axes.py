@@ -69,6 +69,13 @@ def latency_axis(axes: Any, values_ms: Sequence[NDArray[Any]]) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
+def lonely(values: NDArray[Any]) -> dict[str, Any]:
+    """Style for a line: a dot at every value without a neighbour, for a line through one point does not show."""
+    known = np.pad(np.isfinite(np.asarray(values, dtype=np.float64)), 1)
+    alone = known[1:-1] & ~known[:-2] & ~known[2:]
+    return {"marker": "o", "markersize": 4, "markevery": np.flatnonzero(alone).tolist()}
+
+
 def difference_axis(axes: Any, bounds_ms: Sequence[float], *, min_effect_ms: float) -> None:
     """Differences in ms, linear up to twice `min_effect_ms` and logarithmic beyond, so that p50 shows beside p99.9."""
     from matplotlib.ticker import FixedLocator, NullLocator

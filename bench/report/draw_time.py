@@ -16,7 +16,7 @@ from bench.analysis.run import LoadedRun
 from bench.analysis.series import AuthFailureSeries, LatencySeries, QuantileLines, ScheduleLagSeries
 from bench.analysis.trust import LIMITS
 from bench.report import draw_events
-from bench.report.axes import latency_axis, legend, say_no_data, time_axis
+from bench.report.axes import latency_axis, legend, lonely, say_no_data, time_axis
 from bench.report.canvas import new_figure
 from bench.report.palette import CAUSE_COLOURS, light
 from bench.report.side import Side
@@ -66,13 +66,14 @@ def harness_over_time(run: LoadedRun, lag: ScheduleLagSeries) -> Any:
     flying.set_title("requests in flight (thin) and overdue (thick), per worker")
     cpu.set_title("CPU, % of one core, per worker")
     for worker in series.health(run):
-        flying.plot(worker.t_s, worker.in_flight, color=light("ink"), linewidth=0.8)
-        flying.plot(worker.t_s, worker.backlog, color=light("ink"), linewidth=2.0)
-        cpu.plot(worker.t_s, 100 * worker.cpu, color=light("ink"), linewidth=1.2)
+        style = {"color": light("ink"), **lonely(worker.t_s)}
+        flying.plot(worker.t_s, worker.in_flight, linewidth=0.8, **style)
+        flying.plot(worker.t_s, worker.backlog, linewidth=2.0, **style)
+        cpu.plot(worker.t_s, 100 * worker.cpu, linewidth=1.2, **style)
     if not any(len(worker.t_s) for worker in series.health(run)):
         say_no_data(flying, "no health record")
         say_no_data(cpu, "no health record")
-    flying.set_ylim(bottom=0)
+    flying.set_ylim(0, max(flying.get_ylim()[1], 1.0))
     cpu.set_ylim(0, 105)
     handles = [Line2D([], [], label=name, **style) for name, style in _LAG_LINES.items()]
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), handlelength=1.6)
@@ -87,7 +88,7 @@ def _draw_schedule_lag(axes: Any, run: LoadedRun, lag: ScheduleLagSeries) -> Non
     values_ms = {"p50": lag.lag.p50_ms, "p99": lag.lag.p99_ms, "max": lag.lag.max_ms}
     drawn = {name: np.maximum(values, _LAG_FLOOR_MS) for name, values in values_ms.items()}
     for name, values in drawn.items():
-        axes.plot(lag.t_s, values, **_LAG_LINES[name])
+        axes.plot(lag.t_s, values, **_LAG_LINES[name], **lonely(values))
     limit_ms = LIMITS["lag_p99_suspect_ms"]
     axes.axhline(limit_ms, **_LAG_LINES["limit of p99"])
     latency_axis(axes, [*drawn.values(), np.array([limit_ms])])
@@ -99,8 +100,7 @@ def _draw_latency(
 ) -> None:
     axes.set_title(title)
     for side, one, line in zip(sides, latencies, lines, strict=True):
-        dots = "o" if np.isfinite(line.p50_ms).sum() == 1 else None
-        style = {"color": side.stroke.light, "linestyle": side.stroke.dash, "marker": dots}
+        style = {"color": side.stroke.light, "linestyle": side.stroke.dash, **lonely(line.p50_ms)}
         if len(sides) <= _MOST_BANDS:
             axes.fill_between(one.t_s, line.p50_ms, line.p99_ms, color=side.stroke.light, alpha=0.1, linewidth=0)
         axes.plot(one.t_s, line.p99_ms, linewidth=1.0, **style)

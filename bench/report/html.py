@@ -88,6 +88,7 @@ def _template() -> Template:
         "ms": numbers.milliseconds,
         "needed": numbers.needed,
         "percent": numbers.percent,
+        "plural": numbers.plural,
         "points": numbers.points,
         "points_interval": numbers.points_interval,
         "rate": numbers.rate,

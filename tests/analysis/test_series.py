@@ -72,6 +72,14 @@ def test_the_heat_map_holds_every_sample_once(two_sides: LoadedRun) -> None:
     assert len(found.latency_edges_ms) == 26
 
 
+def test_one_sample_fills_a_cell_that_can_be_seen(make_run: MakeRun) -> None:
+    """However alike latencies are, a cell is one of 60 steps over a ratio of 1.6 at least."""
+    run = make_run(sides=(Side("key"),), rate=1.0, warm_up_s=0.0, duration_s=1.0)
+    found = series.heat_map(run, "key")
+    assert found.counts.sum() == 1
+    assert found.latency_edges_ms[-1] / found.latency_edges_ms[0] > 1.6
+
+
 def test_schedule_lag_is_of_all_variants(two_sides: LoadedRun) -> None:
     """About the 30 us that the run was made with."""
     found = series.schedule_lag(two_sides)

@@ -6,7 +6,10 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
+
 from bench.report import draw_events, plots
+from bench.report.axes import lonely
 from bench.report.palette import COLOURS
 from bench.report.side import sides_of
 from bench.runreader import load_run
@@ -40,6 +43,15 @@ def test_plots_follow_the_theme(eventful: Reported) -> None:
     for svg in _svgs(eventful.page):
         assert re.findall(r"#[0-9a-fA-F]{6}\b", svg) == []
         assert set(re.findall(r"var\(--([a-z]+)\)", svg)) <= {*COLOURS, "font"}
+
+
+def test_a_value_without_a_neighbour_is_a_dot() -> None:
+    """A line through one point does not show; those with a neighbour need no dot."""
+    nan = float("nan")
+    assert lonely(np.array([1.0, nan, 2.0, 3.0, nan, 4.0]))["markevery"] == [0, 5]
+    assert lonely(np.array([7.0]))["markevery"] == [0]
+    assert lonely(np.array([1.0, 2.0, nan]))["markevery"] == []
+    assert lonely(np.array([]))["markevery"] == []
 
 
 def test_text_in_plots_stays_text(eventful: Reported) -> None:
