@@ -37,7 +37,7 @@ class Blocks:
     bias: float
 
     @property
-    def growth(self) -> float:
+    def correction(self) -> float:
         """What the sum of squares of the blocks' deviations must be multiplied by to be the variance."""
         return 1 / (1 - 1 / self.count - self.bias)
 
@@ -45,6 +45,10 @@ class Blocks:
         """Sums over the cells (first axis) of each block."""
         starts = np.arange(self.count) * CELLS // self.count
         return np.add.reduceat(per_cell, starts, axis=0).astype(np.float64)
+
+
+FINEST = Blocks(MOST_BLOCKS, 0.0)
+"""As where nothing is correlated."""
 
 
 def cell_of(times_ns: Ints, window_ns: tuple[int, int]) -> NDArray[np.int16]:

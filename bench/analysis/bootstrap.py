@@ -68,7 +68,7 @@ def own(figure: Statistic, *, guide: Statistic | None = None, seed: int) -> Inte
     contrast = _Contrast.of(figure)
     chosen = _blocks(contrast, _Contrast.of(guide) if guide else None)
     variance, degrees = _spread(contrast.influence(chosen))
-    finest = contrast.influence(Blocks(blocks.MOST_BLOCKS, 0.0))  # shows bursts that ten long blocks even out
+    finest = contrast.influence(blocks.FINEST)  # shows bursts that ten long blocks even out
     widening = _student((variance, min(degrees, _degrees(finest))))
     (deviations,) = _deviations(contrast, chosen, seed)
     return _ends(figure.value(widening * deviations))
@@ -144,7 +144,7 @@ def _influence(figure: Statistic, chosen: Blocks | None = None) -> Floats:
 
 def _slope(figure: Statistic) -> float:
     """How much the figure moves with its ratio, as a secant over about two standard deviations to either side."""
-    influence = _influence(figure, Blocks(blocks.MOST_BLOCKS, 0.0))
+    influence = _influence(figure, blocks.FINEST)
     reach = max(2 * math.sqrt(float(influence @ influence)), 2 / max(figure.n, 1))
     ends = figure.value(np.array([-reach, reach]))
     return float((ends[1] - ends[0]) / (2 * reach))
@@ -153,7 +153,7 @@ def _slope(figure: Statistic) -> float:
 def _deviations(contrast: _Contrast, chosen: Blocks, seed: int) -> list[Floats]:
     """Deviations of each side's ratio in every resample of the blocks, from n to n - 1, and for what blocks miss."""
     weights = blocks.weights(chosen.count, seed)
-    corrected = math.sqrt(chosen.growth)
+    corrected = math.sqrt(chosen.correction)
     deviations = []
     for side in contrast.sides:
         hits, count = chosen.sums(side.hits), chosen.sums(side.count)

@@ -90,11 +90,12 @@ def simulate(
     errors = np.full((trials, len(FIGURES), 4), np.nan)
     for trial in range(trials):
         baseline, candidate = _folds(scenario, generator)
-        found = compare.folds(baseline, candidate, pairing=_pairing(scenario), min_effect_ms=min_effect_ms, seed=trial)
-        for i, (name, q) in enumerate(FIGURES.items()):
-            if (low := found[name].low) is not None and (high := found[name].high) is not None:
+        found = _intervals(scenario, baseline, candidate, seed=trial)
+        for i, (q, difference) in enumerate(zip(FIGURES.values(), found, strict=True)):
+            if not math.isnan(difference.low):
                 own = compare.own_interval(candidate, q, seed=trial)
-                errors[trial, i] = low - differences[i], high - differences[i], own.low - owns[i], own.high - owns[i]
+                ends = (difference.low, difference.high, own.low, own.high)
+                errors[trial, i] = np.array(ends) - (differences[i], differences[i], owns[i], owns[i])
     if not scenario.own_truth:
         errors[:, :, 2:] = np.nan
     return tuple(_row(scenario.name, name, errors[:, i], min_effect=min_effect_ms) for i, name in enumerate(FIGURES))
@@ -112,7 +113,7 @@ def enough(
     """The figures of a scenario for which its own runs are too short, one after another."""
     generator = np.random.default_rng(seed)
     differences, _owns = _truth(scenario, generator, truth_runs)
-    short = [_intervals(scenario, generator, trial) for trial in range(_PILOTS)]
+    short = [_intervals(scenario, *_folds(scenario, generator), seed=trial) for trial in range(_PILOTS)]
     for i, name in enumerate(FIGURES):
         told = [found[i] for found in short if not math.isnan(found[i].low)]
         wanted = [compare.samples_to_resolve(one, scenario.samples, min_effect=min_effect_ms) for one in told]
@@ -121,7 +122,7 @@ def enough(
             continue
         longer = scenario.of_size(asked)
         runs = trials if asked <= most else 0
-        found = [_intervals(longer, generator, trial)[i] for trial in range(runs)]
+        found = [_intervals(longer, *_folds(longer, generator), seed=trial)[i] for trial in range(runs)]
         low, high = (np.array([getattr(one, end) for one in found]) - differences[i] for end in ("low", "high"))
         yield Enough(
             scenario=scenario.name,
@@ -182,14 +183,10 @@ def _refused(failing: Failures, generator: np.random.Generator) -> rates.Share:
     return rates.Share(hits=np.bincount(cell[refused], minlength=CELLS), count=np.bincount(cell, minlength=CELLS))
 
 
-def _pairing(scenario: Scenario) -> compare.Pairing:
-    return bootstrap.paired if scenario.paired else bootstrap.independent
-
-
-def _intervals(scenario: Scenario, generator: np.random.Generator, seed: int) -> list[Interval]:
+def _intervals(scenario: Scenario, baseline: Fold, candidate: Fold, *, seed: int) -> list[Interval]:
     """The interval of the difference for every figure, in one simulated run; NaN where there is none."""
-    sides = _folds(scenario, generator)
-    found = compare.folds(*sides, pairing=_pairing(scenario), min_effect_ms=DEFAULT_MIN_EFFECT_MS, seed=seed)
+    pairing = bootstrap.paired if scenario.paired else bootstrap.independent
+    found = compare.folds(baseline, candidate, pairing=pairing, min_effect_ms=DEFAULT_MIN_EFFECT_MS, seed=seed)
     ends = [(found[name].low, found[name].high) for name in FIGURES]
     return [
         Interval(low=math.nan, high=math.nan) if low is None or high is None else Interval(low=low, high=high)

@@ -61,7 +61,7 @@ def _clustering(share: Share) -> tuple[int, float]:
         return blocks.MOST_BLOCKS, float(share.n)
     chosen = blocks.choose((share.hits - rate * share.count) / share.n)
     residual = chosen.sums(share.hits) - rate * chosen.sums(share.count)
-    spread = float(residual @ residual) * chosen.growth / share.n**2
+    spread = float(residual @ residual) * chosen.correction / share.n**2
     design_effect = max(1.0, spread / (rate * (1 - rate) / share.n))
     return chosen.count, share.n / design_effect
 

@@ -115,6 +115,7 @@ def _statistics(arguments: argparse.Namespace) -> int:
 
     from bench.analysis import calibration, calibration_page
     from bench.analysis.scenarios import FAILURES, SCENARIOS
+    from bench.analysis.summary import plain
 
     trials = arguments.trials
     if trials < 1:
@@ -129,18 +130,10 @@ def _statistics(arguments: argparse.Namespace) -> int:
     page = calibration_page.page(rows, longer, trials=trials)
     sys.stdout.write(page)
     out = Path(arguments.out)
-    tables = {"rows": [*map(asdict, rows)], "longer": [*map(asdict, longer)]}
-    write_json(out / "statistics.json", {"schema_version": 1, "trials": trials, **_without_nan(tables)})
+    found = {"schema_version": 1, "trials": trials, "rows": [*map(asdict, rows)], "longer": [*map(asdict, longer)]}
+    write_json(out / "statistics.json", plain(found))
     (out / "statistics.md").write_text(page, encoding="utf-8")
     return 0
-
-
-def _without_nan(tables: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """What is not known is null in JSON."""
-    return {
-        name: [{key: None if value != value else value for key, value in row.items()} for row in rows]
-        for name, rows in tables.items()
-    }
 
 
 def _machine() -> dict[str, Any]:

@@ -53,7 +53,7 @@ def test_blocks_know_the_variance_they_miss(memory_cells: int) -> None:
     series = [autoregressive(memory_cells, seed) for seed in range(400)]
     true = np.mean([one.sum() ** 2 for one in series])
     chosen = blocks.of_length(memory_cells)
-    told = np.mean([np.sum((chosen.sums(one - one.mean())) ** 2) * chosen.growth for one in series])
+    told = np.mean([np.sum((chosen.sums(one - one.mean())) ** 2) * chosen.correction for one in series])
     assert told == pytest.approx(true, rel=0.15)
 
 
