@@ -29,8 +29,8 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import BenchError
-from bench.load import locust_stats
-from bench.load.session import Session
+from bench.load.roles import locust_stats
+from bench.load.roles.session import Session
 from bench.options import RUN_OPTIONS
 from bench.plan import DEFAULT_USERS
 
@@ -67,17 +67,17 @@ class ScoringUser(User):
         """Serve arrivals until the run is over, then wait to be stopped."""
         session = _sessions[self.environment]
         self._state = LOCUST_STATE_WAITING
-        while (participant := session.participant) is None:  # the target is being found, the leases are being fetched
+        while (sender := session.sender) is None:  # the target is being found, the leases are being fetched
             gevent.sleep(_POLL_S)
-        participant.serve(self, number=session.next_user())
+        sender.serve(self, number=session.next_user())
         self._state = LOCUST_STATE_WAITING
         Event().wait()
 
     def stop(self, force: bool = False) -> bool:
         """Locust ends this user, as when it moves users to a new worker; the greenlet dies a moment later."""
-        participant = _sessions[self.environment].participant
-        if participant is not None:
-            participant.withdraw(self.greenlet)
+        sender = _sessions[self.environment].sender
+        if sender is not None:
+            sender.withdraw(self.greenlet)
         return bool(super().stop(force=force))
 
     def waiting(self) -> None:
@@ -116,7 +116,7 @@ def _add_options(parser: Any) -> None:
 
 @events.init.add_listener
 def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
-    """A session for this process. A headless leader finds its target now, so that a mistake ends it at once."""
+    """A session for this process. A headless master finds its target now, so that a mistake ends it at once."""
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not write the lease to disk
     scoring = [cls for cls in environment.user_classes if issubclass(cls, ScoringUser)]
@@ -126,14 +126,14 @@ def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     session = Session(environment, default_modes=modes, relay_key=_RELAY_KEY)
     _sessions[environment] = session
     locust_stats.refine()
-    if web_ui is not None and session.leader is not None:
-        from bench.webui import auth_tab
+    if web_ui is not None and session.master is not None:
+        from bench.live import auth_tab
 
-        auth_tab.add(web_ui, session.leader)
-    elif session.leader is not None:
+        auth_tab.add(web_ui, session.master)
+    elif session.master is not None:
         try:
-            session.leader.prepare()
+            session.master.prepare()
         except BenchError as exc:
             sys.stderr.write(f"error: {exc.describe()}\n")
-            session.leader.close(signal=False)
+            session.master.close(signal=False)
             sys.exit(exc.exit_code)
