@@ -29,8 +29,8 @@ ROOMS: dict[str, set[str]] = {
     "report": {*NOUNS, "analysis", "rundir", "runreader"},
     "credentials": {*NOUNS, "clock"},
     "emulator": set(),
-    "load": {*NOUNS, "clock", "rundir", "target", "local_emulator", "credentials", "webui"},
-    "webui": {*NOUNS, "credentials", "load"},
+    "load": {*NOUNS, "clock", "rundir", "target", "local_emulator", "credentials", "live"},
+    "live": {*NOUNS, "credentials", "load", "target"},
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
     "calibration": {
         *NOUNS,
@@ -63,7 +63,7 @@ SINGLE: dict[str, set[str]] = {
 
 LIBRARIES: dict[str, str] = {
     "azure": r"credentials\.(azure_errors|control_plane|identity)",
-    "flask": r"webui\.",
+    "flask": r"live\.",
     "gevent": r"load\.|credentials\.(agent_client|manager|relay_master|relay_worker)",
     "jinja2": r"report\.html",
     "locust": r"load\.(locust_stats|session|user)",
@@ -92,6 +92,7 @@ PURE_BY_DESIGN = {
     *("bench.emulator.state", "bench.emulator.faults", "bench.emulator.routes", "bench.emulator.tokens"),
     *("bench.analysis.quantiles", "bench.analysis.auth_failures", "bench.analysis.compare", "bench.analysis.trust"),
     *("bench.analysis.summary", "bench.gates.expression", "bench.gates.evaluate", "bench.report.text"),
+    *("bench.live.origin", "bench.live.start_form"),
 }
 
 
