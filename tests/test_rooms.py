@@ -30,7 +30,7 @@ ROOMS: dict[str, set[str]] = {
     "credentials": {*NOUNS, "clock"},
     "emulator": set(),
     "load": {*NOUNS, "clock", "rundir", "target", "local_emulator", "credentials", "live"},
-    "live": {*NOUNS, "credentials", "load"},
+    "live": {*NOUNS, "credentials", "load", "target"},
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
     "calibration": {
         *NOUNS,
@@ -103,6 +103,7 @@ PURE_BY_DESIGN = {
     *("bench.emulator.state", "bench.emulator.faults", "bench.emulator.routes", "bench.emulator.tokens"),
     *("bench.analysis.quantiles", "bench.analysis.auth_failures", "bench.analysis.compare", "bench.analysis.trust"),
     *("bench.analysis.summary", "bench.gates.expression", "bench.gates.evaluate", "bench.report.text"),
+    *("bench.live.origin", "bench.live.start_form"),
 }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import gevent
 from bench import clock
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
-from bench.errors import BenchError
+from bench.errors import BenchError, UsageError
 from bench.live.terminal import Progress
 from bench.live.view import View
 from bench.load.engine.payload import load_bodies
@@ -33,7 +34,7 @@ from bench.options import plan_of
 from bench.plan import RunPlan
 from bench.rundir import RunDir, write_json
 from bench.sample import WorkloadModel
-from bench.target import kind_of, spec_of, variants_of
+from bench.target import kind_of, origins_of, spec_of, variants_of
 
 RUN_FILE_VARIABLE = "BENCH_RUN_FILE"
 """Set by `bench run`: the file that is told the run's folder. Who sets it makes the report itself."""
@@ -49,6 +50,9 @@ class Master:
         self.error: BenchError | None = None
         self.plan: RunPlan | None = None
         self.run: RunDir | None = None
+        self.options: Mapping[str, Any] = dict(vars(environment.parsed_options))
+        """Of the next run. A copy: Locust writes what its web form says into its own."""
+        self._origins = origins_of(self.options)
         self._environment = environment
         self._default_modes = default_modes
         self._flights = FlightWriter()
@@ -71,10 +75,7 @@ class Master:
 
     def prepare(self) -> None:
         """Find the target and read every option. Raises BenchError; a headless Locust does this before all else."""
-        values = dict(vars(self._environment.parsed_options))
-        values |= {"users": values.get("num_users"), "processes": values.get("processes") or 1}
-        plan_of(values, target="", variants=(), payload_sha256="")  # the options' own errors come first
-        _, payload_sha256 = load_bodies(str(values.get("payload") or ""), seed=0)
+        values, payload_sha256 = self._read(self.options)
         if kind_of(values) == "emulator":
             self._emulator = self._emulator or LocalEmulator.start(str(values.get("emulator_options") or ""))
             values["ca_file"] = values.get("ca_file") or self._emulator.facts.get("ca_file", "")
@@ -84,6 +85,22 @@ class Master:
             self._pool = ManagerPool(spec)
         variants = variants_of(spec, self._pool.describe())
         self.plan = plan_of(values, target=spec.kind, variants=variants, payload_sha256=payload_sha256)
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Whether a run can be started with these, as far as nobody has to be asked. Raises BenchError."""
+        values, _ = self._read(options)
+        if kind_of(values) != "emulator":
+            spec_of(values, default_modes=self._default_modes, emulator=None)
+
+    def _read(self, options: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """The options under the names of a plan, and the payload's hash. The options' own errors come first."""
+        values = {**options, "users": options.get("num_users"), "processes": options.get("processes") or 1}
+        plan_of(values, target="", variants=(), payload_sha256="")
+        if self._origins and not origins_of(values) <= self._origins:
+            raise UsageError(
+                "scoring_uri names another origin than Locust was started with", hint="the secret is for that one only"
+            )
+        return values, load_bodies(str(values.get("payload") or ""), seed=0)[1]
 
     def begin(self) -> None:
         """Start a run in a greenlet of its own: finding the target takes seconds, and the web UI must not wait."""
@@ -153,7 +170,7 @@ class Master:
     def _give_orders(self, plan: RunPlan, pool: ManagerPool) -> None:
         """Make the run's folder and have the senders get ready."""
         anchor = clock.ClockAnchor.now()
-        self.run = RunDir.create(Path(str(self._environment.parsed_options.out or "results")), anchor)
+        self.run = RunDir.create(Path(str(self.options.get("out") or "results")), anchor)
         self._flights.open(self.run.flights)
         self._manifest = manifest_of(self.run, plan, anchor=anchor)
         write_json(self.run.manifest, self._manifest)
