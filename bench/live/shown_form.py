@@ -22,7 +22,7 @@ def keep(web_ui: Any, *, may_set: Callable[[], frozenset[str]], values: Callable
         web_ui.template_args["extra_options"] = fields(shown, may_set(), values())
 
     web_ui.update_template_args = update_and_complete
-    web_ui.app.json.sort_keys = False
+    web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
 
 
 def fields(

@@ -111,9 +111,12 @@ def _asked(web_ui: Any, started: Mapping[str, Any], leader: Starts | None) -> As
     """The run that the request asks for. Raises BenchError when it must not, or cannot, be started."""
     fields = {name: request.form.getlist(name) for name in request.form}
     runs = web_ui.environment.runner is not None and web_ui.environment.runner.state in {"spawning", "running"}
-    asked = _form(web_ui, started).read(fields, running=leader.options if runs and leader is not None else None)
-    if leader is not None:
-        leader.check(asked.options)
+    if leader is None:
+        return _form(web_ui, started).read(fields)
+    if runs:  # nothing but the users can change: the payload is not read again, which would hold up what is due
+        return _form(web_ui, started).read(fields, running=leader.options)
+    asked = _form(web_ui, started).read(fields)
+    leader.check(asked.options)
     return asked
 
 

@@ -12,37 +12,11 @@ from typing import Any
 import pytest
 
 from bench.plan import DEFAULT_USERS
-from tests.e2e.command import LOCUSTFILES
+from tests.e2e.command import LOCUSTFILES, REPOSITORY
 from tests.emulator.process import until
 from tests.live.web_ui import FORM, WebUi, is_left_alone, listener, web_ui
 
-LOGIN = """
-from flask import redirect, request
-from flask_login import UserMixin, login_user
-from locust import events
-from bench.load.user import ScoringUser
-
-
-class KeyUser(ScoringUser):
-    auth_modes = ("key",)
-
-
-class Person(UserMixin):
-    id = "ada"
-
-
-@events.init.add_listener
-def add_login(environment, web_ui=None, **_):
-    if web_ui is None:
-        return
-    web_ui.login_manager.user_loader(lambda name: Person())
-    web_ui.app.secret_key = "of this test"
-
-    @web_ui.app.route("/load/sign_in", methods=["POST"])
-    def sign_in():
-        login_user(Person())
-        return redirect("/load/")
-"""
+GUIDE = REPOSITORY / "docs" / "guides" / "web-ui.md"
 
 
 def _read(waiting: socket.socket) -> bytes:
@@ -98,6 +72,7 @@ def test_each_run_is_as_started_but_for_what_it_asks(ui: WebUi, target: socket.s
     assert b"Authorization: Bearer k-1" in _read(target)
     page = ui.send("GET", "/").body
     fields = json.loads(re.search(r"templateArgs = (.*)", page)[1])["extra_options"]  # type: ignore[index]
+    assert list(fields)[:3] == ["arrival_rate", "arrivals", "stages"]
     assert fields["arrival_rate"]["default_value"] == "40"
     assert "scoring_uri" not in fields
     refused = ui.swarm(user_count="3", spawn_rate="10", arrival_rate="50")
@@ -127,9 +102,11 @@ def test_a_refusal_is_one_short_line(ui: WebUi) -> None:
 
 
 def test_with_a_login_under_a_path_by_a_master(tmp_path: Path) -> None:
-    """Who is not logged in starts nothing and changes nothing; who is, by the same rules as without a login."""
-    locustfile = tmp_path / "login.py"
-    locustfile.write_text(LOGIN)
+    """The guide's example: who is not logged in starts nothing and changes nothing; who is obeys the same rules."""
+    example = re.search(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    assert example is not None
+    locustfile = tmp_path / "with_login.py"
+    locustfile.write_text(example[1])
     with listener() as waiting:
         words = ["--scoring-uri", _uri(waiting), "--arrival-rate", "20", "--duration", "60s", "--warm-up", "0s"]
         words += [
@@ -146,7 +123,7 @@ def test_with_a_login_under_a_path_by_a_master(tmp_path: Path) -> None:
         words += ["--web-host", "*", "--web-allow-host", "bench.example", "--master-bind-host", "127.0.0.1"]
         words += ["--master-bind-port", str(_free_port())]
         words += ["--master-port", words[-1]]
-        with web_ui(tmp_path, *words, locustfile=locustfile, BENCH_KEY="k-2") as ui:
+        with web_ui(tmp_path, *words, locustfile=locustfile, BENCH_KEY="k-2", WEB_UI_PASSWORD="open") as ui:
             stranger = ui.swarm(base="/load", user_count="1", spawn_rate="9")
             assert stranger.status == 302
             assert "/load/login" in stranger.headers["location"]
@@ -154,8 +131,12 @@ def test_with_a_login_under_a_path_by_a_master(tmp_path: Path) -> None:
             assert ui.send("GET", "/load/login", headers={"Host": "bench.example"}).status == 200
             signed = {"Host": "bench.example", "Origin": "http://bench.example", "Content-Type": FORM}
             foreign = {**signed, "Origin": "http://evil.example"}
-            assert ui.send("POST", "/load/sign_in", headers=foreign).status == 403
-            cookie = {"Cookie": ui.send("POST", "/load/sign_in", headers=signed).headers["set-cookie"].split(";")[0]}
+            assert ui.send("POST", "/load/sign-in", body="password=open", headers=foreign).status == 403
+            wrong = ui.send("POST", "/load/sign-in", body="password=shut", headers=signed)
+            assert wrong.headers["location"] == "/load/login"
+            right = ui.send("POST", "/load/sign-in", body="password=open", headers=signed)
+            assert right.headers["location"] == "/load/"
+            cookie = {"Cookie": right.headers["set-cookie"].split(";")[0]}
 
             def workers() -> bool:
                 said = json.loads(ui.send("GET", "/load/worker-count", headers=cookie).body)
