@@ -5,7 +5,6 @@
     --scoring-uri URI[,URI]  any server, with a static secret from BENCH_KEY or BENCH_TOKEN
 
 Exactly one of the three; nothing falls back to the emulator, for a gate in CI would turn green on it.
-Called by the `bench` commands and by `load.session`; `TargetSpec` is what a worker is sent of it.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What can be seen and started from outside while Locust goes on: its web UI, guarded, with a tab of our own. Edge."""
+"""What can be seen of a run while it goes on: the terminal; Locust's web UI, guarded. Edges, all fed by one `View`."""

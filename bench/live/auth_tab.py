@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from flask import Response, request
 
 from bench.errors import BenchError
-from bench.load.view import View
+from bench.live.view import View
 
 _KEY = "auth"
 _COLUMNS = (
@@ -33,14 +33,14 @@ _COLUMNS = (
 
 
 class Leads(Protocol):
-    """The part of the run's leader that the tab looks at."""
+    """The part of the run's master that the tab looks at."""
 
     error: BenchError | None
 
     def view(self) -> View: ...
 
 
-def add(web_ui: Any, leader: Leads) -> None:
+def add(web_ui: Any, master: Leads) -> None:
     """Put the tab into `web_ui`."""
     web_ui.template_args["extended_tabs"] = [{"title": "Auth", "key": _KEY}]
     web_ui.template_args["extended_tables"] = [
@@ -49,7 +49,7 @@ def add(web_ui: Any, leader: Leads) -> None:
 
     def add_stats(response: Response) -> Response:
         if request.path.endswith("/stats/requests") and response.is_json:
-            stats = [{"key": _KEY, "data": rows(leader.view(), leader.error)}]
+            stats = [{"key": _KEY, "data": rows(master.view(), master.error)}]
             response.set_data(json.dumps({**response.get_json(), "extended_stats": stats}))
         return response
 
@@ -58,7 +58,7 @@ def add(web_ui: Any, leader: Leads) -> None:
 
 def rows(view: View, error: BenchError | None) -> list[dict[str, Any]]:
     """One row a variant; before the first lease, one that says what is wrong, if anything is."""
-    times = view["lately_ms"]
+    times = view["recent_ms"]
     shared = {
         "response_p50": f"{times[len(times) // 2]:.1f} ms" if times else "",
         "response_p99": f"{times[len(times) * 99 // 100]:.1f} ms" if times else "",

@@ -39,27 +39,27 @@ _HEADERS = {
 
 
 class Starts(Protocol):
-    """The part of the run's leader that starts runs."""
+    """The part of the run's master that starts runs."""
 
     options: Mapping[str, Any]
 
     def check(self, values: Mapping[str, Any]) -> None: ...
 
 
-def install(web_ui: Any, started: Mapping[str, Any], leader: Starts | None) -> None:
-    """Guard `web_ui`, which has not begun to listen. `leader` starts the runs; None when the locustfile's users do."""
+def install(web_ui: Any, started: Mapping[str, Any], master: Starts | None) -> None:
+    """Guard `web_ui`, which has not begun to listen. `master` starts the runs; None when the locustfile's users do."""
     app = web_ui.app
     missing = _CHANGING - app.view_functions.keys()
     if missing:
         raise RuntimeError(f"this Locust's web UI has other routes than the guard knows: {', '.join(sorted(missing))}")
     hosts = WebHosts.of(web_ui.host, words_of(str(started.get("web_allow_host") or "")))
     app.before_request(lambda: _refusal(hosts))
-    app.view_functions[_SWARM] = web_ui.auth_required_if_enabled(_guarded(web_ui, started, leader))
+    app.view_functions[_SWARM] = web_ui.auth_required_if_enabled(_guarded(web_ui, started, master))
     app.wsgi_app = _with_own_headers(app.wsgi_app)
     shown_form.keep(
         web_ui,
         may_set=lambda: _form(web_ui, started).may_set,
-        values=lambda: started if leader is None else leader.options,
+        values=lambda: started if master is None else master.options,
     )
     if not is_loopback(web_ui.host) and not web_ui.web_login:
         sys.stderr.write(
@@ -85,7 +85,7 @@ def _forbidden(why: str, *, hint: str) -> Response:
     return Response(f"refused: {why}; {hint}\n", status=403, mimetype="text/plain")
 
 
-def _guarded(web_ui: Any, started: Mapping[str, Any], leader: Starts | None) -> Callable[[], Any]:
+def _guarded(web_ui: Any, started: Mapping[str, Any], master: Starts | None) -> Callable[[], Any]:
     """Locust's /swarm, which is shown the listed fields only."""
     swarm = web_ui.app.view_functions[_SWARM]
 
@@ -94,29 +94,29 @@ def _guarded(web_ui: Any, started: Mapping[str, Any], leader: Starts | None) -> 
         if request.files or (request.mimetype not in {"", "application/x-www-form-urlencoded", "multipart/form-data"}):
             return _not_started("a form is wanted, without files", status=415)
         try:
-            asked = _asked(web_ui, started, leader)
+            asked = _asked(web_ui, started, master)
         except BenchError as exc:
             why = "".join(character if character.isprintable() else " " for character in exc.describe())[:_LONGEST]
             log.warning("web UI: no run was started: %s", why)
             return _not_started(why)
-        if leader is not None:
-            leader.options = asked.options
+        if master is not None:
+            master.options = asked.options
         request.form = ImmutableMultiDict(asked.fields)
         return swarm()
 
     return guarded
 
 
-def _asked(web_ui: Any, started: Mapping[str, Any], leader: Starts | None) -> Asked:
+def _asked(web_ui: Any, started: Mapping[str, Any], master: Starts | None) -> Asked:
     """The run that the request asks for. Raises BenchError when it must not, or cannot, be started."""
     fields = {name: request.form.getlist(name) for name in request.form}
     runs = web_ui.environment.runner is not None and web_ui.environment.runner.state in {"spawning", "running"}
-    if leader is None:
+    if master is None:
         return _form(web_ui, started).read(fields)
     if runs:  # nothing but the users can change: the payload is not read again, which would hold up what is due
-        return _form(web_ui, started).read(fields, running=leader.options)
+        return _form(web_ui, started).read(fields, running=master.options)
     asked = _form(web_ui, started).read(fields)
-    leader.check(asked.options)
+    master.check(asked.options)
     return asked
 
 

@@ -30,9 +30,9 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import BenchError
-from bench.load import locust_stats
-from bench.load.leader import Leader
-from bench.load.session import Session
+from bench.load.roles import locust_stats
+from bench.load.roles.master import Master
+from bench.load.roles.session import Session
 from bench.options import RUN_OPTIONS, WEB_UI_OPTIONS, is_on
 from bench.plan import DEFAULT_USERS
 
@@ -71,17 +71,17 @@ class ScoringUser(User):
         """Serve arrivals until the run is over, then wait to be stopped."""
         session = _sessions[self.environment]
         self._state = LOCUST_STATE_WAITING
-        while (participant := session.participant) is None:  # the target is being found, the leases are being fetched
+        while (sender := session.sender) is None:  # the target is being found, the leases are being fetched
             gevent.sleep(_POLL_S)
-        participant.serve(self, number=session.next_user())
+        sender.serve(self, number=session.next_user())
         self._state = LOCUST_STATE_WAITING
         Event().wait()
 
     def stop(self, force: bool = False) -> bool:
         """Locust ends this user, as when it moves users to a new worker; the greenlet dies a moment later."""
-        participant = _sessions[self.environment].participant
-        if participant is not None:
-            participant.withdraw(self.greenlet)
+        sender = _sessions[self.environment].sender
+        if sender is not None:
+            sender.withdraw(self.greenlet)
         return bool(super().stop(force=force))
 
     def waiting(self) -> None:
@@ -120,7 +120,7 @@ def _add_options(parser: Any) -> None:
 
 @events.init.add_listener
 def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
-    """A session for this process. A leader reads its options now, for a mistake to end it at once."""
+    """A session for this process. A master reads its options now, for a mistake to end it at once."""
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not write the lease to disk
     scoring = [cls for cls in environment.user_classes if issubclass(cls, ScoringUser)]
@@ -132,30 +132,30 @@ def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     session = Session(environment, default_modes=modes, relay_key=_RELAY_KEY)
     _sessions[environment] = session
     locust_stats.refine()
-    if session.leader is None:
+    if session.master is None:
         return
     try:
         if web_ui is None:
-            session.leader.prepare()
+            session.master.prepare()
         else:
-            _open_web_ui(web_ui, session.leader)
+            _open_web_ui(web_ui, session.master)
     except BenchError as exc:
         sys.stderr.write(f"error: {exc.describe()}\n")
-        session.leader.close(signal=False)
+        session.master.close(signal=False)
         sys.exit(exc.exit_code)
 
 
-def _open_web_ui(web_ui: Any, leader: Leader) -> None:
+def _open_web_ui(web_ui: Any, master: Master) -> None:
     """The Auth tab, and the guard. Raises BenchError when no run can be started with these options."""
     from bench.live import auth_tab
 
-    if not is_on(leader.options.get("allow_from_browser")):
-        leader.check(leader.options)
-    auth_tab.add(web_ui, leader)
-    _guard(web_ui, leader.options, leader)
+    if not is_on(master.options.get("allow_from_browser")):
+        master.check(master.options)
+    auth_tab.add(web_ui, master)
+    _guard(web_ui, master.options, master)
 
 
-def _guard(web_ui: Any, started: Mapping[str, Any], leader: Leader | None) -> None:
+def _guard(web_ui: Any, started: Mapping[str, Any], master: Master | None) -> None:
     from bench.live import web_guard
 
-    web_guard.install(web_ui, started, leader)
+    web_guard.install(web_ui, started, master)
