@@ -163,9 +163,10 @@ def test_allowed_from_the_browser(tmp_path: Path) -> None:
             assert "warning: the web UI listens on every interface" in ui.log.read_text()
         bound = tmp_path / "bound"
         bound.mkdir()
-        with web_ui(bound, *start, "--scoring-uri", _uri(chosen), BENCH_KEY="k-4") as ui:
-            answer = ui.swarm(user_count="1", scoring_uri=_uri(waiting))
-            assert "another origin" in answer.said["message"]
+        with web_ui(bound, *start, "--scoring-uri", _uri(chosen), BENCH_KEY="k-4", BENCH_TOKEN="t-4") as ui:
+            for change in ({"scoring_uri": _uri(waiting)}, {"auth_mode": "aml_token"}):
+                answer = ui.swarm(user_count="1", **change)
+                assert "would send a secret elsewhere" in answer.said["message"]
             assert ui.state() == "ready"
             assert is_left_alone(waiting)
 
