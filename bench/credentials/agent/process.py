@@ -1,6 +1,6 @@
 """The agent as its parent sees it: started, written to, read from, killed. Plain Python; it never waits.
 
-Who calls it: the two clients, which do the waiting, each in its own way (gevent's hub or select). It may touch one
+The two clients do the waiting, each in its own way (gevent's hub or select). It may touch one
 child process and two pipes. `posix_spawn` keeps clear of the `subprocess` module, which gevent replaces in a patched
 parent.
 """
