@@ -102,5 +102,5 @@ class AgentProcess:
 def _environment(env: Mapping[str, str]) -> dict[str, str]:
     """What azure-identity may need, without the harness's own secrets; `bench` is found wherever we found it."""
     kept = without_secrets({**os.environ, **env})
-    home = str(Path(__file__).parents[2])
+    home = str(Path(__file__).parents[3])
     return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, (home, kept.get("PYTHONPATH", ""))))}
