@@ -32,7 +32,7 @@ soak: $(STAMP) ## the slow tests, and those that judge times; needs a quiet mach
 	$(BIN)/python -m pytest -m "soak or quiet"
 
 soak-short: $(STAMP) ## what CI runs of them: memory at full speed, for 15 s, and workers on several hosts
-	SOAK_SECONDS=15 $(BIN)/python -m pytest -n 2 --dist loadfile -m "soak and not quiet" tests/calibration tests/distribution
+	SOAK_SECONDS=15 $(BIN)/python -m pytest -n 2 --dist loadfile -m "soak and not quiet" tests/calibration tests/load/roles
 
 servers: $(SERVERS)/.installed ## Azure ML's scoring server and httpbin, in an environment of their own, for tests of the wire
 
@@ -41,9 +41,9 @@ format: $(STAMP) ## format the code and sort its imports
 	$(BIN)/ruff check --fix .
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -q --upgrade
-lock: $(STAMP) ## resolve the dependencies anew into requirements.lock and tests/load/servers.lock (needs uv)
+lock: $(STAMP) ## resolve the dependencies anew into requirements.lock and tests/load/wire/servers.lock (needs uv)
 	$(LOCK) --extra dev pyproject.toml -o requirements.lock
-	$(LOCK) tests/load/servers.in -o tests/load/servers.lock
+	$(LOCK) tests/load/wire/servers.in -o tests/load/wire/servers.lock
 
 clean: ## remove what was made (not results/)
 	rm -rf $(VENV) $(SERVERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
@@ -56,8 +56,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-$(SERVERS)/.installed: tests/load/servers.lock
+$(SERVERS)/.installed: tests/load/wire/servers.lock
 	@echo "setting up $(SERVERS)"
 	@$(PYTHON) -m venv $(SERVERS)
-	@$(SERVERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/load/servers.lock
+	@$(SERVERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/load/wire/servers.lock
 	@touch $@

@@ -1,4 +1,4 @@
-"""Starting the emulator as a child, for `--emulator`. Edge: owns that process; called by `target`.
+"""Starting the emulator as a child, for `--emulator`. Edge: owns that process.
 
 It knows only the emulator's command and the one JSON line it prints when it is ready.
 """

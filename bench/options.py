@@ -32,7 +32,11 @@ SECRET_VARIABLES = ("BENCH_KEY", "BENCH_TOKEN", "BENCH_RELAY_KEY")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One option. `env` can give it too; `locust` is the name of Locust's own option for the same thing."""
+    """One option. `env` can give it too; `locust` is the name of Locust's own option for the same thing.
+
+    `from_browser`: a number or a choice of the load, which the web UI's form shows and may set. What names a target, a
+    file or a program's options may not, unless Locust was started with --allow-from-browser.
+    """
 
     name: str
     help: str
@@ -40,7 +44,7 @@ class Option:
     default: str = ""
     choices: tuple[str, ...] = ()
     switch: bool = False
-    in_web_ui: bool = True
+    from_browser: bool = False
     locust: str = ""
 
     @property
@@ -58,7 +62,7 @@ class Option:
 
 TARGET_OPTIONS = (
     Option(name="emulator", switch=True, help="start the emulator that comes with this tool, and measure that"),
-    Option(name="emulator-options", help="options for that emulator, as `bench emulator` takes them", in_web_ui=False),
+    Option(name="emulator-options", help="options for that emulator, as `bench emulator` takes them"),
     Option(name="endpoint", metavar="NAME", help="online endpoint; two names, comma-separated, to compare two"),
     Option(name="subscription-id", metavar="ID", help="Azure subscription (else config.json of the workspace)"),
     Option(name="resource-group", metavar="NAME", help="resource group (else config.json)"),
@@ -74,38 +78,76 @@ TARGET_OPTIONS = (
 )
 LOAD_OPTIONS = (
     Option(
-        name="arrival-rate", metavar="N", help="requests due per second (open model); without it users go back to back"
+        name="arrival-rate",
+        from_browser=True,
+        metavar="N",
+        help="requests due per second (open model); without it users go back to back",
     ),
-    Option(name="arrivals", default=ARRIVALS[0], choices=ARRIVALS, help="spacing of the arrivals"),
-    Option(name="stages", help="rate over time instead: 30s@100 a step, 1m@100..1000 a ramp, comma-separated"),
+    Option(name="arrivals", from_browser=True, default=ARRIVALS[0], choices=ARRIVALS, help="spacing of the arrivals"),
+    Option(
+        name="stages",
+        from_browser=True,
+        help="rate over time instead: 30s@100 a step, 1m@100..1000 a ramp, comma-separated",
+    ),
     Option(
         name="users",
+        from_browser=True,
         metavar="N",
         default=str(DEFAULT_USERS),
         help="users: the cap on requests in flight",
         locust="num_users",
     ),
     Option(
-        name="duration", metavar="TIME", default=f"{DEFAULT_DURATION_S:g}s", help="judged part of the run; 0 for no end"
+        name="duration",
+        from_browser=True,
+        metavar="TIME",
+        default=f"{DEFAULT_DURATION_S:g}s",
+        help="judged part of the run; 0 for no end",
     ),
     Option(
-        name="warm-up", metavar="TIME", default=f"{DEFAULT_WARM_UP_S:g}s", help="first part, recorded but not judged"
+        name="warm-up",
+        from_browser=True,
+        metavar="TIME",
+        default=f"{DEFAULT_WARM_UP_S:g}s",
+        help="first part, recorded but not judged",
     ),
     Option(name="payload", metavar="FILE", help="JSON body, or JSONL with one body a line"),
-    Option(name="timeout", metavar="TIME", default=f"{DEFAULT_TIMEOUT_S:g}s", help="total deadline of a request"),
-    Option(name="seed", metavar="N", default="0", help="seed of the schedule and of the payload's order"),
+    Option(
+        name="timeout",
+        from_browser=True,
+        metavar="TIME",
+        default=f"{DEFAULT_TIMEOUT_S:g}s",
+        help="total deadline of a request",
+    ),
+    Option(
+        name="seed", from_browser=True, metavar="N", default="0", help="seed of the schedule and of the payload's order"
+    ),
     Option(name="processes", metavar="N", default="1", help="worker processes", locust="processes"),
 )
 OUTPUT_OPTIONS = (
     Option(name="out", metavar="DIR", default="results", help="folder that gets the run's folder"),
     Option(
         name="min-effect",
+        from_browser=True,
         metavar="TIME",
         default=f"{DEFAULT_MIN_EFFECT_MS:g}ms",
         help="smallest difference that matters in a comparison",
     ),
 )
 RUN_OPTIONS = TARGET_OPTIONS + LOAD_OPTIONS + OUTPUT_OPTIONS
+WEB_UI_OPTIONS = (
+    Option(
+        name="allow-from-browser",
+        switch=True,
+        help="let the web UI's form set everything: targets, files, folders, the emulator's options",
+    ),
+    Option(
+        name="web-allow-host",
+        metavar="NAMES",
+        help="host names, comma-separated, by which the web UI may be called beside loopback and --web-host",
+    ),
+)
+"""For `locust -f` with a web UI only."""
 
 
 def auth_modes_of(text: str, *, default: tuple[AuthMode, ...]) -> tuple[AuthMode, ...]:
@@ -115,6 +157,11 @@ def auth_modes_of(text: str, *, default: tuple[AuthMode, ...]) -> tuple[AuthMode
     if unknown:
         raise UsageError(f"--auth-mode: {unknown[0]!r} is no auth mode", hint=f"there are {', '.join(AuthMode)}")
     return tuple(AuthMode(word) for word in words) or default
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of a comma-separated option."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Reading a run's folder back into arrays. Edge: the only reader of `samples/*.arrows`; called by the CLI and tests.
+"""Reading a run's folder back into arrays. Edge: the only reader of `samples/*.arrows`.
 
 A killed run still loads: what could be read is returned, and `LoadedRun.problems` says what is missing.
 Memory is about 64 bytes a sample: the columns are allocated once, and every batch is decoded into its place.

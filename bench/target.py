@@ -5,7 +5,6 @@
     --scoring-uri URI[,URI]  any server, with a static secret from BENCH_KEY or BENCH_TOKEN
 
 Exactly one of the three; nothing falls back to the emulator, for a gate in CI would turn green on it.
-Called by the `bench` commands and by `load.session`; `TargetSpec` is what a worker is sent of it.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bench.endpoint import AuthMode, Endpoint, Workspace
 from bench.errors import CredentialError, UsageError
 from bench.local_emulator import LocalEmulator
-from bench.options import auth_modes_of, is_on
+from bench.options import auth_modes_of, is_on, words_of
 from bench.plan import Variant, name_variants
 from bench.rundir import read_json
 
@@ -31,6 +31,7 @@ _CHOICES = (
     "choose one: --emulator (the one that comes with this tool), --endpoint NAME (with subscription, resource group and"
     " workspace), or --scoring-uri URI (with BENCH_KEY or BENCH_TOKEN set)"
 )
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _CONFIG_FILES = ("config.json", ".azureml/config.json")
 
 
@@ -94,17 +95,43 @@ def spec_of(
             agent_env=tuple(facts["env"].items()),
         )
     if kind == "endpoint":
-        names = _spread(_words(values["endpoint"]), modes, option="--endpoint")
+        names = _spread(words_of(values["endpoint"]), modes, option="--endpoint")
         return TargetSpec(kind=kind, auth_modes=modes, endpoints=names, workspace=_workspace(values))
-    uris = _spread(_words(values["scoring_uri"]), modes, option="--scoring-uri")
+    uris = _spread(words_of(values["scoring_uri"]), modes, option="--scoring-uri")
+    for name in dict.fromkeys(map(_variable_of, modes)):
+        origins = {origin_of(uri) for uri, mode in zip(uris, modes, strict=True) if _variable_of(mode) == name}
+        if len(origins) > 1:
+            raise UsageError(
+                f"{name} would be sent to {' and '.join(sorted(origins))}: a static secret goes to one origin",
+                hint="measure one of them at a time",
+            )
     for mode in modes:
         static_secret(mode)
     return TargetSpec(kind=kind, auth_modes=modes, scoring_uris=uris)
 
 
+def origin_of(uri: str) -> str:
+    """Scheme, host and port of a URI: whoever answers there sees the secret. The path is not part of it."""
+    try:
+        parts = urlsplit(uri)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    except ValueError:  # no port, or half an IPv6 address: whoever reads the URI says so
+        return uri
+    return f"{parts.scheme}://{(parts.hostname or '').rstrip('.')}:{port}"
+
+
+def origins_of(values: Mapping[str, Any]) -> frozenset[str]:
+    """The origins that `--scoring-uri` names."""
+    return frozenset(origin_of(uri) for uri in words_of(str(values.get("scoring_uri") or "")))
+
+
+def _variable_of(mode: AuthMode) -> str:
+    return KEY_VARIABLE if mode is AuthMode.KEY else TOKEN_VARIABLE
+
+
 def static_secret(mode: AuthMode) -> str:
     """The secret for a bare scoring URI, from the environment. CredentialError when there is none to be sent."""
-    name = KEY_VARIABLE if mode is AuthMode.KEY else TOKEN_VARIABLE
+    name = _variable_of(mode)
     secret = os.environ.get(name, "").strip()
     if not secret:
         raise CredentialError(
@@ -139,10 +166,6 @@ def variants_of(spec: TargetSpec, described: Mapping[str, Endpoint]) -> tuple[Va
 
 def _given(values: Mapping[str, Any], kind: str) -> bool:
     return is_on(values.get(kind)) if kind == "emulator" else bool(str(values.get(kind) or "").strip())
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _spread(words: tuple[str, ...], modes: tuple[AuthMode, ...], *, option: str) -> tuple[str, ...]:

@@ -168,13 +168,41 @@ def test_a_mode_the_endpoint_does_not_use() -> None:
 
 
 def test_variants_of_a_bare_uri(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same mode twice, against two servers, is told apart by name."""
+    """The same mode twice, against two routes of a server, is told apart by name."""
     monkeypatch.setenv("BENCH_KEY", "k")
-    made = spec(scoring_uri="http://a/,http://b/", auth_mode="key,key")
+    made = spec(scoring_uri="http://a/1,http://a:80/2", auth_mode="key,key")
     assert [(one.name, one.scoring_uri) for one in variants_of(made, {})] == [
-        ("key", "http://a/"),
-        ("key#2", "http://b/"),
+        ("key", "http://a/1"),
+        ("key#2", "http://a:80/2"),
     ]
+
+
+@pytest.mark.parametrize(
+    "uris",
+    [
+        "http://a/,http://b/",
+        "http://a/,https://a/",
+        "http://a/,http://a:81/",
+        "http://a/,http://a@b/",
+        "http://a/,http://[::1",
+        "http://a/,http://a.b/",
+    ],
+)
+def test_a_static_secret_goes_to_one_origin(uris: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever answers at the second one would learn the secret of the first."""
+    monkeypatch.setenv("BENCH_KEY", "k")
+    with pytest.raises(UsageError, match="BENCH_KEY would be sent to") as caught:
+        spec(scoring_uri=uris, auth_mode="key,key")
+    assert caught.value.exit_code == 2
+
+
+def test_two_static_secrets_may_go_to_two_origins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key and a token are two secrets; two kinds of token are one."""
+    monkeypatch.setenv("BENCH_KEY", "k")
+    monkeypatch.setenv("BENCH_TOKEN", "t")
+    assert spec(scoring_uri="http://a/,http://b/", auth_mode="key,aml_token").scoring_uris == ("http://a/", "http://b/")
+    with pytest.raises(UsageError, match="BENCH_TOKEN would be sent to"):
+        spec(scoring_uri="http://a/,http://b/", auth_mode="aml_token,aad_token")
 
 
 specs = st.builds(

@@ -1,4 +1,4 @@
-"""One variant against another: differences with intervals and verdicts. Pure; called by summary, diff and report.
+"""One variant against another: differences with intervals and verdicts. Pure.
 
 A difference is candidate - baseline, so that above 0 is slower, or failing more. It is BETTER or WORSE only when its
 whole interval lies beyond `min_effect`, EQUIVALENT only when it lies within; see docs/decisions/032.

@@ -1,4 +1,4 @@
-"""Where the difference between two variants comes from, in numbers and in one sentence. Pure; called by summary.
+"""Where the difference between two variants comes from, in numbers and in one sentence. Pure.
 
 A response time is schedule_lag + lease_wait + connect + server_time + rest, exactly, for every sample. At a quantile
 the parts are averaged over the samples around it (`WINDOWS`), so that they add up to about that quantile.

@@ -1,4 +1,4 @@
-"""Stored runs against stored runs: did this deployment get slower? Pure; called by `bench diff`.
+"""Stored runs against stored runs: did this deployment get slower? Pure.
 
 Nothing is paired here, so nothing cancels. With one run a side the interval is that of time blocks within each, and
 cannot know how much runs of the same thing differ (restarts, placement, neighbours). With several runs a side, the run

@@ -1,4 +1,4 @@
-"""Exact quantiles, and the percentile curve with its confidence band. Pure; called by summary, series and report.
+"""Exact quantiles, and the percentile curve with its confidence band. Pure.
 
 A quantile is the linear interpolation between order statistics at rank q * (n - 1): numpy's default,
 Hyndman and Fan's definition 7. Nothing is rounded or bucketed.

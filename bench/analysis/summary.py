@@ -1,4 +1,4 @@
-"""A run's summary.json: everything the report, the gates and a later reader need. Pure; called by commands and tests.
+"""A run's summary.json: everything the report, the gates and a later reader need. Pure.
 
 `summarise` gives the dict of schema_version 1. Units are in the names (`_ms`, `_s`; rates 1/s; shares 0..1); a figure
 that cannot be told is null. Warm-up samples are left out of every figure.

@@ -113,9 +113,10 @@ def _rates(text: str) -> list[int]:
 def _statistics(arguments: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from bench.analysis import calibration, calibration_page
-    from bench.analysis.scenarios import FAILURES, SCENARIOS
     from bench.analysis.summary import plain
+    from bench.calibration import statistics as calibration
+    from bench.calibration import statistics_page as calibration_page
+    from bench.calibration.simulated import FAILURES, SCENARIOS
 
     trials = arguments.trials
     if trials < 1:
@@ -137,7 +138,7 @@ def _statistics(arguments: argparse.Namespace) -> int:
 
 
 def _machine() -> dict[str, Any]:
-    from bench.load.manifest import host, versions
+    from bench.load.roles.manifest import host, versions
 
     return {**host(), "versions": versions(), "load_average": os.getloadavg()[0], "python": platform.python_version()}
 

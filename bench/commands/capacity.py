@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import clock
-from bench.commands.arguments import add_options
+from bench.arguments import add_options
 from bench.errors import RunInvalid, UsageError
 from bench.options import Option
 from bench.target import kind_of
@@ -115,7 +115,7 @@ def _probe(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """The summary of one run of the load engine, and why it was not stable. RunInvalid when it did not come to be."""
     from bench.analysis.summary import summarise
     from bench.capacity.stability import why_unstable
-    from bench.commands.locust_child import locustfile_for, run_locust
+    from bench.launch import locustfile_for, run_locust
     from bench.runreader import load_run
 
     with tempfile.TemporaryDirectory(prefix="bench-capacity-") as folder:

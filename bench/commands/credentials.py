@@ -13,7 +13,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from bench import clock
-from bench.commands.arguments import add_options
+from bench.arguments import add_options
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
 from bench.options import TARGET_OPTIONS

@@ -13,7 +13,7 @@ import sys
 from contextlib import closing
 from typing import Any
 
-from bench.commands.arguments import add_options
+from bench.arguments import add_options
 from bench.credentials.agent.plain import PlainAgent
 from bench.credentials.doctor import Check, EndpointTarget, Report, StaticTarget, run_checks
 from bench.endpoint import AuthMode

@@ -94,8 +94,8 @@ def _folder(keep: str) -> Iterator[Path]:
 
 
 def _carry_out(drill: Drill, folder: Path, *, processes: int) -> Done:
-    from bench.commands.locust_child import locustfile_for
     from bench.drills.runner import carry_out
+    from bench.launch import locustfile_for
 
     sys.stderr.write(f"{drill.name}: {drill.text}\n")
     return carry_out(drill, locustfile=locustfile_for(drill.auth_mode.value), out=folder, processes=processes)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.commands.arguments import add_min_effect
-from bench.commands.finish import finish
-from bench.commands.gating import add_judging_arguments, check_gates, read_gates
+from bench.arguments import add_min_effect
 from bench.errors import UsageError
+from bench.finish import finish
+from bench.gates.arguments import add_judging_arguments, check_gates, read_gates
 from bench.plan import RunPlan
 from bench.rundir import RunDir, read_json
 

@@ -12,10 +12,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.commands.arguments import add_min_effect
-from bench.commands.finish import finish
-from bench.commands.gating import Gates
+from bench.arguments import add_min_effect
 from bench.errors import UsageError
+from bench.finish import finish
+from bench.gates.arguments import Gates
 from bench.report import build
 from bench.rundir import RunDir, newest_run
 

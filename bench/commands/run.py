@@ -13,15 +13,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.commands.arguments import add_options
-from bench.commands.gating import Gates, add_gate_arguments, check_gates, read_gates
-from bench.commands.locust_child import locustfile_for, run_locust
-from bench.commands.watch import Watch
+from bench.arguments import add_options
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
+from bench.gates.arguments import Gates, add_gate_arguments, check_gates, read_gates
+from bench.launch import locustfile_for, run_locust
 from bench.options import RUN_OPTIONS, auth_modes_of, plan_of
 from bench.plan import RunPlan, name_variants, parse_duration_s
 from bench.target import kind_of
+from bench.watch import Watch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def run_and_finish(arguments: argparse.Namespace, modes: tuple[AuthMode, ...], *
     folder, code = run_locust(locustfile, values, extra=arguments.locust, enough=watch.enough if watch else None)
     if folder is None or code in {2, 3, 4}:
         return code or 1
-    from bench.commands.finish import finish  # numpy, pyarrow and matplotlib: not before there is something to report
+    from bench.finish import finish  # numpy, pyarrow and matplotlib: not before there is something to report
 
     return finish(folder, gates=gates)
 

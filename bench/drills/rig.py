@@ -19,7 +19,7 @@ from typing import Any
 
 from bench.drills.drill import Drill
 from bench.errors import BenchError
-from bench.loopback import meeting_point
+from bench.launch import meeting_point
 from bench.rundir import RunDir, read_json
 
 _FOREIGN = ("AZURE", "BENCH_", "IDENTITY_", "LOCUST_", "MSI_", "ARM_")

@@ -1,6 +1,6 @@
 """One drill carried out: emulator up, Locust up, faults and deeds at their time, evidence gathered. Edge.
 
-Called by `commands.drill` and the tests. All processes are its own, and gone when it returns.
+All processes are its own, and gone when it returns.
 """
 
 from __future__ import annotations

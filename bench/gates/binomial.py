@@ -1,4 +1,4 @@
-"""How sure a share of counted things is: the exact binomial interval. Pure; called by `measure`.
+"""How sure a share of counted things is: the exact binomial interval. Pure.
 
 Clopper and Pearson, "The use of confidence or fiducial limits", Biometrika 26 (1934): the limits are
 quantiles of beta distributions. It never covers less than its level, also where few or no events were

@@ -1,4 +1,4 @@
-"""Judges a summary by gates. Pure; called by `bench run`, `compare` and `gate`, and on a part of a run by `extend`.
+"""Judges a summary by gates. Pure.
 
 A gate FAILs only when its whole interval is beyond the threshold. When the figure is beyond and the interval
 straddles, it is INCONCLUSIVE and says about how many more requests would tell. When the figure is within, it

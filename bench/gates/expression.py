@@ -1,4 +1,4 @@
-"""A gate's grammar and its parser. Pure; called by the commands and `settings` before the first request.
+"""A gate's grammar and its parser. Pure.
 
     gate       = metric [ "." quantile ] [ "{" "variant" "=" name "}" ] comparison bound
     metric     = "response_time" | "error_rate" | ...                     every word of `metrics.METRICS`

@@ -1,4 +1,4 @@
-"""Finds a gate's figure in a summary, and how sure the run is of it. Pure; called by `evaluate`.
+"""Finds a gate's figure in a summary, and how sure the run is of it. Pure.
 
 A time has the interval the summary gives it. So have the rates of errors and of auth failures, which come in
 bursts; the share of another outcome has the exact binomial one. What is counted (counts, `max`, `throughput`,

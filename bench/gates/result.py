@@ -1,4 +1,4 @@
-"""A gate's verdict, and how its numbers are printed. Pure; made by `evaluate`, shown by everything that reports."""
+"""A gate's verdict, and how its numbers are printed. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What `bench report` leaves behind: summary.json, summary.md, plots/*.png, report.html. Edge: writes those files.
 
-Called by `bench run`, `compare`, `report`, `gate` and `diff`. A folder can be reported on again at any time; a killed
-run's folder gives a report that says what is missing.
+A folder can be reported on again at any time; a killed run's folder gives a report that says what is missing.
 """
 
 from __future__ import annotations

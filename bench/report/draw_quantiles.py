@@ -1,7 +1,7 @@
 """The plots by quantile: percentile curves, and the candidate's difference to the baseline. Edge: matplotlib.
 
-Called by `plots`; all of it is drawn from the summary. The x axis is the logarithm of the tail 1 - q, so that p99.9 has
-as much room as p90. Response and service time stand side by side on one y axis.
+The x axis is the logarithm of the tail 1 - q, so that p99.9 has as much room as p90. Response and service time stand
+side by side on one y axis.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The report as one HTML page that loads nothing: figures, plots and tables. Edge: reads its template.
 
-Called by `build`. Everything that came from a run is escaped by the template; only the SVG
-that `canvas` made is not.
+Everything that came from a run is escaped by the template; only the SVG that `canvas` made is not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a response time is made of, as the report draws and says it. Pure; read by `draw_overhead` and the page."""
+"""What a response time is made of, as the report draws and says it. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """All plots of a report, in the order they are read, each with its title, caption and description. Edge: matplotlib.
 
-Called by `build`. What is drawn how is in the `draw_*` modules; this one decides what a report shows and says of it.
+What is drawn how is in the `draw_*` modules; this one decides what a report shows and says of it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The summary for a terminal, for one line of a CI log, and as markdown for a pull request. Pure.
 
-Called by `bench run`, `compare`, `report` and `gate`. Everything is read out of `summary.json` (design, section 6).
+Everything is read out of `summary.json` (design, section 6).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the trust verdict rests on, as a table. Pure; read by the page."""
+"""What the trust verdict rests on, as a table. Pure."""
 
 from __future__ import annotations
 

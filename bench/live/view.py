@@ -1,0 +1,72 @@
+"""What can be seen of a run while it goes on: counters, the latest times, the leases. Never a secret."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from bench.credentials import CredentialManager
+    from bench.load.roles.sender import Sender
+
+
+class View(TypedDict):
+    """Plain values, so that a worker can send it. `recent_ms` are the latest response times, sorted."""
+
+    requests: int
+    failures: int
+    auth_failures: int
+    in_flight: int
+    lag_ms: float
+    recent_ms: list[float]
+    leases: list[dict[str, Any]]
+
+
+NOTHING: View = {
+    "requests": 0,
+    "failures": 0,
+    "auth_failures": 0,
+    "in_flight": 0,
+    "lag_ms": 0.0,
+    "recent_ms": [],
+    "leases": [],
+}
+
+
+def view_of(sender: Sender | None) -> View:
+    """One process's."""
+    if sender is None:
+        return NOTHING
+    tally = sender.tally
+    return {
+        "requests": tally.requests,
+        "failures": tally.failures,
+        "auth_failures": tally.auth_failures,
+        "in_flight": tally.in_flight,
+        "lag_ms": sender.lag_ms(),
+        "recent_ms": sender.recent.recent_ms(),
+        "leases": leases_of(sender.managers),
+    }
+
+
+def leases_of(managers: Iterable[CredentialManager]) -> list[dict[str, Any]]:
+    """One row a variant, without its secret."""
+    snapshots = [manager.snapshot() for manager in managers]
+    return [{**dataclasses.asdict(shot), "freshness": str(shot.freshness or "")} for shot in snapshots]
+
+
+def merge(views: Iterable[View]) -> View:
+    """All workers' together; of leases the first worker's, which all share or fetch alike."""
+    views = list(views)
+    if not views:
+        return NOTHING
+    return {
+        "requests": sum(view["requests"] for view in views),
+        "failures": sum(view["failures"] for view in views),
+        "auth_failures": sum(view["auth_failures"] for view in views),
+        "in_flight": sum(view["in_flight"] for view in views),
+        "lag_ms": max(view["lag_ms"] for view in views),
+        "recent_ms": sorted(time for view in views for time in view["recent_ms"]),
+        "leases": views[0]["leases"],
+    }

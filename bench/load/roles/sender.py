@@ -1,0 +1,298 @@
+"""One process's part of a run: its lanes, users, recorder and health. Edge.
+
+A standalone Locust has one, a worker has one, a master has none. Life: built (credentials are fetched,
+files opened), `go` (the clock starts), `serve` once a user, `finish`.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from bench.clock import monotonic_ns
+from bench.credentials import CredentialManager
+from bench.errors import RunInvalid
+from bench.live.recent import Recent
+from bench.load.engine.arrivals import asked_rate, schedule, variant_order
+from bench.load.engine.dispatch import Dispatcher
+from bench.load.engine.lane import Lane
+from bench.load.engine.payload import Payload, load_bodies
+from bench.load.engine.recorder import Recorder
+from bench.load.engine.request import Engine, Scorer, Tally
+from bench.load.roles.part import Part
+from bench.load.wire.address import parse_address
+from bench.load.wire.connection import Connection
+from bench.load.wire.deadlines import Deadlines
+from bench.load.wire.hub_watch import HubWatch
+from bench.plan import RunPlan
+from bench.rundir import RunDir, append_jsonl
+from bench.sample import WorkloadModel
+
+_TICK_S = 1.0
+_POLL_S = 0.01
+_PAUSE_WITHOUT_LEASE_S = 0.1
+_FIRST_LEASE_S = 60.0
+_YOUNG_OBJECTS = 50_000
+_ADVICE = {
+    "refused": "is the server up, and is this its port?",
+    "dns": "is the host name right?",
+    "tls": "give the server's certificate authority with --ca-file",
+    "timeout": "is it behind a firewall or a private network?",
+}
+
+
+class Sender:
+    """Everything one process needs to send its share of a run."""
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        *,
+        part: Part,
+        run: RunDir,
+        managers: tuple[CredentialManager, ...],
+        fire: Callable[..., None],
+    ) -> None:
+        self.plan = plan
+        self.tally = Tally()
+        self.recent = Recent()
+        self.watch = HubWatch()
+        self.managers = managers
+        self._part = part
+        self._health = run.health / f"{part.name}.jsonl"
+        self._deadlines = Deadlines()
+        self._started = Event()
+        self._all_answered = Event()
+        self._end_ns = 0
+        self._cut = False
+        self._finished = False
+        self._ticker: Any = None
+        self._ticked = (0, 0.0)
+        self._served = 0
+        bodies, _ = load_bodies(plan.payload, seed=plan.seed)
+        recorder = Recorder(run.samples / f"{part.name}.arrows", metadata={"run_id": run.run_id, "worker": part.name})
+        self.bench = Engine(
+            lanes=tuple(
+                Lane(
+                    variant,
+                    parse_address(variant.scoring_uri, ca_file=plan.ca_file),
+                    manager,
+                    code=recorder.variants.code(variant.name),
+                    deployment=plan.deployment,
+                )
+                for variant, manager in zip(plan.variants, managers, strict=True)
+            ),
+            recorder=recorder,
+            watch=self.watch,
+            deadlines=self._deadlines,
+            tally=self.tally,
+            payloads=tuple(Payload.of(body) for body in bodies),
+            timeout_ns=round(plan.timeout_s * 1e9),
+            id_prefix=f"{run.run_id}-{part.name}-".encode(),
+            fire=fire,
+            observe=self.recent.observe,
+        )
+        self.dispatcher = (
+            Dispatcher(schedule(plan, worker=part.index, workers=part.workers))
+            if plan.model is WorkloadModel.OPEN
+            else None
+        )
+
+    def make_ready(self) -> None:
+        """Have a lease for each lane and know that its server can be reached, before the first arrival is due.
+
+        Raises the manager's CredentialError, or RunInvalid when no connection can be made.
+        """
+        for lane in self.bench.lanes:
+            lane.head_for(lane.manager.lease(max(self.plan.timeout_s, _FIRST_LEASE_S)))
+            probe = Connection(lane.address, watch=self.watch, deadlines=self._deadlines)
+            failure = probe.open(deadline_ns=monotonic_ns() + self.bench.timeout_ns)
+            probe.close()
+            self._deadlines.leave(probe)
+            if failure:
+                raise RunInvalid(
+                    f"cannot reach {lane.variant.shown_uri}: {failure}: {probe.detail}", hint=_ADVICE.get(failure, "")
+                )
+        gc.collect()  # takes tens of milliseconds: now, and not when requests are due
+
+    def facts(self) -> dict[str, Any]:
+        """`request_bytes` on the wire by variant (part of what token auth costs), and the `pacer`'s name."""
+        payload = self.bench.payloads[0]
+        rest = len(payload.head) + len(payload.tail) + len(self.bench.id_prefix) + 8
+        return {
+            "request_bytes": {lane.variant.name: len(lane.head) + rest for lane in self.bench.lanes},
+            "pacer": self.dispatcher.pacer_name if self.dispatcher is not None else "",
+        }
+
+    def lag_ms(self) -> float:
+        """How long the oldest unclaimed arrival is overdue."""
+        return self.dispatcher.lag_ns() / 1e6 if self.dispatcher is not None else 0.0
+
+    def go(self, zero_ns: int) -> None:
+        """Start the clock: `zero_ns` is the run's zero on this host's monotonic clock, now or soon."""
+        plan, bench = self.plan, self.bench
+        bench.zero_ns = zero_ns
+        bench.measure_from_ns = zero_ns + round(plan.warm_up_s * 1e9)
+        self._end_ns = bench.measure_from_ns + round(plan.duration_s * 1e9) if plan.duration_s is not None else 1 << 62
+        gc.freeze()  # what lives as long as the run is not looked at again
+        gc.set_threshold(_YOUNG_OBJECTS, 20, 100)
+        self.watch.start()
+        self._ticked = (monotonic_ns(), time.process_time())
+        self._ticker = gevent.spawn(self._tick_for_ever)
+        if self.dispatcher is not None:
+            self.dispatcher.start(zero_ns)
+        self._started.set()
+
+    def drained(self) -> bool:
+        """All that was due has been sent and answered."""
+        if self.bench.zero_ns == 0 or self.tally.in_flight:
+            return False
+        return self.dispatcher.exhausted if self.dispatcher is not None else monotonic_ns() >= self._end_ns
+
+    def _backlog(self, now_ns: int) -> int:
+        """About how many arrivals are overdue: the rate asked for times how long the oldest has waited."""
+        lag_s, elapsed_s = self.lag_ms() / 1e3, (now_ns - self.bench.zero_ns) / 1e9
+        return round(asked_rate(self.plan, from_s=elapsed_s - lag_s, to_s=elapsed_s) * lag_s / self._part.workers)
+
+    def cut(self) -> None:
+        """The run ends here: what is due later is not part of it. Safe to call twice."""
+        if not self._cut:
+            self._cut = True
+            self._end_ns = monotonic_ns()
+            if self.dispatcher is not None:
+                self.dispatcher.cut(self._end_ns)
+                gevent.sleep(0)  # users that are given the last arrivals must be seen to work before they are stopped
+
+    def serve(self, user: Any, *, number: int) -> None:
+        """Send requests as `user` until there are no more, or Locust wants it to stop."""
+        scorer = Scorer(self.bench)
+        try:
+            if self.dispatcher is not None:
+                self._serve_open(user, scorer, self.dispatcher)
+            else:
+                self._serve_closed(user, scorer, number)
+        finally:
+            scorer.close()
+
+    def withdraw(self, user: Any) -> None:
+        """The greenlet `user` is about to be killed while it waits: give it no arrival any more."""
+        if self.dispatcher is not None:
+            self.dispatcher.withdraw(user)
+
+    def finish(self) -> None:
+        """Await what is under way, close everything, write what is left. Safe to call twice."""
+        if self._finished:
+            return
+        self._finished = True
+        self.cut()
+        due = claimed = self.tally.requests
+        if self.dispatcher is not None:
+            due = self.dispatcher.due(monotonic_ns())
+            claimed = self.dispatcher.claimed
+            self.dispatcher.close()
+        self._await_answers()
+        if self._ticker is not None:
+            self._ticker.kill()
+            self._tick()
+            self.watch.stop()
+        self._deadlines.close()
+        for lane in self.bench.lanes:
+            lane.wipe()
+        for manager in self.managers:
+            manager.close()
+        recorder = self.bench.recorder
+        recorder.close()
+        self._started.set()
+        self._all_answered.set()
+        append_jsonl(
+            self._health,
+            [
+                {
+                    "end": True,
+                    "due": due,
+                    "recorded": recorder.recorded,
+                    "written": recorder.written,
+                    "unwritten": recorder.recorded - recorder.written,
+                    "dropped_arrivals": max(due - claimed, 0),
+                }
+            ],
+        )
+
+    def _await_answers(self) -> None:
+        """SIGTERM comes while requests are under way, and Locust asks for the end before it stops its users."""
+        give_up_ns = monotonic_ns() + self.bench.timeout_ns
+        while self.tally.in_flight and monotonic_ns() < give_up_ns:
+            gevent.sleep(_POLL_S)
+
+    def _serve_open(self, user: Any, scorer: Scorer, dispatcher: Dispatcher) -> None:
+        zero_ns = 0
+        while True:
+            user.waiting()
+            arrival = dispatcher.claim()
+            if arrival is None:
+                self._await_the_last()
+                return
+            if not user.working():
+                return
+            zero_ns = zero_ns or self.bench.zero_ns
+            scorer.score(arrival.variant, intended_ns=zero_ns + arrival.due_ns, number=arrival.number)
+
+    def _await_the_last(self) -> None:
+        """Until the last request is answered: closing hundreds of connections meanwhile would hold it up by 5 ms."""
+        if not self.tally.in_flight:
+            self._all_answered.set()
+        self._all_answered.wait()
+
+    def _serve_closed(self, user: Any, scorer: Scorer, number: int) -> None:
+        order = variant_order(len(self.bench.lanes), seed=f"{self.plan.seed}-{self._part.index}-{number}")
+        user.waiting()
+        self._started.wait()
+        gevent.sleep(max((self.bench.zero_ns - monotonic_ns()) / 1e9, 0))
+        request = number
+        for variant in order:
+            if not user.working() or monotonic_ns() >= self._end_ns:
+                return
+            well = scorer.score(variant, intended_ns=monotonic_ns(), number=request)
+            request += self.plan.users
+            if user.wait_time is not None:
+                user.wait()
+            elif not well and self.managers[variant].current is None:
+                gevent.sleep(_PAUSE_WITHOUT_LEASE_S)
+
+    def _tick_for_ever(self) -> None:
+        while True:
+            gevent.sleep(_TICK_S)
+            self._tick()
+
+    def _tick(self) -> None:
+        self.watch.blame("flush")
+        self.bench.recorder.flush()
+        now_ns, cpu_s = monotonic_ns(), time.process_time()
+        then_ns, cpu_then_s = self._ticked
+        self._ticked = (now_ns, cpu_s)
+        health = self.watch.drain()
+        served = self.tally.requests - self._served
+        self._served = self.tally.requests
+        zero_ns = self.bench.zero_ns
+        for stall in health["stalls"]:
+            stall["at_ns"] -= zero_ns
+        append_jsonl(
+            self._health,
+            [
+                {
+                    "at_ns": now_ns - zero_ns,
+                    "cpu": round((cpu_s - cpu_then_s) / max((now_ns - then_ns) / 1e9, 1e-9), 4),
+                    "requests": self.tally.requests,
+                    "in_flight": self.tally.in_flight,
+                    "lag_ms": self.lag_ms(),
+                    "backlog": self._backlog(now_ns),
+                    "overhead_ms": health["busy_ms"] / served if served else 0.0,
+                    **health,
+                }
+            ],
+        )
