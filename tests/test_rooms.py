@@ -30,7 +30,7 @@ ROOMS: dict[str, set[str]] = {
     "credentials": {*NOUNS, "clock"},
     "emulator": set(),
     "load": {*NOUNS, "clock", "rundir", "target", "local_emulator", "credentials", "live"},
-    "live": {*NOUNS, "credentials", "load", "target"},
+    "live": {*NOUNS, "credentials", "load", "rundir", "target"},
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
     "calibration": {
         *NOUNS,

@@ -147,11 +147,12 @@ def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
 
 def _open_web_ui(web_ui: Any, master: Master) -> None:
     """The Auth tab, and the guard. Raises BenchError when no run can be started with these options."""
-    from bench.live import auth_tab
+    from bench.live import auth_tab, page
 
     if not is_on(master.options.get("allow_from_browser")):
         master.check(master.options)
     auth_tab.add(web_ui, master)
+    page.add(web_ui, master)
     _guard(web_ui, master.options, master)
 
 
