@@ -81,6 +81,7 @@ LIBRARIES: dict[str, str] = {
     "locust": r"load\.(roles\.(locust_stats|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
+    "prometheus_client": r"live\.prometheus",
     "requests": r"credentials\.requests_auth",
     "trustme": r"emulator\.",
     "uvloop": r"emulator\.",

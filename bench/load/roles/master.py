@@ -257,8 +257,10 @@ class Master:
                 return
 
     def _take_point(self, plan: RunPlan, elapsed_s: float) -> None:
-        """For the live page, once a second; nothing where nobody can look."""
-        if self._environment.web_ui is not None and elapsed_s >= self._point_s:
+        """For the live page and Prometheus, once a second; nothing where nobody can look."""
+        if not (self._environment.web_ui is not None or self.options.get("prometheus_port")):
+            return
+        if elapsed_s >= self._point_s:
             self._point_s = elapsed_s + 1
             asked = asked_rate(plan, from_s=max(elapsed_s - 1, 0), to_s=elapsed_s)
             self.board.tick(elapsed_s, self.view(), asked_rate=asked)
