@@ -98,26 +98,23 @@ def batches(stream: Stream, columns: Iterable[str]) -> Iterator[Batch]:
     One of an older version may still be found wrong here; then it is pa.ArrowException, OSError or ValueError that
     ends it, and `READ_ERRORS` names them.
     """
-    for batch in _decoded(stream.path, stream.batches, columns):
+    for batch in _decoded(stream.path, stream.batches, columns) if stream.batches else ():
         yield Batch(batch.num_rows, frozenset(batch.schema.names), batch)
 
 
 READ_ERRORS = _UNREADABLE
 
 
-def _decoded(path: Path, most: int | None, columns: Iterable[str]) -> Iterator[Any]:
+def _decoded(path: Path, most: int, columns: Iterable[str]) -> Iterator[Any]:
     wanted = set(columns)
     with pa.OSFile(str(path)) as source, pa.ipc.open_stream(source) as stream:
         places = [place for place, name in enumerate(stream.schema.names) if name in wanted]
     options = pa.ipc.IpcReadOptions(included_fields=places, use_threads=False)
     with pa.OSFile(str(path)) as source, pa.ipc.open_stream(source, options=options) as stream:
-        for number, batch in enumerate(stream):
-            if most is not None and number >= most:
-                return
+        for _ in range(most):  # what follows is damaged, or was written since
+            batch = stream.read_next_batch()
             batch.validate(full=True)
             yield batch
-            if most is not None and number + 1 == most:
-                return  # what follows is damaged, or was written since
 
 
 def _walk(found: Stream, file: Any, source: Any) -> Stream:
