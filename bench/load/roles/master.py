@@ -27,7 +27,7 @@ from bench.load.engine.arrivals import asked_rate
 from bench.load.engine.payload import load_bodies
 from bench.load.roles.flight_file import FlightWriter
 from bench.load.roles.managers import ManagerPool
-from bench.load.roles.manifest import manifest_of
+from bench.load.roles.manifest import manifest_of, samples_written
 from bench.load.roles.report import make_report
 from bench.load.roles.senders import LocalSender, Senders
 from bench.load.roles.workers import Workers
@@ -141,7 +141,8 @@ class Master:
         at_ns = (self._cut_ns or clock.monotonic_ns()) - self._zero_ns if self._zero_ns else 0
         if self._manifest["workers"]:
             self._manifest["workers"] = [f"w{index}" for index in range(self.senders.size)]
-        write_json(run.manifest, {**self._manifest, "ended": {"at_ns": at_ns, "reason": self._reason}})
+        counted = {"samples": samples_written(run), "flights": self._flights.written}
+        write_json(run.manifest, {**self._manifest, **counted, "ended": {"at_ns": at_ns, "reason": self._reason}})
         self.last_run = run
         self.board.end(at_ns / 1e9, self._reason)
         if self.error is None and RUN_FILE_VARIABLE not in os.environ:

@@ -23,7 +23,6 @@ from bench.load.engine.arrivals import asked_rate, schedule, variant_order
 from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.lane import Lane
 from bench.load.engine.payload import Payload, load_bodies
-from bench.load.engine.recorder import Recorder
 from bench.load.engine.request import Engine, Scorer, Tally
 from bench.load.roles.part import Part
 from bench.load.wire.address import parse_address
@@ -33,6 +32,7 @@ from bench.load.wire.hub_watch import HubWatch
 from bench.plan import RunPlan
 from bench.rundir import RunDir, append_jsonl
 from bench.sample import WorkloadModel
+from bench.samples.recorder import Recorder
 
 _TICK_S = 1.0
 _POLL_S = 0.01
