@@ -73,13 +73,13 @@ INSIDE_LOAD: dict[str, set[str]] = {
 """Within `load` too every arrow goes one way: the wire knows no run, the engine no Locust."""
 
 LIBRARIES: dict[str, str] = {
-    "azure": r"credentials\.(azure_errors|control_plane|identity)",
+    "azure": r"credentials\.agent\.(azure_errors|control_plane|identity)",
     "flask": r"live\.",
-    "gevent": r"load\.|credentials\.(agent_client|manager|relay_master|relay_worker)",
+    "gevent": r"load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
     "locust": r"load\.(roles\.(locust_stats|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
-    "msal": r"credentials\.(azure_errors|identity)",
+    "msal": r"credentials\.agent\.(azure_errors|identity)",
     "requests": r"credentials\.requests_auth",
     "trustme": r"emulator\.",
     "uvloop": r"emulator\.",
@@ -92,8 +92,8 @@ IMPURE = {
     *("subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "bench.clock"),
 }
 CONFESSED = {
-    "bench.credentials.azure_clock": {"threading"},  # a lock around two numbers
-    "bench.credentials.seal": {"os"},  # entropy for a nonce
+    "bench.credentials.agent.azure_clock": {"threading"},  # a lock around two numbers
+    "bench.credentials.relay.seal": {"os"},  # entropy for a nonce
 }
 """Pure modules that need one thing of the world, and say so."""
 
