@@ -39,7 +39,7 @@ def put(path: Path, handed: Handover) -> None:
 
 def take(path: Path) -> Handover:
     """Read the plan and remove it; `taken` knows it from here on."""
-    global _taken  # noqa: PLW0603 - a process is handed one plan
+    global _taken
     values = json.loads(path.read_text(encoding="utf-8"))
     path.unlink()
     _taken = Handover(options=values["options"], life=values["life"])

@@ -80,9 +80,10 @@ def run_bench(words: Sequence[str], *, environment: Mapping[str, str], core: int
 
 def _wait(locust: LocustProcess, enough: Callable[[RunDir], bool]) -> int:
     """Until it ends, by itself or because it has had its time. Signals are passed on: the run ends first, then this."""
-    overdue, looks = Overdue(locust.process.pid), 0
+    overdue, looks, asked = Overdue(locust.process.pid), 0, set[int]()
 
     def pass_on(number: int) -> None:
+        asked.add(number)
         overdue.asked_to_end()
         locust.pass_on(number)
 
@@ -99,7 +100,8 @@ def _wait(locust: LocustProcess, enough: Callable[[RunDir], bool]) -> int:
                 enough = _never
     code = locust.process.returncode
     if code < 0:
-        sys.stderr.write(f"error: Locust was killed by {_name(-code)}\n")
+        said = "interrupted" if -code in asked else f"error: Locust was killed by {_name(-code)}"
+        sys.stderr.write(f"{said}\n")
         return RunInvalid.exit_code
     return code if code in EXIT_CODES else 1
 

@@ -1,8 +1,8 @@
 """A child that does not outlive its parent. Edge: the parent-death signal, where the system has one.
 
 The parent writes down who it is (`terms`), the child holds it to that (`follow`). Linux sends the signal when the
-*thread* that forked the child ends, so it is asked for only by children of a main thread; every child also watches a pipe
-or its parent's number, which is all there is elsewhere.
+*thread* that forked the child ends, so it is asked for only by children of a main thread; every child also watches a
+pipe or its parent's number, which is all there is elsewhere.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Terms(TypedDict):
 
 def terms() -> Terms:
     """Of a child that this thread is about to start."""
-    return {"parent": os.getpid(), "main_thread": threading.current_thread() is threading.main_thread()}
+    # by the system's number: where gevent has patched `threading`, every greenlet is a thread
+    return {"parent": os.getpid(), "main_thread": threading.get_native_id() == os.getpid()}
 
 
 def follow(agreed: Terms, *, number: int) -> bool:

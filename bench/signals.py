@@ -57,7 +57,7 @@ def unwind() -> None:
 
 def note() -> bool:
     """A signal has come. True unless it belongs to the last one."""
-    global _last_s  # noqa: PLW0603 - signals are one to a process
+    global _last_s
     before, _last_s = _last_s, time.monotonic()
     return _last_s - before >= _ONE_BURST_S
 

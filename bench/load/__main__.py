@@ -1,4 +1,4 @@
-"""Locust as `bench` starts it: with the plan it was handed, bound to its parent's life, reading nothing by itself. Edge.
+"""Locust as `bench` starts it: it has the plan it was handed, reads nothing by itself, ends with its parent. Edge.
 
 Until Locust has loaded the locustfile a signal ends this process at once, for nothing has begun.
 """

@@ -105,7 +105,7 @@ def _exit_after(seconds: float) -> None:
 
 
 def _keep_from_locust() -> None:
-    """Locust's own handler of TERM, which it installs a moment after this, would shut down beside ours, once a signal."""
+    """Locust installs a handler of TERM a moment after this; it would shut down beside ours, once for each signal."""
     install = gevent.signal_handler
 
     def all_but_one(number: int, handler: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

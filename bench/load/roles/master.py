@@ -145,6 +145,11 @@ class Master:
         if self._environment.process_exit_code is None:
             self._environment.process_exit_code = self.error.exit_code if self.error is not None else 0
 
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of the last run's."""
+        return tuple(variant.name for variant in self.plan.variants) if self.plan is not None else ()
+
     def view(self) -> View:
         """What can be seen of the run now."""
         return self.senders.view()

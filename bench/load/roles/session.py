@@ -18,10 +18,12 @@ from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import RunInvalid, first_of
 from bench.load.roles.endings import Endings, exit_now
+from bench.load.roles.locust_options import others_failed
 from bench.load.roles.master import Master
 from bench.load.roles.sender import Sender
 from bench.load.roles.senders import LocalSender
 from bench.load.roles.worker import Worker
+
 
 class Session:
     """This process's view of the runs that one Locust makes, one after the other."""
@@ -39,6 +41,7 @@ class Session:
         self._environment = environment
         self._runner = runner
         self._began = False
+        self._over = False
         self._cut_short = False
         # Python would raise KeyboardInterrupt in whatever greenlet runs, which is a user's more often than not
         self._endings = Endings(self._end, is_worker=self.worker is not None)
@@ -66,8 +69,10 @@ class Session:
         if self.master is None:
             self._runner.quit()
             return
+        if self._over:
+            return
         endless = self.master.plan is not None and self.master.plan.duration_s is None
-        self._cut_short = self.master.run is not None and not (by_person and endless)
+        self._cut_short = not (by_person and endless)
         if not self._began and self._environment.web_ui is None:
             self.master.close(signal=True)
             exit_now(RunInvalid.exit_code)
@@ -92,14 +97,19 @@ class Session:
         self._finish_sender()
         if self.master is not None:
             self.master.end()
+            self._over = self._environment.web_ui is None
 
     def _on_quitting(self, **_: Any) -> None:
         self._finish_sender()
         if self.master is not None:
             self.master.close(signal=True)
-            if self._cut_short and self._environment.web_ui is None:
+            if self._environment.web_ui is None:
                 code = self._environment.process_exit_code or 0
-                self._environment.process_exit_code = first_of(code, RunInvalid.exit_code)
+                self._environment.process_exit_code = first_of(
+                    code,
+                    RunInvalid.exit_code if self._cut_short else 0,
+                    1 if others_failed(self._environment, self.master.variants) else 0,
+                )
         elif self.worker is not None:
             self.worker.close()
 
