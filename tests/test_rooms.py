@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("endpoint", "errors", "options", "plan", "sample")
+NOUNS = ("cloud", "endpoint", "errors", "options", "plan", "sample")
 
 ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},
@@ -51,6 +51,7 @@ ROOMS: dict[str, set[str]] = {
 SINGLE: dict[str, set[str]] = {
     **{noun: {*NOUNS} for noun in NOUNS},
     "clock": set(),
+    "workspace": {"endpoint", "errors"},
     "rundir": {"clock", "errors"},
     "runreader": {"analysis", "errors", "rundir", "sample"},
     "arguments": {"options"},
@@ -58,7 +59,7 @@ SINGLE: dict[str, set[str]] = {
     "finish": {*NOUNS, "analysis", "gates", "report", "rundir", "runreader"},
     "watch": {*NOUNS, "analysis", "gates", "rundir", "runreader"},
     "local_emulator": {"errors", "options"},
-    "target": {*NOUNS, "local_emulator", "rundir"},
+    "target": {*NOUNS, "local_emulator", "workspace"},
     "cli": {"commands", "errors"},
     "__main__": {"cli"},
 }
@@ -73,7 +74,7 @@ INSIDE_LOAD: dict[str, set[str]] = {
 """Within `load` too every arrow goes one way: the wire knows no run, the engine no Locust."""
 
 LIBRARIES: dict[str, str] = {
-    "azure": r"credentials\.agent\.(azure_errors|control_plane|identity)",
+    "azure": r"credentials\.agent\.(arm|azure_errors|control_plane|identity)",
     "flask": r"live\.",
     "gevent": r"load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.endpoint import Workspace
+from bench.endpoint import SignIn, Workspace
 from bench.options import without_secrets
 
 CONNECTION_TIMEOUT_S = 3.0
@@ -28,7 +28,7 @@ _CHUNK = 65536
 class AgentProcess:
     """A running agent. `reading` and `writing` are non-blocking pipe ends, closed on exec."""
 
-    def __init__(self, workspace: Workspace, env: Mapping[str, str]) -> None:
+    def __init__(self, workspace: Workspace, env: Mapping[str, str], sign_in: SignIn) -> None:
         agent_reads, self.writing = os.pipe()
         self.reading, agent_writes = os.pipe()
         try:
@@ -52,6 +52,7 @@ class AgentProcess:
             {
                 "parent": self._parent,
                 "workspace": dataclasses.asdict(workspace),
+                "sign_in": dataclasses.asdict(sign_in),
                 "connection_timeout_s": CONNECTION_TIMEOUT_S,
                 "read_timeout_s": READ_TIMEOUT_S,
             }

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from bench.credentials import Agent, AgentSource, CredentialManager, RelayClient, StaticSource
+import gevent
+
+from bench.credentials import Agent, AgentSource, CredentialManager, Failure, RelayClient, StaticSource
+from bench.credentials.patience import Patience
 from bench.endpoint import Endpoint
-from bench.plan import Variant
+from bench.plan import DEFAULT_START_TIMEOUT_S, Variant
 from bench.target import TargetSpec, static_secret
 
 
 class ManagerPool:
     """One agent at most, started when something has to be asked; new managers for every run."""
 
-    def __init__(self, spec: TargetSpec) -> None:
+    def __init__(self, spec: TargetSpec, *, say: Callable[[str], object] = lambda _: None) -> None:
         self.spec = spec
+        self.say = say
         self._agent: Agent | None = None
         self._described: dict[str, Endpoint] = {}
 
-    def describe(self) -> Mapping[str, Endpoint]:
-        """What ARM says of the spec's endpoints, by name; empty for a bare scoring URI. Raises BenchError."""
-        for name in self.spec.endpoints:
+    def describe(self, *, timeout_s: float = DEFAULT_START_TIMEOUT_S) -> Mapping[str, Endpoint]:
+        """What ARM says of the spec's endpoints, by name; empty when nothing is to be read. Raises BenchError.
+
+        While Azure is in trouble it is asked again, for up to `timeout_s`.
+        """
+        patience = Patience(timeout_s=timeout_s, sleep=gevent.sleep, say=self.say)
+        for name in self.spec.endpoints if self.spec.reads_endpoints else ():
             if name not in self._described:
-                self._described[name] = self._ask().describe(name)
+                answer = patience.ask(partial(self._ask().described, name))
+                if isinstance(answer, Failure):
+                    raise answer.error()
+                self._described[name] = answer
         return self._described
 
     def managers(
@@ -53,10 +65,11 @@ class ManagerPool:
     def _source(self, variant: Variant) -> StaticSource | AgentSource:
         if self.spec.kind == "scoring_uri":
             return StaticSource(static_secret(variant.auth_mode), auth_mode=variant.auth_mode)
-        return AgentSource(self._ask(), endpoint=variant.endpoint, auth_mode=variant.auth_mode)
+        reads = self.spec.reads_endpoints
+        return AgentSource(self._ask(), endpoint=variant.endpoint, auth_mode=variant.auth_mode, reads=reads)
 
     def _ask(self) -> Agent:
         if self._agent is None:
             assert self.spec.workspace is not None  # noqa: S101 - only a bare URI has none
-            self._agent = Agent(self.spec.workspace, env=dict(self.spec.agent_env))
+            self._agent = Agent(self.spec.workspace, env=dict(self.spec.agent_env), sign_in=self.spec.sign_in)
         return self._agent
