@@ -132,11 +132,12 @@ def spec_of(
             own_modes=own,
         )
     uris = _spread(words_of(values["scoring_uri"]), modes, option="--scoring-uri")
-    for name in dict.fromkeys(map(_variable_of, modes)):
-        origins = {origin_of(uri) for uri, mode in zip(uris, modes, strict=True) if _variable_of(mode) == name}
+    sent = secret_origins(values, default_modes=default_modes)
+    for name in dict(sent):
+        origins = sorted(origin for variable, origin in sent if variable == name)
         if len(origins) > 1:
             raise UsageError(
-                f"{name} would be sent to {' and '.join(sorted(origins))}: a static secret goes to one origin",
+                f"{name} would be sent to {' and '.join(origins)}: a static secret goes to one origin",
                 hint="measure one of them at a time",
             )
     for mode in modes:
@@ -154,9 +155,14 @@ def origin_of(uri: str) -> str:
     return f"{parts.scheme}://{(parts.hostname or '').rstrip('.')}:{port}"
 
 
-def origins_of(values: Mapping[str, Any]) -> frozenset[str]:
-    """The origins that `--scoring-uri` names."""
-    return frozenset(origin_of(uri) for uri in words_of(str(values.get("scoring_uri") or "")))
+def secret_origins(values: Mapping[str, Any], *, default_modes: tuple[AuthMode, ...]) -> frozenset[tuple[str, str]]:
+    """Which static secret, by its variable, would be sent to which origin; none without a `--scoring-uri`."""
+    uris = words_of(str(values.get("scoring_uri") or ""))
+    if not uris:
+        return frozenset()
+    modes = auth_modes_of(str(values.get("auth_mode") or ""), default=default_modes)
+    pairs = zip(modes, _spread(uris, modes, option="--scoring-uri"), strict=True)
+    return frozenset((_variable_of(mode), origin_of(uri)) for mode, uri in pairs)
 
 
 def _variable_of(mode: AuthMode) -> str:

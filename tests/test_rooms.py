@@ -44,6 +44,7 @@ ROOMS: dict[str, set[str]] = {
         "runreader",
     },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "report", "rundir", "runreader"},
+    "history": {"errors"},
     "drills": {*NOUNS, "analysis", "clock", "launch", "local_emulator", "rundir", "runreader"},
 }
 """Which rooms a room may import from. `commands` is not here: it stands above all of them but the emulator."""

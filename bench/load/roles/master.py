@@ -36,7 +36,7 @@ from bench.options import plan_of
 from bench.plan import RunPlan
 from bench.rundir import RunDir, write_json
 from bench.sample import WorkloadModel
-from bench.target import kind_of, origins_of, spec_of, variants_of
+from bench.target import kind_of, secret_origins, spec_of, variants_of
 
 RUN_FILE_VARIABLE = "BENCH_RUN_FILE"
 """Set by `bench run`: the file that is told the run's folder. Who sets it makes the report itself."""
@@ -54,7 +54,7 @@ class Master:
         self.run: RunDir | None = None
         self.options: Mapping[str, Any] = dict(vars(environment.parsed_options))
         """Of the next run. A copy: Locust writes what its web form says into its own."""
-        self._origins = origins_of(self.options)
+        self._started = self.options
         self._environment = environment
         self._default_modes = default_modes
         self._flights = FlightWriter()
@@ -101,9 +101,11 @@ class Master:
         """The options under the names of a plan, and the payload's hash. The options' own errors come first."""
         values = {**options, "users": options.get("num_users"), "processes": options.get("processes") or 1}
         plan_of(values, target="", variants=(), payload_sha256="")
-        if self._origins and not origins_of(values) <= self._origins:
+        bound, asked = (secret_origins(each, default_modes=self._default_modes) for each in (self._started, values))
+        if bound and not asked <= bound:
             raise UsageError(
-                "scoring_uri names another origin than Locust was started with", hint="the secret is for that one only"
+                "scoring_uri and auth_mode would send a secret elsewhere than Locust was started with",
+                hint="start Locust for that target",
             )
         return values, load_bodies(str(values.get("payload") or ""), seed=0)[1]
 
