@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from bench.authorities import trusting_context
 from bench.cloud import CLOUD_VARIABLE, cloud_of
 from bench.endpoint import AuthMode, Endpoint, SignIn, Workspace
 from bench.errors import CredentialError, UsageError
@@ -122,6 +123,7 @@ def spec_of(
     if kind == "endpoint":
         names = _spread(words_of(values["endpoint"]), modes, option="--endpoint")
         uris = words_of(str(values.get("scoring_uri") or ""))
+        trusting_context(sign_in.ca_file)
         return TargetSpec(
             kind=kind,
             auth_modes=modes,

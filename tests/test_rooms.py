@@ -27,9 +27,9 @@ ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},
     "gates": {*NOUNS, "analysis", "rundir"},
     "report": {*NOUNS, "analysis", "rundir", "runreader"},
-    "credentials": {*NOUNS, "clock"},
+    "credentials": {*NOUNS, "authorities", "clock"},
     "emulator": set(),
-    "load": {*NOUNS, "clock", "rundir", "target", "local_emulator", "credentials", "live"},
+    "load": {*NOUNS, "authorities", "clock", "rundir", "target", "local_emulator", "credentials", "live"},
     "live": {*NOUNS, "credentials", "load", "target"},
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
     "calibration": {
@@ -53,6 +53,7 @@ SINGLE: dict[str, set[str]] = {
     **{noun: {*NOUNS} for noun in NOUNS},
     "clock": set(),
     "workspace": {"endpoint", "errors"},
+    "authorities": {"errors"},
     "rundir": {"clock", "errors"},
     "runreader": {"analysis", "errors", "rundir", "sample"},
     "arguments": {"options"},
@@ -60,7 +61,7 @@ SINGLE: dict[str, set[str]] = {
     "finish": {*NOUNS, "analysis", "gates", "report", "rundir", "runreader"},
     "watch": {*NOUNS, "analysis", "gates", "rundir", "runreader"},
     "local_emulator": {"errors", "options"},
-    "target": {*NOUNS, "local_emulator", "workspace"},
+    "target": {*NOUNS, "authorities", "local_emulator", "workspace"},
     "cli": {"commands", "errors"},
     "__main__": {"cli"},
 }

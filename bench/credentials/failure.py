@@ -42,6 +42,8 @@ class FailureKind(StrEnum):
     """The credential agent died or could not be started."""
     DENIED = "denied"
     """The endpoint refused a credential right after it was renewed."""
+    REFUSED = "refused"
+    """The endpoint refuses a static secret, which nothing can renew."""
     CLOSED = "closed"
     UNEXPECTED = "unexpected"
 

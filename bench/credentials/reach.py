@@ -11,6 +11,7 @@ import socket
 import ssl
 from urllib.parse import urlsplit
 
+from bench.authorities import trusting_context
 from bench.errors import RunInvalid, UsageError
 
 CONNECT_TIMEOUT_S = 5.0
@@ -22,12 +23,7 @@ _HEAD_LIMIT = 16384
 def reachable_line(scoring_uri: str, *, ca_file: str = "", timeout_s: float = CONNECT_TIMEOUT_S) -> str:
     """What was reached. UsageError for a URI or CA file that is none; RunInvalid when it is out of reach or moved."""
     host, port, secure, path = _address(scoring_uri)
-    try:
-        context = ssl.create_default_context() if secure else None
-        if context is not None and ca_file:
-            context.load_verify_locations(cafile=ca_file)
-    except OSError as exc:
-        raise UsageError(f"the CA file {ca_file} cannot be used: {exc.strerror or 'no certificate in it'}") from exc
+    context = trusting_context(ca_file) if secure else None
     try:
         with socket.create_connection((host, port), timeout=timeout_s) as connection:
             if context is None:
@@ -39,7 +35,7 @@ def reachable_line(scoring_uri: str, *, ca_file: str = "", timeout_s: float = CO
     except ssl.SSLCertVerificationError as exc:
         raise RunInvalid(
             f"the certificate of {host}:{port} cannot be verified: {exc.verify_message}",
-            hint="give the authority's certificate with --ca-file",
+            hint="give the authority's certificate with --ca-file; it is trusted beside the system's",
         ) from exc
     except OSError as exc:
         raise RunInvalid(

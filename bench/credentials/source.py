@@ -37,7 +37,7 @@ class FetchesCredentials(Protocol):
 
 
 class StaticSource:
-    """A key or token the user already has; it is granted again and again and never expires as far as we know."""
+    """A key or token the user already has; it is granted again and again, as one without end."""
 
     kind = "static"
 

@@ -43,6 +43,7 @@ def main() -> None:
     replies = _Replies()
     _keep_quiet()
     _die_with_parent()
+    os.environ.pop("PYTHONPATH", None)  # it was for us; `az` is another Python's program
     first = json.loads(sys.stdin.readline() or "{}")
     if first.get("parent") != os.getppid():
         return  # it died before it could be told so

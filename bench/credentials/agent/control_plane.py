@@ -7,9 +7,9 @@ asks for goes through `arm`.
 
 from __future__ import annotations
 
-import base64
-import json
+import atexit
 import os
+import tempfile
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,12 +18,14 @@ from azure.ai.ml.entities import EndpointAadToken, EndpointAuthKeys
 from azure.core.exceptions import HttpResponseError
 
 from bench import clock
+from bench.authorities import trusted_pem
 from bench.cloud import CLOUD_VARIABLE, cloud_of
 from bench.credentials.agent.arm import Arm
 from bench.credentials.agent.azure_clock import AzureClock
 from bench.credentials.agent.azure_errors import Unusable, explain
 from bench.credentials.agent.described import endpoint_of
 from bench.credentials.agent.identity import Identity
+from bench.credentials.claims import claims_of
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.lease import Grant, Validity, validity
 from bench.endpoint import AuthMode, Endpoint, SignIn, Workspace
@@ -44,6 +46,7 @@ class ControlPlane:
             "retry_total": 0,
             "connection_timeout": connection_timeout_s,
             "read_timeout": read_timeout_s,
+            "connection_verify": _as_file(trusted_pem(sign_in.ca_file)),
         }
         self._workspace = workspace
         self._tenant = sign_in.tenant_id
@@ -164,14 +167,16 @@ def _keys(*, primary: Any, secondary: Any) -> Grant:
     return Grant(secrets=_present(secrets), auth_mode=AuthMode.KEY, valid=Validity(issued_at=clock.monotonic_ns()))
 
 
-def claims_of(token: str) -> dict[str, Any]:
-    """The claims of a JWT, unverified; none when it is not a JWT (Entra calls its access tokens opaque)."""
-    try:
-        body = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except (IndexError, ValueError):
-        return {}
-    return claims if isinstance(claims, dict) else {}
+def _as_file(pem: bytes) -> str:
+    """The path of a file in memory, which lives as long as this process: the agent touches no disk."""
+    if not hasattr(os, "memfd_create"):
+        handle, path = tempfile.mkstemp(suffix=".pem")
+        atexit.register(os.unlink, path)
+    else:
+        handle = os.memfd_create("authorities")
+        path = f"/proc/self/fd/{handle}"
+    os.write(handle, pem)
+    return path
 
 
 def _present(secrets: tuple[str | None, ...]) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ text for all, and not which of them the identity service answered.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import subprocess
 import threading
@@ -25,9 +27,11 @@ from bench import clock
 from bench.cloud import Cloud
 from bench.credentials.agent.azure_clock import AzureClock
 from bench.credentials.agent.azure_errors import IdentityFailed
+from bench.credentials.agent.entra_errors import code_in
 from bench.credentials.agent.sign_in import Attempt
 from bench.endpoint import SignIn
 
+_REFUSALS = 400
 _KNOWN_AUTHORITIES = (
     AzureAuthorityHosts.AZURE_PUBLIC_CLOUD,
     AzureAuthorityHosts.AZURE_GOVERNMENT,
@@ -109,7 +113,7 @@ class Identity:
         self._thread.attempts.append(
             Attempt(
                 credential=name,
-                said=said,
+                said=said if answer is None or code_in(said) else _described(answer) or said,
                 status=None if answer is None else answer.status_code,
                 headers={} if answer is None else answer.headers,
                 timed_out_after_s=cause.timeout if isinstance(cause, subprocess.TimeoutExpired) else None,
@@ -147,6 +151,14 @@ class _Heard:
         except Exception as exc:
             self._note(getattr(self._credential, "_credential_name", "") or type(self._credential).__name__, exc)
             raise
+
+
+def _described(answer: Any) -> str:
+    """What the identity service said of its refusal; azure-identity drops that of a managed identity."""
+    with contextlib.suppress(Exception):  # a body that was not read, or is no JSON
+        body = json.loads(answer.text())
+        return str(body.get("error_description") or "") if answer.status_code >= _REFUSALS else ""
+    return ""
 
 
 def _private_authority() -> dict[str, bool]:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.credentials.agent.environment import needed_to_sign_in
 from bench.endpoint import SignIn, Workspace
 from bench.options import without_secrets
 
@@ -101,7 +102,7 @@ class AgentProcess:
 
 
 def _environment(env: Mapping[str, str]) -> dict[str, str]:
-    """What azure-identity may need, without the harness's own secrets; `bench` is found wherever we found it."""
-    kept = without_secrets({**os.environ, **env})
-    home = str(Path(__file__).parents[3])
-    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, (home, kept.get("PYTHONPATH", ""))))}
+    """What signing in may need, and `env`; `bench` is found wherever we found it."""
+    home, theirs = str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")
+    kept = without_secrets({**needed_to_sign_in(os.environ), **env})
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, (home, theirs)))}

@@ -8,8 +8,11 @@ from typing import Any
 
 import gevent
 
+from bench import clock
 from bench.credentials import Agent, AgentSource, CredentialManager, Failure, RelayClient, StaticSource
+from bench.credentials.claims import seconds_left
 from bench.credentials.patience import Patience
+from bench.credentials.static_manager import StaticManager
 from bench.endpoint import Endpoint
 from bench.plan import DEFAULT_START_TIMEOUT_S, Variant
 from bench.target import TargetSpec, static_secret
@@ -42,9 +45,20 @@ class ManagerPool:
         self, variants: tuple[Variant, ...], *, on_flight: Callable[[Mapping[str, Any]], None]
     ) -> tuple[CredentialManager, ...]:
         """A manager for each variant, with nothing fetched yet."""
-        return tuple(
-            CredentialManager(self._source(variant), variant=variant.name, on_flight=on_flight) for variant in variants
-        )
+        kind = StaticManager if self.spec.kind == "scoring_uri" else CredentialManager
+        return tuple(kind(self._source(variant), variant=variant.name, on_flight=on_flight) for variant in variants)
+
+    def notes(self, *, lasts_s: float | None) -> list[str]:
+        """What should be known of static secrets before a run of `lasts_s` (None: without an end)."""
+        if self.spec.kind != "scoring_uri":
+            return []
+        ends = {mode: seconds_left(static_secret(mode), wall_s=clock.wall_s()) for mode in self.spec.auth_modes}
+        return [
+            f"the static {mode} {'has expired' if left_s <= 0 else f'expires in {left_s:,.0f} s, before the run ends'}:"
+            " its requests will be refused from then on"
+            for mode, left_s in ends.items()
+            if left_s is not None and (lasts_s is None or left_s < lasts_s)
+        ]
 
     def relayed(
         self, variants: tuple[Variant, ...], client: RelayClient, *, on_flight: Callable[[Mapping[str, Any]], None]

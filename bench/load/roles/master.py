@@ -87,7 +87,9 @@ class Master:
             self._pool = ManagerPool(spec, say=_say)
         plan = plan_of(values, target=spec.kind, variants=(), payload_sha256=payload_sha256)
         described = self._pool.describe(timeout_s=plan.start_timeout_s)
-        for line in preflight(described.values(), plan.deployment, plan.timeout_s):
+        lasts_s = None if plan.duration_s is None else plan.warm_up_s + plan.duration_s
+        known = self._pool.notes(lasts_s=lasts_s) + preflight(described.values(), plan.deployment, plan.timeout_s)
+        for line in known:
             _say(line)
         self.plan = dataclasses.replace(plan, variants=variants_of(spec, described))
 
