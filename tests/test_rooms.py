@@ -29,8 +29,9 @@ ROOMS: dict[str, set[str]] = {
     "report": {*NOUNS, "analysis", "rundir", "runreader"},
     "credentials": {*NOUNS, "authorities", "clock"},
     "emulator": set(),
-    "load": {*NOUNS, "authorities", "clock", "rundir", "target", "local_emulator", "credentials", "live"},
-    "live": {*NOUNS, "credentials", "load", "target"},
+    "samples": {*NOUNS},
+    "load": {*NOUNS, "authorities", "clock", "rundir", "samples", "target", "local_emulator", "credentials", "live"},
+    "live": {*NOUNS, "credentials", "load", "rundir", "target"},
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
     "calibration": {
         *NOUNS,
@@ -42,10 +43,11 @@ ROOMS: dict[str, set[str]] = {
         "local_emulator",
         "rundir",
         "runreader",
+        "samples",
     },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "report", "rundir", "runreader"},
     "history": {"errors"},
-    "drills": {*NOUNS, "analysis", "clock", "launch", "local_emulator", "rundir", "runreader"},
+    "drills": {*NOUNS, "analysis", "clock", "launch", "local_emulator", "rundir", "runreader", "samples"},
 }
 """Which rooms a room may import from. `commands` is not here: it stands above all of them but the emulator."""
 
@@ -55,7 +57,7 @@ SINGLE: dict[str, set[str]] = {
     "workspace": {"endpoint", "errors"},
     "authorities": {"errors"},
     "rundir": {"clock", "errors"},
-    "runreader": {"analysis", "errors", "rundir", "sample"},
+    "runreader": {"analysis", "errors", "rundir", "sample", "samples"},
     "arguments": {"options"},
     "launch": {*NOUNS, "rundir"},
     "finish": {*NOUNS, "analysis", "gates", "report", "rundir", "runreader"},
@@ -83,6 +85,8 @@ LIBRARIES: dict[str, str] = {
     "locust": r"load\.(roles\.(locust_stats|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
+    "prometheus_client": r"live\.prometheus",
+    "pyarrow": r"samples\.",
     "requests": r"credentials\.requests_auth",
     "trustme": r"emulator\.",
     "uvloop": r"emulator\.",

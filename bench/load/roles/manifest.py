@@ -13,7 +13,7 @@ from typing import Any
 from bench.clock import ClockAnchor
 from bench.endpoint import Endpoint
 from bench.plan import RunPlan
-from bench.rundir import RunDir
+from bench.rundir import RunDir, read_jsonl
 
 _PACKAGES = (
     "azureml-endpoint-bench",
@@ -65,6 +65,17 @@ def _shown(endpoint: Endpoint) -> dict[str, Any]:
     values = endpoint.as_json()
     del values["scoring_uri"]
     return values
+
+
+def samples_written(run: RunDir) -> dict[str, int]:
+    """How many samples each worker has handed to its file, by the last line of its health; who has none is left out."""
+    ends = {
+        path.stem: record["written"]
+        for path in sorted(run.health.glob("*.jsonl"))
+        for record in read_jsonl(path)
+        if record.get("end") is True and isinstance(record.get("written"), int)
+    }
+    return dict(sorted(ends.items()))
 
 
 def versions() -> dict[str, str]:
