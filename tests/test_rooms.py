@@ -21,17 +21,18 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("endpoint", "errors", "options", "plan", "sample")
+NOUNS = ("cloud", "endpoint", "errors", "options", "plan", "sample")
 
 ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},
     "gates": {*NOUNS, "analysis", "rundir"},
     "report": {*NOUNS, "analysis", "rundir", "runreader"},
-    "credentials": {*NOUNS, "clock", "lifeline"},
+    "credentials": {*NOUNS, "authorities", "clock", "lifeline"},
     "emulator": set(),
     "samples": {*NOUNS},
     "load": {
         *NOUNS,
+        "authorities",
         "clock",
         "handover",
         "lifeline",
@@ -68,6 +69,8 @@ ROOMS: dict[str, set[str]] = {
 SINGLE: dict[str, set[str]] = {
     **{noun: {*NOUNS} for noun in NOUNS},
     "clock": set(),
+    "workspace": {"endpoint", "errors"},
+    "authorities": {"errors"},
     "rundir": {"clock", "errors"},
     "runreader": {"analysis", "errors", "rundir", "sample", "samples"},
     "arguments": {"options"},
@@ -83,7 +86,7 @@ SINGLE: dict[str, set[str]] = {
     "finish": {*NOUNS, "analysis", "gates", "report", "rundir", "runreader"},
     "watch": {*NOUNS, "analysis", "gates", "rundir", "runreader"},
     "local_emulator": {"errors", "options"},
-    "target": {*NOUNS, "local_emulator", "rundir"},
+    "target": {*NOUNS, "authorities", "local_emulator", "workspace"},
     "cli": {"commands", "errors", "lifeline", "signals", "streams"},
     "__main__": {"cli"},
 }
@@ -98,7 +101,7 @@ INSIDE_LOAD: dict[str, set[str]] = {
 """Within `load` too every arrow goes one way: the wire knows no run, the engine no Locust."""
 
 LIBRARIES: dict[str, str] = {
-    "azure": r"credentials\.agent\.(azure_errors|control_plane|identity)",
+    "azure": r"credentials\.agent\.(arm|azure_errors|control_plane|identity)",
     "flask": r"live\.",
     "gevent": r"load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",

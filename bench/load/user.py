@@ -59,7 +59,8 @@ _RELAY_KEY = _relay_key()
 class ScoringUser(User):
     """Sends scoring requests with the shared credential manager, in the open or the closed model.
 
-    `auth_modes` are the variants it measures when `--auth-mode` says nothing else; more than one are interleaved.
+    `auth_modes` are the variants it measures when `--auth-mode` says nothing else; more than one are interleaved. None
+    means the endpoint's own.
     Set Locust's `wait_time` to have users of the closed model pause between requests.
     """
 

@@ -7,6 +7,7 @@ aborted (an error, kept in `error`).
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ import gevent
 
 from bench import clock, handover
 from bench.credentials import RelayKey
+from bench.credentials.state import preflight
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, UsageError
 from bench.live.board import Board
@@ -85,9 +87,14 @@ class Master:
         spec = spec_of(values, default_modes=self._default_modes, emulator=self._emulator)
         if self._pool is None or self._pool.spec != spec:
             self._close_pool()
-            self._pool = ManagerPool(spec)
-        variants = variants_of(spec, self._pool.describe())
-        self.plan = plan_of(values, target=spec.kind, variants=variants, payload_sha256=payload_sha256)
+            self._pool = ManagerPool(spec, say=_say)
+        plan = plan_of(values, target=spec.kind, variants=(), payload_sha256=payload_sha256)
+        described = self._pool.describe(timeout_s=plan.start_timeout_s)
+        lasts_s = None if plan.duration_s is None else plan.warm_up_s + plan.duration_s
+        known = self._pool.notes(lasts_s=lasts_s) + preflight(described.values(), plan.deployment, plan.timeout_s)
+        for line in known:
+            _say(line)
+        self.plan = dataclasses.replace(plan, variants=variants_of(spec, described))
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Whether a run can be started with these, as far as nobody has to be asked. Raises BenchError."""
@@ -201,7 +208,7 @@ class Master:
         anchor = clock.ClockAnchor.now()
         self.run = RunDir.create(self.results, anchor)
         self._flights.open(self.run.flights)
-        self._manifest = manifest_of(self.run, plan, anchor=anchor)
+        self._manifest = manifest_of(self.run, plan, anchor=anchor, described=pool.describe())
         write_json(self.run.manifest, self._manifest)
         handover.tell_folder(self.run.path)
         if not self._environment.stop_timeout:
@@ -301,3 +308,9 @@ class Master:
         if self._pool is not None:
             self._pool.close()
             self._pool = None
+
+
+def _say(line: str) -> None:
+    """What a person should know before the run; CI logs keep it."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -16,6 +16,7 @@ from gevent.event import Event
 
 from bench.clock import monotonic_ns
 from bench.credentials import CredentialManager
+from bench.credentials.patience import Patience
 from bench.errors import RunInvalid
 from bench.live.recent import Recent
 from bench.live.rolling import Rolling
@@ -37,7 +38,6 @@ from bench.samples.recorder import Recorder
 _TICK_S = 1.0
 _POLL_S = 0.01
 _PAUSE_WITHOUT_LEASE_S = 0.1
-_FIRST_LEASE_S = 60.0
 _YOUNG_OBJECTS = 50_000
 _ADVICE = {
     "refused": "is the server up, and is this its port?",
@@ -58,6 +58,7 @@ class Sender:
         run: RunDir,
         managers: tuple[CredentialManager, ...],
         fire: Callable[..., None],
+        say: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.plan = plan
         self.tally = Tally()
@@ -67,6 +68,7 @@ class Sender:
         self.name = part.name
         self.cpu = 0.0
         self._part = part
+        self._patience = Patience(timeout_s=plan.start_timeout_s, sleep=gevent.sleep, say=say)
         self._health = run.health / f"{part.name}.jsonl"
         self._deadlines = Deadlines()
         self._started = Event()
@@ -113,8 +115,8 @@ class Sender:
 
         Raises the manager's CredentialError, or RunInvalid when no connection can be made.
         """
-        for lane in self.bench.lanes:
-            lane.head_for(lane.manager.lease(max(self.plan.timeout_s, _FIRST_LEASE_S)))
+        for lane, manager in zip(self.bench.lanes, self.managers, strict=True):
+            lane.head_for(manager.first_lease(self._patience))
             probe = Connection(lane.address, watch=self.watch, deadlines=self._deadlines)
             failure = probe.open(deadline_ns=monotonic_ns() + self.bench.timeout_ns)
             probe.close()
