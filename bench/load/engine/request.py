@@ -195,7 +195,7 @@ class Scorer:
             details = details_of(answer, detail=connection.detail, secret=lease.secret)
         return (
             *(kind, cause, status, sequence, connection.sent_ns, first_byte_ns, done_ns, connection.connect_ns),
-            *(answer.server_time_ms, answer.response_bytes, answer.deployment, 0, details),
+            *(answer.server_time_ms, answer.response_bytes, answer.deployment, connection.replays, details),
         )
 
     def _record(

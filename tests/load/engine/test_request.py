@@ -379,7 +379,7 @@ def test_every_end_has_its_outcome(answer: bytes, outcome: str, cause: str, stat
 
 
 def test_ends_of_the_connection(rig: MakeRig) -> None:
-    """`closed` on a fresh connection is a transport error; the same on a kept one is a silent reconnect."""
+    """Closed without an answer is a transport error, on a fresh connection and on a kept one."""
 
     def once(peer: Peer) -> None:
         peer.request()
@@ -388,14 +388,16 @@ def test_ends_of_the_connection(rig: MakeRig) -> None:
 
     with scripted(leave, once, answering(OK)) as server:
         made = rig(server)
-        assert made.score(times=3) == [False, True, True]
+        assert made.score(times=4) == [False, True, False, True]
     rows = made.samples()
     assert [(row["outcome"], row["cause"], row["status"]) for row in rows] == [
         ("transport_error", "closed", 0),
         ("ok", "", 200),
+        ("transport_error", "closed", 0),
         ("ok", "", 200),
     ]
-    assert [row["connect_ns"] > 0 for row in rows] == [True, True, True]
+    assert [row["connect_ns"] > 0 for row in rows] == [True, True, False, True]
+    assert [row["replays"] for row in rows] == [0, 0, 0, 0]
     assert rows[0]["first_byte_ns"] == NO_TIME
 
 
