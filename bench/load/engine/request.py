@@ -240,10 +240,10 @@ class Scorer:
         bench.fire(
             request_type="POST",
             name=lane.name,
-            response_time=(done_ns - sent_ns) / 1e6,
+            response_time=(done_ns - intended_ns) / 1e6,
             response_length=size,
             exception=error,
-            context={},
+            context={"service_time": (done_ns - sent_ns) / 1e6},
             response=None,
         )
 
