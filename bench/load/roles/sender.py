@@ -19,6 +19,7 @@ from bench.credentials import CredentialManager
 from bench.errors import RunInvalid
 from bench.live.recent import Recent
 from bench.load.engine.arrivals import asked_rate, body_order, schedule
+from bench.load.engine.client_limits import make_room
 from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.lane import Lane
@@ -44,6 +45,8 @@ _YOUNG_OBJECTS = 50_000
 _ADVICE = {
     "refused": "is the server up, and is this its port?",
     "dns": "is the host name right?",
+    "no_descriptors": "raise `ulimit -n`, or use fewer --users",
+    "no_ports": "wait until old connections are forgotten, or use fewer --users",
     "tls": "give the server's certificate authority with --ca-file",
     "timeout": "is it behind a firewall or a private network?",
 }
@@ -119,8 +122,9 @@ class Sender:
     def make_ready(self) -> None:
         """Have a lease for each lane and know that its server can be reached, before the first arrival is due.
 
-        Raises the manager's CredentialError, or RunInvalid when no connection can be made.
+        Raises the manager's CredentialError, or RunInvalid when no connection can be made, or not as many as needed.
         """
+        make_room(-(-self.plan.users // max(self._part.workers, 1)))
         for lane in self.bench.lanes:
             lane.head_for(lane.manager.lease(max(self.plan.timeout_s, _FIRST_LEASE_S)))
             probe = Connection(lane.address, watch=self.watch, deadlines=self._deadlines)
