@@ -65,6 +65,8 @@ class Dispatcher:
         self._pacer = best_pacer(self._on_time)
         self._armed_ns = NEVER
         self._hub = get_hub()
+        for late in lateness:
+            late.exact_timer = self._pacer.exact
 
     @property
     def exhausted(self) -> bool:

@@ -7,7 +7,8 @@ counts is what happened since the variant last was on time, its late period:
     cpu         it was not given the processor, or had nothing left of it
     credential  the variant's users waited for a lease
     users       they all awaited answers that the target had not given
-    pacer       none of these: a user was idle, the hub was free, and the timer came late
+    pacer       none of these: a user was idle, the hub was free, and the timer came late; where that timer is one that is
+                never late by itself (timerfd), the processor was given to somebody else meanwhile, and it is `cpu`
 
 The first that explains at least half of the lag is the word. Costs one comparison for a request that is on time, and no
 more than a microsecond for one that is not.
@@ -46,12 +47,16 @@ class LeaseWaits:
 
 
 class Lateness:
-    """One variant's. `users` is how many it has now."""
+    """One variant's. `users` is how many it has now; `exact_timer` that the pacer is never late by itself."""
 
-    __slots__ = ("_busy_ns", "_cpu_ns", "_late", "_leases", "_leases_ns", "_stalled_ns", "_start_ns", "_watch", "users")
+    __slots__ = (
+        *("_busy_ns", "_cpu_ns", "_late", "_leases", "_leases_ns", "_stalled_ns", "_start_ns", "_watch"),
+        *("exact_timer", "users"),
+    )
 
     def __init__(self, watch: HubWatch, leases: LeaseWaits) -> None:
         self.users = 1
+        self.exact_timer = False
         self._watch = watch
         self._leases = leases
         self._late = True
@@ -83,4 +88,6 @@ class Lateness:
             return LateCause.CREDENTIAL.value
         if watch.busy_ns - self._busy_ns + turn_ns > _ALL_OF_A_PROCESSOR * (now_ns - self._start_ns):
             return LateCause.CPU.value
-        return LateCause.PACER.value if somebody_idle else LateCause.USERS.value
+        if not somebody_idle:
+            return LateCause.USERS.value
+        return LateCause.CPU.value if self.exact_timer else LateCause.PACER.value

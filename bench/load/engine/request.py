@@ -14,6 +14,7 @@ from bench.clock import monotonic_ns
 from bench.credentials import Denied
 from bench.errors import BenchError
 from bench.load.engine import outcome
+from bench.load.engine.blot import blot
 from bench.load.engine.failure_samples import NO_DETAILS, AnswerDetails, FailureSamples, details_of
 from bench.load.engine.lane import Lane
 from bench.load.engine.payload import Payload
@@ -99,8 +100,8 @@ class Scorer:
             waits.begin(began_ns)
             try:
                 lease = lane.manager.lease(bench.timeout_ns / 1e9)
-            except BenchError:
-                self._record_no_lease(lane, intended_ns, began_ns, late_cause)
+            except BenchError as exc:
+                self._record_no_lease(lane, intended_ns, began_ns, late_cause, why=exc)
                 return False
             finally:  # this user may be killed while it waits
                 waits.end(began_ns, monotonic_ns())
@@ -263,12 +264,27 @@ class Scorer:
             error = bench.errors[(variant, *verdict)] = ScoringFailure(f"{text}: {more}" if more else text)
         return error
 
-    def _record_no_lease(self, lane: Lane, intended_ns: int, began_ns: int, late_cause: str) -> None:
+    def _record_no_lease(
+        self, lane: Lane, intended_ns: int, began_ns: int, late_cause: str, *, why: BenchError
+    ) -> None:
         """A request that could not be sent for want of a credential: an auth failure of its own kind."""
         bench = self._bench
         bench.sequence += 1
         now = monotonic_ns()
-        end = (*outcome.NO_LEASE, 0, bench.sequence, now, NO_TIME, now, 0, b"", 0, b"", 0, NO_DETAILS)
+        end = (
+            *outcome.NO_LEASE,
+            0,
+            bench.sequence,
+            now,
+            NO_TIME,
+            now,
+            0,
+            b"",
+            0,
+            b"",
+            0,
+            AnswerDetails(reason=blot(why.describe(), "", most=200)),
+        )
         self._record(lane, None, end, intended_ns, began_ns, 0, late_cause)
 
 

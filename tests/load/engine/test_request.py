@@ -346,6 +346,7 @@ def test_a_request_never_sent_has_the_time_it_waited(rig: MakeRig) -> None:
     (event,) = made.fired
     assert event["response_time"] >= 700
     assert str(event["exception"]) == "auth_failure: no_lease"
+    assert made.bench.failures.rows()[0]["reason"] == "nobody knows the key"
 
 
 @pytest.mark.parametrize(

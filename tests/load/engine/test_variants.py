@@ -213,4 +213,7 @@ class TestLateCause:
         assert self.cause(lateness, 50 * MS) == LateCause.CPU
 
     def test_a_late_timer(self) -> None:
-        assert self.cause(self.late(), 5 * MS, idle=True) == LateCause.PACER
+        lateness = self.late()
+        assert self.cause(lateness, 5 * MS, idle=True) == LateCause.PACER
+        lateness.exact_timer = True
+        assert self.cause(lateness, 5 * MS, idle=True) == LateCause.CPU
