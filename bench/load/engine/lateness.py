@@ -7,8 +7,8 @@ counts is what happened since the variant last was on time, its late period:
     cpu         it was not given the processor, or had nothing left of it
     credential  the variant's users waited for a lease
     users       they all awaited answers that the target had not given
-    pacer       none of these: a user was idle, the hub was free, and the timer came late; where that timer is one that is
-                never late by itself (timerfd), the processor was given to somebody else meanwhile, and it is `cpu`
+    pacer       none of these: a user was idle, the hub was free, and the timer came late; where the timer is one that
+                is never late by itself (timerfd), the processor was given to somebody else meanwhile, and it is `cpu`
 
 The first that explains at least half of the lag is the word. Costs one comparison for a request that is on time, and no
 more than a microsecond for one that is not.

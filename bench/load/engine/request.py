@@ -270,21 +270,11 @@ class Scorer:
         """A request that could not be sent for want of a credential: an auth failure of its own kind."""
         bench = self._bench
         bench.sequence += 1
+        details = NO_DETAILS
+        if not bench.failures.knows(lane.variant.name, *outcome.NO_LEASE, 0):
+            details = AnswerDetails(reason=blot(why.describe(), "", most=200))
         now = monotonic_ns()
-        end = (
-            *outcome.NO_LEASE,
-            0,
-            bench.sequence,
-            now,
-            NO_TIME,
-            now,
-            0,
-            b"",
-            0,
-            b"",
-            0,
-            AnswerDetails(reason=blot(why.describe(), "", most=200)),
-        )
+        end = (*outcome.NO_LEASE, 0, bench.sequence, now, NO_TIME, now, 0, b"", 0, b"", 0, details)
         self._record(lane, None, end, intended_ns, began_ns, 0, late_cause)
 
 
