@@ -55,6 +55,8 @@ class Samples:
     deployment: NDArray[Any]
     freshness: NDArray[Any]
     attempt: NDArray[np.uint8]
+    replays: NDArray[np.uint8]
+    late_cause: NDArray[Any]
     worker: NDArray[Any]
     words: Mapping[str, tuple[str, ...]]
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench.clock import monotonic_ns
 from bench.credentials import Denied
 from bench.errors import BenchError
 from bench.load.engine import outcome
+from bench.load.engine.failure_samples import NO_DETAILS, AnswerDetails, FailureSamples, details_of
 from bench.load.engine.lane import Lane
 from bench.load.engine.payload import Payload
 from bench.load.engine.recorder import Recorder
@@ -28,9 +29,10 @@ _TRANSPORT_ERROR = Outcome.TRANSPORT_ERROR.value
 _TIMED_OUT = (Outcome.TIMED_OUT.value, "client")
 _REFUSED = 401
 
-End = tuple[str, str, int, int, int, int, int, int, bytes, int, bytes]
+End = tuple[str, str, int, int, int, int, int, int, bytes, int, bytes, int, AnswerDetails]
 """How one attempt ended: outcome, cause, status, sequence, sent_ns, first_byte_ns, done_ns, connect_ns, server time (as
-the server wrote it), response_bytes, deployment. The connection is used again before a refused attempt is recorded."""
+the server wrote it), response_bytes, deployment, replays, details of the first failure of its kind. The connection is
+used again before a refused attempt is recorded."""
 
 
 class ScoringFailure(Exception):
@@ -61,9 +63,11 @@ class Engine:
     id_prefix: bytes
     fire: Callable[..., None]
     observe: Callable[[int, int], None]
+    failures: FailureSamples
     zero_ns: int = 0
     measure_from_ns: int = 0
     sequence: int = 0
+    errors: dict[tuple[str, str, str, int], ScoringFailure] = field(default_factory=dict)
 
 
 class Scorer:
@@ -170,16 +174,20 @@ class Scorer:
         else:
             status = answer.status if first_byte_ns != NO_TIME else 0
             kind, cause = _TIMED_OUT if failure == "timeout" else (_TRANSPORT_ERROR, failure)
+        details = NO_DETAILS
+        if kind != _OK and not bench.failures.knows(lane.variant.name, kind, cause, status):
+            details = details_of(answer, detail=connection.detail, secret=lease.secret)
         return (
             *(kind, cause, status, sequence, connection.sent_ns, first_byte_ns, done_ns, connection.connect_ns),
-            *(answer.server_time_ms, answer.response_bytes, answer.deployment),
+            *(answer.server_time_ms, answer.response_bytes, answer.deployment, 0, details),
         )
 
     def _record(self, lane: Lane, lease: Any, end: End, intended_ns: int, began_ns: int, attempt: int) -> None:
         bench = self._bench
         recorder = bench.recorder
         zero_ns = bench.zero_ns
-        kind, cause, status, sequence, sent_ns, first_ns, done_ns, connect_ns, server_time_ms, size, deployment = end
+        kind, cause, status, sequence, sent_ns, first_ns, done_ns, connect_ns, server_time_ms, size = end[:10]
+        deployment, replays, details = end[10:]
         recorder.record(
             intended_ns - zero_ns,
             began_ns - zero_ns,
@@ -199,6 +207,8 @@ class Scorer:
             recorder.deployments.code(deployment.decode("latin-1")) if deployment else 0,
             recorder.freshnesses.codes[lane.manager.freshness(lease, sent_ns)] if lease is not None else 2,
             attempt,
+            replays,
+            0,
         )
         tally = bench.tally
         tally.requests += 1
@@ -207,7 +217,7 @@ class Scorer:
             tally.failures += 1
             if kind == _AUTH_FAILURE:
                 tally.auth_failures += 1
-            error = _failure(kind, cause, status)
+            error = self._failure(lane.variant.name, (kind, cause, status), done_ns - zero_ns, details)
         bench.observe(intended_ns, done_ns)
         bench.fire(
             request_type="POST",
@@ -219,29 +229,34 @@ class Scorer:
             response=None,
         )
 
+    def _failure(
+        self, variant: str, verdict: tuple[str, str, int], at_ns: int, details: AnswerDetails
+    ) -> ScoringFailure:
+        """Count it among its kind; Locust is given one object a kind."""
+        bench = self._bench
+        sample = bench.failures.add(variant, verdict, at_ns=at_ns, details=details)
+        error = bench.errors.get((variant, *verdict))
+        if error is None:
+            outcome_word, cause, status = verdict
+            text = f"{outcome_word}: {cause}" if cause else outcome_word
+            if status:
+                text += f" ({status})"
+            more = sample and (sample.model_reason or sample.location)
+            error = bench.errors[(variant, *verdict)] = ScoringFailure(f"{text}: {more}" if more else text)
+        return error
+
     def _record_no_lease(self, lane: Lane, intended_ns: int, began_ns: int) -> None:
         """A request that could not be sent for want of a credential: an auth failure of its own kind."""
         bench = self._bench
         bench.sequence += 1
         now = monotonic_ns()
-        end = (*outcome.NO_LEASE, 0, bench.sequence, now, NO_TIME, now, 0, b"", 0, b"")
+        end = (*outcome.NO_LEASE, 0, bench.sequence, now, NO_TIME, now, 0, b"", 0, b"", 0, NO_DETAILS)
         self._record(lane, None, end, intended_ns, began_ns, 0)
 
 
 def _forbidden(end: End) -> End:
     """A refusal that was a denial; one put down to expiry stays that."""
     return (end[0], Cause.FORBIDDEN.value, *end[2:]) if end[1] == Cause.REFUSED.value else end
-
-
-_failures: dict[tuple[str, str, int], ScoringFailure] = {}
-
-
-def _failure(kind: str, cause: str, status: int) -> ScoringFailure:
-    key = (kind, cause, status)
-    if key not in _failures:
-        what = f"{kind}: {cause}" if cause else kind
-        _failures[key] = ScoringFailure(f"{what} ({status})" if status else what)
-    return _failures[key]
 
 
 def _server_time_ns(text: bytes) -> int:

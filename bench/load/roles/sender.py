@@ -21,6 +21,7 @@ from bench.live.recent import Recent
 from bench.live.rolling import Rolling
 from bench.load.engine.arrivals import asked_rate, schedule, variant_order
 from bench.load.engine.dispatch import Dispatcher
+from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.lane import Lane
 from bench.load.engine.payload import Payload, load_bodies
 from bench.load.engine.recorder import Recorder
@@ -66,6 +67,7 @@ class Sender:
         self.managers = managers
         self.name = part.name
         self.cpu = 0.0
+        self.failures = FailureSamples(run.failures / f"{part.name}.jsonl")
         self._part = part
         self._health = run.health / f"{part.name}.jsonl"
         self._deadlines = Deadlines()
@@ -101,6 +103,7 @@ class Sender:
             id_prefix=f"{run.run_id}-{part.name}-".encode(),
             fire=fire,
             observe=self.recent.observe,
+            failures=self.failures,
         )
         self.dispatcher = (
             Dispatcher(schedule(plan, worker=part.index, workers=part.workers))
@@ -216,6 +219,7 @@ class Sender:
             manager.close()
         recorder = self.bench.recorder
         recorder.close()
+        self.failures.write(all_counts=True)
         self._started.set()
         self._all_answered.set()
         append_jsonl(
@@ -281,6 +285,7 @@ class Sender:
     def _tick(self) -> None:
         self.watch.blame("flush")
         self.bench.recorder.flush()
+        self.failures.write()
         now_ns, cpu_s = monotonic_ns(), time.process_time()
         then_ns, cpu_then_s = self._ticked
         self._ticked = (now_ns, cpu_s)

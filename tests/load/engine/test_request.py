@@ -17,6 +17,7 @@ from bench.credentials.lease import Lease
 from bench.endpoint import AuthMode
 from bench.errors import CredentialError
 from bench.live.recent import Recent
+from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.lane import Lane
 from bench.load.engine.payload import Payload
 from bench.load.engine.recorder import Recorder
@@ -130,6 +131,7 @@ def rig(tmp_path: Path, wiring: Wiring) -> MakeRig:
             id_prefix=b"20261124-081530-123-abcd-w0-",
             fire=lambda **event: fired.append(event),
             observe=Recent().observe,
+            failures=FailureSamples(),
             zero_ns=zero_ns,
             measure_from_ns=zero_ns,
         )
@@ -445,8 +447,8 @@ def test_the_secret_is_nowhere_but_on_the_wire(rig: MakeRig) -> None:
 
 
 def test_every_column_is_recorded() -> None:
-    """`exchange` packs 18 values by position."""
-    assert len(COLUMNS) == 18
+    """`exchange` packs 20 values by position."""
+    assert len(COLUMNS) == 20
 
 
 def test_users_do_not_share_a_connection(rig: MakeRig) -> None:
