@@ -28,7 +28,8 @@ from bench.rundir import RunDir
 from bench.runreader import load_run
 
 INCOMPLETE = 4
-_INTERRUPTED = ("signal", "aborted", "overdue")
+_INTERRUPTED = ("signal", "overdue", "lost")
+_FAILED = 1
 
 
 def finish(folder: RunDir, *, gates: Gates, min_effect: str = "") -> int:
@@ -53,7 +54,10 @@ def finish(folder: RunDir, *, gates: Gates, min_effect: str = "") -> int:
         sys.stdout.write(f"{result.verdict} {result.label}: {result.sentence}\n")
     sys.stdout.write(f"report: {folder.report}\n")
     code = evaluate.exit_code(results, evaluate.trust_of(summary))
-    interrupted = run.manifest.get("ended", {}).get("reason") in _INTERRUPTED
+    reason = run.manifest.get("ended", {}).get("reason")
+    if reason == "failed":
+        return _FAILED
+    interrupted = reason in _INTERRUPTED
     return INCOMPLETE if interrupted and code == 0 else code
 
 

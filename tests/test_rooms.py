@@ -27,9 +27,9 @@ ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},
     "gates": {*NOUNS, "analysis", "rundir"},
     "report": {*NOUNS, "analysis", "rundir", "runreader"},
-    "credentials": {*NOUNS, "clock"},
+    "credentials": {*NOUNS, "clock", "supervise"},
     "emulator": set(),
-    "load": {*NOUNS, "clock", "rundir", "target", "local_emulator", "credentials", "live"},
+    "load": {*NOUNS, "clock", "rundir", "target", "local_emulator", "credentials", "live", "supervise"},
     "live": {*NOUNS, "credentials", "load", "target"},
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
     "calibration": {
@@ -51,6 +51,7 @@ ROOMS: dict[str, set[str]] = {
 SINGLE: dict[str, set[str]] = {
     **{noun: {*NOUNS} for noun in NOUNS},
     "clock": set(),
+    "supervise": set(),
     "rundir": {"clock", "errors"},
     "runreader": {"analysis", "errors", "rundir", "sample"},
     "arguments": {"options"},
@@ -75,9 +76,9 @@ INSIDE_LOAD: dict[str, set[str]] = {
 LIBRARIES: dict[str, str] = {
     "azure": r"credentials\.agent\.(azure_errors|control_plane|identity)",
     "flask": r"live\.",
-    "gevent": r"load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
+    "gevent": r"supervise|load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
-    "locust": r"load\.(roles\.(locust_stats|session)|user)",
+    "locust": r"load\.(roles\.(locust_messages|locust_stats|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
     "requests": r"credentials\.requests_auth",
@@ -85,7 +86,8 @@ LIBRARIES: dict[str, str] = {
     "uvloop": r"emulator\.",
 }
 """The only modules that may name a library. `load.roles.session` needs Locust's runners to know its role,
-`locust_stats` replaces one of its functions, `user` is its User; nobody else knows that there is a Locust."""
+`locust_messages` and `locust_stats` replace functions of it, `user` is its User; nobody else knows that there is a
+Locust."""
 
 IMPURE = {
     *("asyncio", "http", "io", "logging", "multiprocessing", "os", "select", "selectors", "shutil", "signal", "socket"),

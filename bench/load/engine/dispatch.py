@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from itertools import takewhile
+from heapq import merge
+from itertools import chain, takewhile
 from typing import Any
 
 from gevent import get_hub, getcurrent
@@ -21,10 +22,14 @@ from bench.load.engine.pacer import best_pacer
 
 
 class Dispatcher:
-    """Hands out one worker's arrivals; `claimed` counts them."""
+    """Hands out one worker's arrivals; `claimed` counts them.
 
-    def __init__(self, arrivals: Iterator[Arrival]) -> None:
+    With `may_grow` idle users wait on when there is no arrival left, for another worker's may be added; until `cut`.
+    """
+
+    def __init__(self, arrivals: Iterator[Arrival], *, may_grow: bool = False) -> None:
         self.claimed = 0
+        self._may_grow = may_grow
         self._arrivals = arrivals
         self._next: Arrival | None = None
         self._due_ns = 0
@@ -71,9 +76,9 @@ class Dispatcher:
     def claim(self) -> Arrival | None:
         """The next arrival, once it is due; None when there are no more. Called in a user's greenlet."""
         arrival = self._next
-        if arrival is None:
+        if arrival is None and not self._may_grow:
             return None
-        if self._zero_ns and self._due_ns <= monotonic_ns():
+        if arrival is not None and self._zero_ns and self._due_ns <= monotonic_ns():
             self._advance()
             return arrival
         me = getcurrent()
@@ -88,6 +93,14 @@ class Dispatcher:
             raise
         return claimed
 
+    def add(self, arrivals: Iterator[Arrival]) -> None:
+        """Hand these out too, each when it is due; those that are overdue at once."""
+        own = self._arrivals if self._next is None else chain((self._next,), self._arrivals)
+        self._arrivals = merge(own, arrivals)
+        self._next = None
+        self._advance()
+        self._hub.loop.run_callback(self._on_time)
+
     def withdraw(self, user: Any) -> None:
         """The greenlet `user` is about to be killed: hand it nothing any more, for it would take that along."""
         if user in self._idle:
@@ -96,6 +109,7 @@ class Dispatcher:
     def cut(self, now_ns: int) -> None:
         """The schedule ends at `now_ns`. What was due by then is handed out in the hub's next turn, as far as users
         are idle: the hub may have been busy when it was its time."""
+        self._may_grow = False
         self._arrivals = takewhile(lambda arrival: self._zero_ns + arrival.due_ns <= now_ns, self._arrivals)
         if self._next is not None and (not self._zero_ns or self._due_ns > now_ns):
             self._next = None
@@ -104,6 +118,7 @@ class Dispatcher:
     def close(self) -> None:
         """Wake everybody with None; nothing is handed out after this."""
         self._next = None
+        self._may_grow = False
         self._pacer.close()
         self._release()
 
@@ -130,7 +145,7 @@ class Dispatcher:
             arrival = self._next
             self._advance()
             idle.popleft().switch(arrival)
-        if self._next is None:
+        if self._next is None and not self._may_grow:
             self._release()
 
     def _release(self) -> None:

@@ -15,8 +15,10 @@ from typing import Any
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
+from bench import supervise
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
+from bench.load.roles import locust_messages
 from bench.load.roles.master import Master
 from bench.load.roles.sender import Sender
 from bench.load.roles.senders import LocalSender
@@ -31,6 +33,8 @@ class Session:
 
     def __init__(self, environment: Any, *, default_modes: tuple[AuthMode, ...], relay_key: RelayKey) -> None:
         runner = environment.runner
+        supervise.watch_hub()
+        locust_messages.harden(runner)
         self.master: Master | None = None
         self.worker: Worker | None = None
         if isinstance(runner, WorkerRunner):
@@ -71,31 +75,29 @@ class Session:
             self._runner.quit()
 
     def _on_test_start(self, **_: Any) -> None:
-        self._users = 0
-        if self.master is not None:
-            self.master.begin()
+        with supervise.run("the start of the test"):
+            self._users = 0
+            if self.master is not None:
+                self.master.begin()
 
     def _on_test_stopping(self, **_: Any) -> None:
         """Users are about to be taken away: arrivals due from here on would have nobody to send them."""
-        if self.master is not None:
-            self.master.cut()
-        elif self.sender is not None:
-            self.sender.cut()
+        with supervise.run("the end of the test"):
+            if self.master is not None:
+                self.master.cut()
+            elif self.sender is not None:
+                self.sender.cut()
 
     def _on_test_stop(self, **_: Any) -> None:
-        self._finish_sender()
-        if self.master is not None:
-            self.master.end()
+        with supervise.run("the end of the test"):
+            if self.worker is not None:
+                self.worker.end()
+            elif self.master is not None:
+                self.master.end()
 
     def _on_quitting(self, **_: Any) -> None:
-        self._finish_sender()
-        if self.master is not None:
-            self.master.close(signal=True)
-        elif self.worker is not None:
-            self.worker.close()
-
-    def _finish_sender(self) -> None:
-        if self.worker is not None:
-            self.worker.end()
-        elif self.master is not None:
-            self.master.senders.finish()
+        with supervise.run("the end of Locust"):
+            if self.master is not None:
+                self.master.close(signal=True)
+            elif self.worker is not None:
+                self.worker.close()
