@@ -84,7 +84,7 @@ def watch_hub() -> None:
 
     def handle_error(context: Any, kind: Any, value: Any, trace: Any) -> None:
         ours = isinstance(value, Exception) and _passes_through_us(trace)
-        if not (ours and failed("hub", value)):
+        if not (ours and failed("the hub", value)):
             handle(context, kind, value, trace)
 
     handle_error.is_supervised = True  # type: ignore[attr-defined]  # a mark on a function

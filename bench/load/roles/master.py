@@ -66,6 +66,7 @@ class Master:
         self._environment = environment
         self._default_modes = default_modes
         self._record: RunRecord | None = None
+        self._errors: Path | None = None
         self.senders: Senders
         if relay_key is not None:
             self.senders = Workers(
@@ -128,7 +129,7 @@ class Master:
 
     def begin(self) -> None:
         """Start a run in a greenlet of its own: finding the target takes seconds, and the web UI must not wait."""
-        self.error = None
+        self.error = self._errors = None
         self._reason = "stopped"
         self._zero_ns = self._cut_ns = 0
         self._decided = False
@@ -142,9 +143,9 @@ class Master:
 
     def end(self) -> None:
         """The test has stopped and every sender has written its files: close the run. Safe to call twice."""
-        if self._conductor is not None:
-            self._conductor.kill(block=False)
-            self._conductor = None
+        conductor, self._conductor = self._conductor, None
+        if conductor is not None and conductor is not gevent.getcurrent():
+            conductor.kill(block=False)
         record, self._record = self._record, None
         steps = [
             ("the clock of the statistics", self._leave_statistics),
@@ -157,12 +158,15 @@ class Master:
                 supervise.failed(f"closing: {name}", error)
             return
         for name, error in broken:
-            self._keep(record, "master", supervise.failure_of(f"closing: {name}", error))
+            self._keep("master", supervise.failure_of(f"closing: {name}", error))
+        gevent.sleep(0)  # what broke a moment ago is told in a greenlet of its own, and belongs into the manifest
         broken = list(close_all([("the manifest", lambda: self._finish(record))]))
         if not broken and (self.error is None) and RUN_FILE_VARIABLE not in os.environ:
             broken = list(close_all([("the report", lambda: make_report(record.run, self._environment))]))
+            if self._reason == "lost" and not self._environment.process_exit_code:
+                self._environment.process_exit_code = RunInvalid.exit_code
         for name, error in broken:
-            self._keep(record, "master", supervise.failure_of(f"closing: {name}", error))
+            self._keep("master", supervise.failure_of(f"closing: {name}", error))
 
     def _finish(self, record: RunRecord) -> None:
         """Write the end of the run, and say on stderr what was lost."""
@@ -202,8 +206,6 @@ class Master:
             _say("disk full: samples of workers on other hosts are lost")
         elif lines:
             _say(f"disk full: {lines:,} lines of health and fetches are lost")
-        if self._reason == "lost" and self._environment.process_exit_code is None:
-            self._environment.process_exit_code = RunInvalid.exit_code
 
     def close(self, *, signal: bool) -> None:
         """Locust is quitting."""
@@ -249,6 +251,7 @@ class Master:
     def _give_orders(self, plan: RunPlan, pool: ManagerPool) -> None:
         """Make the run's folder and have the senders get ready."""
         record = self._record = RunRecord(Path(str(self.options.get("out") or "results")), plan)
+        self._errors = record.run.path / "errors"
         if announce := os.environ.get(RUN_FILE_VARIABLE):
             Path(announce).write_text(str(record.run.path), encoding="utf-8")
         if not self._environment.stop_timeout:
@@ -330,23 +333,22 @@ class Master:
             self._record.worker_flight(record)
 
     def _on_worker_failed(self, worker: str, message: messages.Failed) -> None:
-        self._fail(self._record, worker, message)
+        self._fail(worker, message)
 
     def _on_failure(self, failure: supervise.Failure) -> None:
-        self._keep(self._record, "master", failure)
+        self._keep("master", failure)
 
-    def _keep(self, record: RunRecord | None, worker: str, failure: supervise.Failure) -> None:
+    def _keep(self, worker: str, failure: supervise.Failure) -> None:
         """An exception in this process that nobody expects."""
         if isinstance(failure.error, BenchError):
             self._give_up(failure.error)
             return
         error, traceback = failure_file.told(failure, self.senders.managers)
-        self._fail(record, worker, messages.Failed(where=failure.where, error=error, traceback=traceback))
+        self._fail(worker, messages.Failed(where=failure.where, error=error, traceback=traceback))
 
-    def _fail(self, record: RunRecord | None, worker: str, message: messages.Failed) -> None:
+    def _fail(self, worker: str, message: messages.Failed) -> None:
         """Keep the traceback, and end the run; the first one says so."""
-        folder = record.run.path / "errors" if record is not None else None
-        kept = failure_file.keep(folder, worker, where=message.where, traceback=message.traceback)
+        kept = failure_file.keep(self._errors, worker, where=message.where, traceback=message.traceback)
         if self._reason == "failed":
             return
         where = f"; see {kept}" if kept is not None else ""

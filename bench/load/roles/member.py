@@ -10,10 +10,12 @@ from bench.live.view import View
 from bench.load.roles.messages import Progress, Ready, Share, TakeOver
 from bench.load.roles.part import Part
 
+_SPEAKS_EVERY_NS = 1_000_000_000
+
 
 @dataclass(slots=True, kw_only=True)
 class Member:
-    """A worker that was given an order. `alive_ns`: until then (the run's time) it is known to have lived.
+    """A worker that was given an order. `seen_ns`: its process was there then (the run's time).
 
     `shares` are what it took over from others, `taken` how often; `idle_after` is how often it had when it said that
     it was idle.
@@ -24,7 +26,7 @@ class Member:
     ready: Ready | None = None
     progress: Progress | None = None
     view: View | None = None
-    alive_ns: int = 0
+    seen_ns: int = 0
     shares: tuple[Share, ...] = ()
     taken: int = 0
     idle_after: int = -1
@@ -54,6 +56,15 @@ class Member:
     @property
     def can_take_over(self) -> bool:
         return self.ready is not None and self.part.has_share and not self.drained and not self.is_lost
+
+    def alive_until(self, now_ns: int, *, by_system: bool) -> int:
+        """Until when it may have begun requests: as the system saw it, or a second after its last word.
+
+        It speaks once a second, so what was due later was begun by nobody. What was due before that may have been
+        begun, and a request that may have been is not sent again.
+        """
+        last_word_ns = self.progress.at_ns if self.progress is not None else -_SPEAKS_EVERY_NS
+        return self.seen_ns if by_system else min(last_word_ns + _SPEAKS_EVERY_NS, now_ns)
 
     def shares_after(self, from_ns: int) -> tuple[Share, ...]:
         """What it had to send that is due later: its own part, and what it took over. Nothing if it had sent it all."""

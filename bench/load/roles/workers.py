@@ -33,6 +33,7 @@ from bench.rundir import RunDir
 from bench.sample import WorkloadModel
 
 _POLL_S = 0.02
+_DIED = "its process died"
 _LOOK_NS = 250_000_000
 LEAD_NS = 200_000_000
 """How far ahead of now workers are told to start, so that the message has arrived by then."""
@@ -144,10 +145,10 @@ class Workers:
         for node, member in self._members.items():
             if member.is_lost or member.drained:
                 continue
-            if (why := self._why_gone(node)) or (not member.part.has_share and node not in self._runner.clients):
-                lost[node] = why or "it left"
+            if why := self._why_gone(node):
+                lost[node] = why
             elif node in self._pids:
-                member.alive_ns = max(now_ns - self._go.monotonic_ns, 0)
+                member.seen_ns = max(now_ns - self._go.monotonic_ns, 0)
         for node in lost:
             self._members[node].is_lost = True
         for node, why in lost.items():
@@ -227,7 +228,7 @@ class Workers:
         """Why a worker is given up; empty for one that is there."""
         pid = self._pids.get(node)
         if pid is not None and not is_alive(pid):
-            return "its process died"
+            return _DIED
         clients = self._runner.clients
         if node not in clients:
             return "it left"
@@ -239,14 +240,17 @@ class Workers:
         assert plan is not None and go is not None  # noqa: S101, PT018 - a run goes on
         is_open = plan.model is WorkloadModel.OPEN
         end_ns = None if plan.duration_s is None else round((plan.warm_up_s + plan.duration_s) * 1e9)
-        begun = due_by(plan, min(member.alive_ns, end_ns or member.alive_ns)) // self._dealt_to
+        at_ns = max(monotonic_ns() - go.monotonic_ns, 0)
+        alive_ns = member.alive_until(at_ns, by_system=why == _DIED)
+        begun = due_by(plan, alive_ns if end_ns is None else min(alive_ns, end_ns)) // self._dealt_to
         others = [other for other in self._members.values() if other.can_take_over]
-        shares = member.shares_after(member.alive_ns)
+        shares = member.shares_after(alive_ns)
         loss = Loss(
             worker=member.name,
-            at_ns=max(monotonic_ns() - go.monotonic_ns, 0),
+            at_ns=at_ns,
             why=why,
-            samples=max(max(begun, member.begun) - member.kept, 0) if is_open else max(member.begun - member.kept, 0),
+            samples=max(max(begun, member.begun) if is_open and member.part.has_share else member.begun, 0)
+            - member.kept,
             taken_over=is_open and (bool(others) or not shares),
         )
         self.losses = (*self.losses, loss)
@@ -292,8 +296,6 @@ class Workers:
         if member.is_lost:
             self._came_back(member)
         member.progress = message
-        if node not in self._pids:
-            member.alive_ns = max(member.alive_ns, message.at_ns)
 
     def _came_back(self, member: Member) -> None:
         """It was given up, and has sent meanwhile what others have sent too."""
