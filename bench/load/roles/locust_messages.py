@@ -16,6 +16,8 @@ from locust.rpc.protocol import Message
 from locust.runners import MasterRunner
 
 _UNREADABLE = "bench_unreadable"
+_FIRST_WORDS = ("client_ready", "locustfile")
+"""What a worker says before its master knows it."""
 _read = Message.unserialize.__func__
 
 
@@ -41,15 +43,21 @@ def harden(runner: Any) -> None:
     if handle is None:
         return
     if isinstance(runner, MasterRunner):
-        runner.handle_message = functools.partial(_handle_of_master, handle, said)
+        runner.handle_message = functools.partial(_handle_of_master, runner, handle, said)
     else:
         runner.handle_message = functools.partial(_handle, handle, said)
 
 
-def _handle_of_master(handle: Callable[[str, Message], None], said: set[str], client_id: str, msg: Message) -> None:
-    if msg.type != _UNREADABLE and msg.node_id != client_id:
-        _drop(said, "a message in another's name")
-        return
+def _handle_of_master(
+    runner: Any, handle: Callable[[str, Message], None], said: set[str], client_id: str, msg: Message
+) -> None:
+    if msg.type != _UNREADABLE:
+        if msg.node_id != client_id:
+            _drop(said, "a message in another's name")
+            return
+        if client_id not in runner.clients and msg.type not in _FIRST_WORDS:
+            _drop(said, f"a {msg.type[:40]!r} message from a stranger")
+            return
     try:
         handle(client_id, msg)
     except Exception as exc:  # noqa: BLE001 - whatever a field of another type leads to
