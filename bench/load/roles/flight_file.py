@@ -40,10 +40,14 @@ class FlightTimes:
 
 
 class FlightFile:
-    """The file of one run. It never raises after it was opened: `lost` counts what the disk did not take."""
+    """The file of one run: one without a line says that nothing was fetched, none that it got lost.
+
+    It never raises after it was opened: `lost` counts what the disk did not take, `written` what it did.
+    """
 
     def __init__(self, path: Path) -> None:
         """Raises OSError."""
+        self.written = 0
         self._file = LineFile(path)
 
     @property
@@ -52,7 +56,7 @@ class FlightFile:
 
     def write(self, record: Record) -> None:
         """A record in the run's own time."""
-        self._file.write(record)
+        self.written += self._file.write(record)
 
     def close(self) -> None:
         self._file.close()

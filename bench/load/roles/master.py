@@ -13,6 +13,7 @@ A standalone Locust and a master have one. However a run ends, its manifest says
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -22,17 +23,21 @@ from typing import Any
 
 import gevent
 
-from bench import clock, supervise
+from bench import clock, handover, supervise
 from bench.credentials import RelayKey
+from bench.credentials.state import preflight
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, RunInvalid, UsageError
+from bench.live.board import Board
 from bench.live.terminal import Progress
-from bench.live.view import View
+from bench.live.view import NOTHING, View
+from bench.load.engine.arrivals import asked_rate
 from bench.load.engine.payload import load_bodies
 from bench.load.roles import failure_file, messages
 from bench.load.roles.closing import close_all
 from bench.load.roles.losses import are_bearable
 from bench.load.roles.managers import ManagerPool
+from bench.load.roles.manifest import samples_written
 from bench.load.roles.record import RunRecord
 from bench.load.roles.report import make_report
 from bench.load.roles.senders import LocalSender, Senders
@@ -41,11 +46,7 @@ from bench.local_emulator import LocalEmulator
 from bench.options import plan_of
 from bench.plan import RunPlan
 from bench.rundir import RunDir
-from bench.sample import WorkloadModel
 from bench.target import kind_of, secret_origins, spec_of, variants_of
-
-RUN_FILE_VARIABLE = "BENCH_RUN_FILE"
-"""Set by `bench run`: the file that is told the run's folder. Who sets it makes the report itself."""
 
 _POLL_S = 0.02
 _GRACE_S = 2.0
@@ -79,11 +80,15 @@ class Master:
         else:
             self.senders = LocalSender(environment.events.request.fire, self._on_flight)
         supervise.report_to(self._on_failure)
+        self.board = Board()
+        self.last_run: RunDir | None = None
+        self._last_view = NOTHING
         self._progress = Progress()
         self._pool: ManagerPool | None = None
         self._emulator: LocalEmulator | None = None
         self._zero_ns = 0
         self._cut_ns = 0
+        self._point_s = 0.0
         self._reason = ""
         self._conductor: Any = None
         self._statistics_reset: Any = None
@@ -100,9 +105,14 @@ class Master:
         spec = spec_of(values, default_modes=self._default_modes, emulator=self._emulator)
         if self._pool is None or self._pool.spec != spec:
             self._close_pool()
-            self._pool = ManagerPool(spec)
-        variants = variants_of(spec, self._pool.describe())
-        self.plan = plan_of(values, target=spec.kind, variants=variants, payload_sha256=payload_sha256)
+            self._pool = ManagerPool(spec, say=_say)
+        plan = plan_of(values, target=spec.kind, variants=(), payload_sha256=payload_sha256)
+        described = self._pool.describe(timeout_s=plan.start_timeout_s)
+        lasts_s = None if plan.duration_s is None else plan.warm_up_s + plan.duration_s
+        known = self._pool.notes(lasts_s=lasts_s) + preflight(described.values(), plan.deployment, plan.timeout_s)
+        for line in known:
+            _say(line)
+        self.plan = dataclasses.replace(plan, variants=variants_of(spec, described))
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Whether a run can be started with these, as far as nobody has to be asked. Raises BenchError."""
@@ -130,8 +140,10 @@ class Master:
     def begin(self) -> None:
         """Start a run in a greenlet of its own: finding the target takes seconds, and the web UI must not wait."""
         self.error = self._errors = None
+        self._last_view = NOTHING
         self._reason = "stopped"
         self._zero_ns = self._cut_ns = 0
+        self._point_s = 0.0
         self._decided = False
         self._conductor = supervise.start(self._conduct, where="the run")
 
@@ -146,13 +158,14 @@ class Master:
         conductor, self._conductor = self._conductor, None
         if conductor is not None and conductor is not gevent.getcurrent():
             conductor.kill(block=False)
-        record, self._record = self._record, None
         steps = [
             ("the clock of the statistics", self._leave_statistics),
             ("the progress line", self._progress.clear),
+            ("the last look", self.view),  # kept: a watcher sees how the run ended
             ("senders", self.senders.finish),
         ]
         broken = list(close_all(steps))
+        record, self._record = self._record, None
         if record is None:
             for name, error in broken:
                 supervise.failed(f"closing: {name}", error)
@@ -161,7 +174,7 @@ class Master:
             self._keep("master", supervise.failure_of(f"closing: {name}", error))
         gevent.sleep(0)  # what broke a moment ago is told in a greenlet of its own, and belongs into the manifest
         broken = list(close_all([("the manifest", lambda: self._finish(record))]))
-        if not broken and (self.error is None) and RUN_FILE_VARIABLE not in os.environ:
+        if not broken and (self.error is None) and handover.RUN_VARIABLE not in os.environ:
             broken = list(close_all([("the report", lambda: make_report(record.run, self._environment))]))
             if self._reason == "lost" and not self._environment.process_exit_code:
                 self._environment.process_exit_code = RunInvalid.exit_code
@@ -180,7 +193,11 @@ class Master:
         )
         if self._zero_ns and is_lost and self._reason != "failed":
             self._reason = "lost"
-        changes: dict[str, Any] = {"ended": {"at_ns": at_ns, "reason": self._reason}}
+        changes: dict[str, Any] = {
+            "samples": samples_written(record.run),
+            "flights": record.flights,
+            "ended": {"at_ns": at_ns, "reason": self._reason},
+        }
         if self.error is not None:
             changes["ended"]["error"] = self.error.describe()
         if record.values["workers"]:
@@ -200,6 +217,8 @@ class Master:
         if not record.finish(changes, zero_ns=self._zero_ns or clock.monotonic_ns()):
             sys.stderr.write(f"error: the end of the run could not be written to {record.run.manifest}\n")
             self._reason = "lost"
+        self.last_run = record.run
+        self.board.end(at_ns / 1e9, self._reason)
         if disk.from_ns is not None:
             _say(f"disk full: samples from second {disk.from_ns / 1e9:.0f} on are lost ({disk.samples:,} of them)")
         elif disk.pieces:
@@ -227,9 +246,27 @@ class Master:
         if emulator is not None:
             emulator.stop()
 
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of the last run's."""
+        return tuple(variant.name for variant in self.plan.variants) if self.plan is not None else ()
+
     def view(self) -> View:
-        """What can be seen of the run now."""
-        return self.senders.view()
+        """What can be seen of the run now, or of the last one's end."""
+        view = self.senders.view()
+        if view["leases"]:
+            self._last_view = view
+        return self._last_view if not view["leases"] and self.run is None else view
+
+    @property
+    def results(self) -> Path:
+        """The folder that gets the runs' folders."""
+        return Path(str(self.options.get("out") or "results"))
+
+    @property
+    def emulator_admin(self) -> str:
+        """Where the emulator that this process started takes faults; empty without one."""
+        return str(self._emulator.facts["admin"]) if self._emulator is not None else ""
 
     # -- the conductor's greenlet --------------------------------------------------------------------
 
@@ -239,7 +276,7 @@ class Master:
                 self.prepare()
             assert self.plan is not None and self._pool is not None  # noqa: S101, PT018 - prepare made them
             self._give_orders(self.plan, self._pool)
-            self._await_senders(self.plan)
+            self._await_senders()
             self._start_clock(self.plan)
             self._await_end(self.plan)
         except BenchError as exc:
@@ -250,22 +287,21 @@ class Master:
 
     def _give_orders(self, plan: RunPlan, pool: ManagerPool) -> None:
         """Make the run's folder and have the senders get ready."""
-        record = self._record = RunRecord(Path(str(self.options.get("out") or "results")), plan)
+        record = self._record = RunRecord(self.results, plan, described=pool.describe())
         self._errors = record.run.path / "errors"
-        if announce := os.environ.get(RUN_FILE_VARIABLE):
-            Path(announce).write_text(str(record.run.path), encoding="utf-8")
+        handover.tell_folder(record.run.path)
         if not self._environment.stop_timeout:
             self._environment.stop_timeout = plan.timeout_s + 1
         self.senders.order(plan, pool, record.run)
 
-    def _await_senders(self, plan: RunPlan) -> None:
-        """Until all have their leases and, in the open model, all users are there to send what is due."""
+    def _await_senders(self) -> None:
+        """Until all have their leases and all users are there: a ramp would be measured as if it were the load."""
         waiting = _Waiting()
         while not self.senders.ready():
             waiting.look(f"for {self.senders.awaited} to be ready")
         runner = self._environment.runner
         while (
-            plan.model is WorkloadModel.OPEN
+            self._environment.shape_class is None
             and self.senders.complete
             and runner.user_count < (wanted := runner.target_user_count or 1)
         ):
@@ -284,6 +320,7 @@ class Master:
             anchor = {"monotonic_ns": zero.monotonic_ns, "wall_ns": zero.wall_ns, "pacer": facts.get("pacer", "")}
             workers = [f"w{index}" for index in range(self.senders.size)]
             self._record.started(self._zero_ns, {"variants": variants, "clock": anchor, "workers": workers})
+            self.board.begin(self._record.run.run_id, plan)
         self.senders.go(zero)
         if plan.warm_up_s:
             self._statistics_reset = supervise.start_later(
@@ -296,6 +333,7 @@ class Master:
             gevent.sleep(_POLL_S)
             elapsed_s = (clock.monotonic_ns() - self._zero_ns) / 1e9
             self._progress.tick(plan, elapsed_s, self.view)
+            self._take_point(plan, elapsed_s)
             self.senders.look()
             if self.senders.all_lost or self._is_disk_full():
                 self._reason = "lost"
@@ -354,6 +392,19 @@ class Master:
         where = f"; see {kept}" if kept is not None else ""
         self._give_up(BenchError(f"{worker} broke in {message.where}: {message.error}{where}"))
 
+    def _take_point(self, plan: RunPlan, elapsed_s: float) -> None:
+        """For the live page and Prometheus, once a second; nothing where nobody can look."""
+        if not (self._environment.web_ui is not None or self.options.get("prometheus_port")):
+            return
+        if elapsed_s >= self._point_s:
+            self._point_s = elapsed_s + 1
+            asked = asked_rate(plan, from_s=max(elapsed_s - 1, 0), to_s=elapsed_s)
+            self.board.tick(elapsed_s, self.view(), asked_rate=asked)
+
+    def shape_has_ended(self) -> None:
+        """A LoadTestShape's end is the run's."""
+        self._reason = "completed"
+
     def interrupt(self, reason: str = "signal") -> None:
         """End the run for a reason from outside, and Locust with it."""
         self._reason = reason
@@ -409,4 +460,6 @@ class _Waiting:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    """What a person should know before the run; CI logs keep it."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import clock
+from bench.endpoint import Endpoint
 from bench.errors import BenchError, RunInvalid, UsageError
 from bench.load.roles.flight_file import FlightFile, FlightTimes, Record
 from bench.load.roles.manifest import manifest_of
@@ -25,11 +26,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class RunRecord:
     """The record of the run in `run`, which begins with the plan and ends with `finish`."""
 
-    def __init__(self, out: Path, plan: RunPlan) -> None:
+    def __init__(self, out: Path, plan: RunPlan, *, described: Mapping[str, Endpoint]) -> None:
         """Raises RunInvalid when the disk has no room, UsageError when `out` cannot be written to."""
         anchor = clock.ClockAnchor.now()
         self.run = _folder(out, anchor)
-        self.values: dict[str, Any] = manifest_of(self.run, plan, anchor=anchor)
+        self.values: dict[str, Any] = manifest_of(self.run, plan, anchor=anchor, described=described)
         self._manifest = ManifestFile(self.run.manifest)
         try:
             self._manifest.write(self.values)
@@ -44,6 +45,11 @@ class RunRecord:
     @property
     def lost_flights(self) -> int:
         return self._flights.lost
+
+    @property
+    def flights(self) -> int:
+        """Lines of flights.jsonl so far."""
+        return self._flights.written
 
     def started(self, zero_ns: int, changes: Mapping[str, Any]) -> None:
         """The clock has started; the manifest changes."""
@@ -66,7 +72,7 @@ class RunRecord:
         """Write the end. False when the disk did not take even that."""
         self._times.start(zero_ns)
         self._flights.close()
-        self.values |= changes
+        self.values |= {**changes, "flights": self._flights.written}
         return self._manifest.finish(self.values)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from gevent.event import Event
 
-from bench import supervise
+from bench import handover, supervise
 from bench.clock import ClockAnchor
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, CredentialError
@@ -25,7 +25,7 @@ from bench.load.roles import manifest_file
 from bench.load.roles import master as module
 from bench.load.roles.losses import Loss
 from bench.load.roles.managers import ManagerPool
-from bench.load.roles.master import RUN_FILE_VARIABLE, Master
+from bench.load.roles.master import Master
 from bench.load.roles.senders import DiskLoss
 from bench.plan import RunPlan, Variant
 from bench.rundir import RunDir
@@ -138,7 +138,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setenv(RUN_FILE_VARIABLE, str(tmp_path / "told"))
+    monkeypatch.setenv(handover.RUN_VARIABLE, str(tmp_path / "told"))
     monkeypatch.setattr(module, "_GRACE_S", 0.0)
     monkeypatch.setattr(module.gevent, "signal_handler", lambda *_: None)
     runner = FakeRunner()
@@ -146,6 +146,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         parsed_options=Namespace(out=str(tmp_path / "out")),
         runner=runner,
         web_ui=None,
+        shape_class=None,
         stop_timeout=0,
         process_exit_code=None,
         events=SimpleNamespace(request=SimpleNamespace(fire=lambda **_: None)),

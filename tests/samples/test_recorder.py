@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from bench.load.engine.recorder import ROWS, Recorder
 from bench.sample import COLUMNS, NO_TIME, Cause, Freshness, Outcome, Phase
+from bench.samples.recorder import ROWS, Recorder
 
 NAMES = [name for name, _ in COLUMNS]
 WORD_PLACES = [place for place, (_, kind) in enumerate(COLUMNS) if kind == "word"]
@@ -39,6 +39,7 @@ def sample(recorder: Recorder, number: int, **words: str) -> dict[str, Any]:
         "variant": "key",
         "deployment": "blue",
         "freshness": "fresh",
+        "late_cause": "users",
     } | words
     told = {
         "outcome": recorder.outcomes,
@@ -47,6 +48,7 @@ def sample(recorder: Recorder, number: int, **words: str) -> dict[str, Any]:
         "variant": recorder.variants,
         "deployment": recorder.deployments,
         "freshness": recorder.freshnesses,
+        "late_cause": recorder.late_causes,
     }
     values: dict[str, Any] = {}
     for place, (name, kind) in enumerate(COLUMNS):
@@ -80,7 +82,7 @@ def test_the_layout_is_that_of_the_noun(path: Path) -> None:
     assert schema.names == NAMES
     for field, (_, kind) in zip(schema, COLUMNS, strict=True):
         assert str(field.type).startswith("dictionary<values=string, indices=uint8" if kind == "word" else kind)
-    assert schema.metadata == {b"run_id": b"r", b"worker": b"w0"}
+    assert schema.metadata == {b"run_id": b"r", b"worker": b"w0", b"format": b"2"}
 
 
 def test_the_extremes_of_every_column(path: Path) -> None:
@@ -157,8 +159,8 @@ def test_a_killed_process_keeps_what_was_flushed(path: Path) -> None:
     program = f"""
 import os, signal
 from pathlib import Path
-from tests.load.engine.test_recorder import sample
-from bench.load.engine.recorder import Recorder
+from tests.samples.test_recorder import sample
+from bench.samples.recorder import Recorder
 recorder = Recorder(Path({str(path)!r}), metadata={{}})
 for number in range(500): sample(recorder, number)
 recorder.flush()
@@ -203,7 +205,7 @@ class BrokenOnce:
     def __init__(self, writer: Any) -> None:
         self._writer = writer
 
-    def write_batch(self, _: Any) -> None:
+    def write(self, _: Any) -> None:
         raise OSError(28, "No space left on device")
 
 
@@ -231,7 +233,7 @@ def test_a_sample_costs_at_most_64_bytes(path: Path) -> None:
             recorder.variants.code(rng.choice(("key", "aml_token"))),
             recorder.deployments.code(rng.choice(("blue", "green"))),
             recorder.freshnesses.code(rng.choice(("fresh", "stale"))),
-            0,
+            *(0, 0, recorder.late_causes.code("hub" if rng.random() < 0.01 else "")),
         )
         if number % 1000 == 999:
             recorder.flush()
@@ -241,9 +243,10 @@ def test_a_sample_costs_at_most_64_bytes(path: Path) -> None:
 
 def test_columns_are_where_the_record_puts_them() -> None:
     """`exchange` records by position: the columns it relies on are in this order, and new ones come at the end."""
-    assert NAMES[:18] == [
+    assert NAMES[:20] == [
         *("intended_ns", "began_ns", "sent_ns", "first_byte_ns", "done_ns", "connect_ns", "server_time_ns"),
         *("sequence", "response_bytes", "generation", "status"),
         *("outcome", "cause", "phase", "variant", "deployment", "freshness", "attempt"),
+        *("replays", "late_cause"),
     ]
-    assert [NAMES[place] for place in WORD_PLACES] == NAMES[11:17]
+    assert [NAMES[place] for place in WORD_PLACES] == [*NAMES[11:17], "late_cause"]
