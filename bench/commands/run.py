@@ -33,10 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    modes = auth_modes_of(arguments.auth_mode, default=(AuthMode.KEY,))
-    if len(modes) != 1:
+    modes = auth_modes_of(arguments.auth_mode, default=())
+    if len(modes) > 1:
         raise UsageError("bench run measures one auth mode", hint="use bench compare for two")
-    return run_and_finish(arguments, modes, default_file=modes[0].value)
+    return run_and_finish(arguments, modes or tuple(AuthMode), default_file=modes[0].value if modes else "own_mode")
 
 
 def run_and_finish(arguments: argparse.Namespace, modes: tuple[AuthMode, ...], *, default_file: str) -> int:

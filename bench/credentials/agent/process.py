@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import lifeline
-from bench.endpoint import Workspace
+from bench.credentials.agent.environment import needed_to_sign_in
+from bench.endpoint import SignIn, Workspace
 from bench.options import without_secrets
 
 CONNECTION_TIMEOUT_S = 3.0
@@ -29,7 +30,7 @@ _CHUNK = 65536
 class AgentProcess:
     """A running agent. `reading` and `writing` are non-blocking pipe ends, closed on exec."""
 
-    def __init__(self, workspace: Workspace, env: Mapping[str, str]) -> None:
+    def __init__(self, workspace: Workspace, env: Mapping[str, str], sign_in: SignIn) -> None:
         agent_reads, self.writing = os.pipe()
         self.reading, agent_writes = os.pipe()
         command = [sys.executable, "-P", "-m", "bench.credentials.agent"]
@@ -48,6 +49,7 @@ class AgentProcess:
             {
                 "life": lifeline.terms(),
                 "workspace": dataclasses.asdict(workspace),
+                "sign_in": dataclasses.asdict(sign_in),
                 "connection_timeout_s": CONNECTION_TIMEOUT_S,
                 "read_timeout_s": READ_TIMEOUT_S,
             }
@@ -131,7 +133,7 @@ def _kill(pid: int, pidfd: int | None) -> None:
 
 
 def _environment(env: Mapping[str, str]) -> dict[str, str]:
-    """What azure-identity may need, without the harness's own secrets; `bench` is found wherever we found it."""
-    kept = without_secrets({**os.environ, **env})
-    home = str(Path(__file__).parents[3])
-    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, (home, kept.get("PYTHONPATH", ""))))}
+    """What signing in may need, and `env`; `bench` is found wherever we found it."""
+    home, theirs = str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")
+    kept = without_secrets({**needed_to_sign_in(os.environ), **env})
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, (home, theirs)))}
