@@ -52,6 +52,7 @@ def main() -> NoReturn:
         signals.leave()
     except SystemExit as exc:  # argparse
         code = exc.code if isinstance(exc.code, int) else 1
+    signals.while_leaving()
     sys.stdout.flush()
     sys.stderr.flush()
     sys.exit(code)

@@ -62,6 +62,12 @@ def note() -> bool:
     return _last_s - before >= _ONE_BURST_S
 
 
+def while_leaving() -> None:
+    """From here on signals change nothing: Python takes its handlers away before it has ended."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def passed_on(send: Callable[[int], None]) -> Iterator[None]:
     """Within: every signal is passed on to `send` instead, for a child to end first."""
