@@ -82,7 +82,7 @@ def _row(result: GateResult) -> GateRow:
     return {
         "metric": result.label,
         "verdict": str(result.verdict),
-        "measured": show(kind, result.measured) if result.measured is not None else "no data",
+        "measured": result.shown or "no data",
         "interval": show_interval(kind, result.interval) if result.interval else "",
         "threshold": show(kind, result.threshold) if result.threshold is not None else "",
     }

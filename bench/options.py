@@ -115,7 +115,7 @@ LOAD_OPTIONS = (
         from_browser=True,
         metavar="N",
         default=str(DEFAULT_USERS),
-        help="users: the cap on requests in flight",
+        help="users: the cap on requests in flight; each belongs to one variant, dealt evenly",
         locust="num_users",
     ),
     Option(
@@ -224,10 +224,15 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
     timeout_s = _duration(text, "timeout", default_s=DEFAULT_TIMEOUT_S)
     if timeout_s <= 0:
         raise UsageError("--timeout must be above 0", hint="write 10s")
+    processes = _whole(text, "processes", least=1, most=MOST_PROCESSES, default=1)
+    users = _whole(text, "users", least=1, most=MOST_USERS, default=DEFAULT_USERS)
+    if users < (least := max(len(variants), 1) * processes):
+        each = "each variant" if processes == 1 else f"each of {len(variants) or 1} variants in {processes} processes"
+        raise UsageError(f"--users {users} are fewer than one for {each}", hint=f"give at least {least}")
     return RunPlan(
         target=target,
         variants=variants,
-        users=_whole(text, "users", least=1, most=MOST_USERS, default=DEFAULT_USERS),
+        users=users,
         arrival_rate=arrival_rate,
         arrivals=arrivals,
         stages=stages,
@@ -240,7 +245,7 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         ca_file=text.get("ca_file", ""),
         min_effect_ms=min_effect_ms_of(text.get("min_effect") or f"{DEFAULT_MIN_EFFECT_MS}ms"),
         seed=_whole(text, "seed", least=0, most=1 << 63, default=0),
-        processes=_whole(text, "processes", least=1, most=MOST_PROCESSES, default=1),
+        processes=processes,
         start_timeout_s=_duration(text, "start-timeout", default_s=DEFAULT_START_TIMEOUT_S),
     )
 

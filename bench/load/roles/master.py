@@ -37,7 +37,6 @@ from bench.local_emulator import LocalEmulator
 from bench.options import plan_of
 from bench.plan import RunPlan
 from bench.rundir import RunDir, refuse_pipe, write_json
-from bench.sample import WorkloadModel
 from bench.target import kind_of, secret_origins, spec_of, variants_of
 
 _POLL_S = 0.02
@@ -196,7 +195,7 @@ class Master:
                 self.prepare()
             assert self.plan is not None and self._pool is not None  # noqa: S101, PT018 - prepare made them
             self._give_orders(self.plan, self._pool)
-            self._await_senders(self.plan)
+            self._await_senders()
             self._start_clock(self.plan)
             self._await_end(self.plan)
         except BenchError as exc:
@@ -217,11 +216,11 @@ class Master:
             self._environment.stop_timeout = plan.timeout_s + 1
         self.senders.order(plan, pool, self.run)
 
-    def _await_senders(self, plan: RunPlan) -> None:
-        """Until all have their leases and, in the open model, all users are there to send what is due."""
+    def _await_senders(self) -> None:
+        """Until all have their leases and all users are there: a ramp would be measured as if it were the load."""
         runner = self._environment.runner
         while not self.senders.ready() or (
-            plan.model is WorkloadModel.OPEN
+            self._environment.shape_class is None
             and self.senders.complete
             and runner.user_count < (runner.target_user_count or 1)
         ):
