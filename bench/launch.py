@@ -105,6 +105,8 @@ def _wait(locust: LocustProcess, enough: Callable[[RunDir], bool], *, start_s: f
         said = "interrupted" if -code in asked else f"error: Locust was killed by {_name(-code)}"
         sys.stderr.write(f"{said}\n")
         return RunInvalid.exit_code
+    if asked and locust.folder() is None:
+        sys.stderr.write("interrupted\n")
     return code if code in EXIT_CODES else 1
 
 

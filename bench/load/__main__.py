@@ -15,11 +15,11 @@ from bench import handover, lifeline, signals, streams
 
 def main() -> None:
     """Take the plan, then be `locust`."""
-    signals.while_starting()
+    signals.while_starting(line=b"")  # `bench` says it, once for all processes
     streams.tolerate()
     taken = handover.take(Path(os.environ.pop(handover.PLAN_VARIABLE)))
     if not lifeline.follow(taken.life, number=lifeline.LOST_PARENT):
-        signals.leave()
+        signals.leave(line=b"")
     import locust.main
     from locust import argument_parser
 
