@@ -45,7 +45,7 @@ from bench.load.roles.workers import Workers
 from bench.local_emulator import LocalEmulator
 from bench.options import plan_of
 from bench.plan import RunPlan
-from bench.rundir import RunDir
+from bench.rundir import RunDir, refuse_pipe
 from bench.target import kind_of, secret_origins, spec_of, variants_of
 
 _POLL_S = 0.02
@@ -124,6 +124,8 @@ class Master:
         """The options under the names of a plan, and the payload's hash. The options' own errors come first."""
         values = {**options, "users": options.get("num_users"), "processes": options.get("processes") or 1}
         plan_of(values, target="", variants=(), payload_sha256="")
+        for option in ("payload", "ca_file"):
+            refuse_pipe(str(values.get(option) or ""), option=f"--{option.replace('_', '-')}")
         bound, asked = (secret_origins(each, default_modes=self._default_modes) for each in (self._started, values))
         if bound and not asked <= bound:
             raise UsageError(
