@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from bench.errors import BenchError
+from bench.plain_text import write_line
 
 COMMANDS: dict[str, str] = {
     "run": "load one endpoint in one auth mode, and report",
@@ -74,7 +75,7 @@ def _guarded(command: Callable[[], int]) -> int:
     try:
         return command()
     except BenchError as exc:
-        sys.stderr.write(f"error: {exc.describe()}\n")
+        write_line(sys.stderr, f"error: {exc.describe()}")
         return exc.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

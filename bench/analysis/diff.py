@@ -24,11 +24,11 @@ from bench.analysis.compare import (
     judge,
 )
 from bench.analysis.fold import Fold, fold_variant
-from bench.analysis.quantiles import PRINTED
 from bench.analysis.run import LoadedRun
 from bench.analysis.student import t_quantile
 from bench.analysis.summary import SCHEMA_VERSION, comparison_json, plain
 from bench.errors import UsageError
+from bench.metrics import PRINTED
 from bench.plan import DEFAULT_MIN_EFFECT_MS
 
 _HALF = (1 + LEVEL) / 2

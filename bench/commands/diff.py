@@ -15,11 +15,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench import numbers
 from bench.analysis.diff import summarise_diff
 from bench.errors import UsageError
 from bench.options import min_effect_ms_of
+from bench.plain_text import harmless_json, write_line
 from bench.plan import DEFAULT_MIN_EFFECT_MS
-from bench.report import numbers
 from bench.runreader import load_run
 
 
@@ -45,10 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
         min_effect_ms=min_effect_ms_of(arguments.min_effect),
     )
     if arguments.json:
-        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+        sys.stdout.write(harmless_json(json.dumps(found, indent=1)) + "\n")
         return 0
     for line in _lines(found):
-        sys.stdout.write(line + "\n")
+        write_line(sys.stdout, line)
     return 0
 
 
