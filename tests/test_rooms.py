@@ -21,15 +21,30 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("endpoint", "errors", "metrics", "numbers", "options", "plain_text", "plan", "sample")
+NOUNS = ("cloud", "endpoint", "errors", "metrics", "numbers", "options", "plain_text", "plan", "sample")
 
 ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},
     "gates": {*NOUNS, "analysis", "rundir"},
     "report": {*NOUNS, "analysis", "rundir", "runreader"},
-    "credentials": {*NOUNS, "clock"},
+    "credentials": {*NOUNS, "authorities", "clock", "lifeline"},
     "emulator": set(),
-    "load": {*NOUNS, "clock", "rundir", "target", "local_emulator", "credentials", "live"},
+    "samples": {*NOUNS},
+    "load": {
+        *NOUNS,
+        "authorities",
+        "clock",
+        "handover",
+        "lifeline",
+        "signals",
+        "streams",
+        "rundir",
+        "samples",
+        "target",
+        "local_emulator",
+        "credentials",
+        "live",
+    },
     "live": {*NOUNS, "credentials", "load", "rundir", "target"},
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
     "calibration": {
@@ -38,29 +53,41 @@ ROOMS: dict[str, set[str]] = {
         "clock",
         "credentials",
         "gates",
+        "launch",
         "load",
         "local_emulator",
         "rundir",
         "runreader",
+        "samples",
     },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "report", "rundir", "runreader"},
     "history": {"errors"},
-    "drills": {*NOUNS, "analysis", "clock", "launch", "local_emulator", "rundir", "runreader"},
+    "drills": {*NOUNS, "analysis", "clock", "local_emulator", "locust_process", "rundir", "runreader", "samples"},
 }
 """Which rooms a room may import from. `commands` is not here: it stands above all of them but the emulator."""
 
 SINGLE: dict[str, set[str]] = {
     **{noun: {*NOUNS} for noun in NOUNS},
     "clock": set(),
+    "workspace": {"endpoint", "errors"},
+    "authorities": {"errors"},
     "rundir": {"clock", "errors"},
-    "runreader": {"analysis", "errors", "rundir", "sample"},
+    "runreader": {"analysis", "errors", "rundir", "sample", "samples"},
     "arguments": {"options"},
-    "launch": {*NOUNS, "rundir"},
+    "handover": {"lifeline"},
+    "launch": {*NOUNS, "lifeline", "locust_process", "locust_words", "overdue", "rundir", "signals"},
+    "lifeline": set(),
+    "locust_process": {*NOUNS, "handover", "lifeline", "orphans", "rundir"},
+    "locust_words": {"errors", "options"},
+    "orphans": set(),
+    "overdue": {"clock", "errors", "orphans", "rundir"},
+    "signals": {"errors"},
+    "streams": set(),
     "finish": {*NOUNS, "analysis", "gates", "report", "rundir", "runreader"},
     "watch": {*NOUNS, "analysis", "gates", "rundir", "runreader"},
     "local_emulator": {"errors", "options"},
-    "target": {*NOUNS, "local_emulator", "rundir"},
-    "cli": {"commands", "errors", "plain_text"},
+    "target": {*NOUNS, "authorities", "local_emulator", "workspace"},
+    "cli": {"commands", "errors", "lifeline", "plain_text", "signals", "streams"},
     "__main__": {"cli"},
 }
 """The same for modules that are a room of their own."""
@@ -74,13 +101,15 @@ INSIDE_LOAD: dict[str, set[str]] = {
 """Within `load` too every arrow goes one way: the wire knows no run, the engine no Locust."""
 
 LIBRARIES: dict[str, str] = {
-    "azure": r"credentials\.agent\.(azure_errors|control_plane|identity)",
+    "azure": r"credentials\.agent\.(arm|azure_errors|control_plane|identity)",
     "flask": r"live\.",
     "gevent": r"load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
-    "locust": r"load\.(roles\.(locust_stats|session)|user)",
+    "locust": r"load\.(__main__|roles\.(locust_stats|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
+    "prometheus_client": r"live\.prometheus",
+    "pyarrow": r"samples\.",
     "requests": r"credentials\.requests_auth",
     "trustme": r"emulator\.",
     "uvloop": r"emulator\.",

@@ -43,6 +43,11 @@ class Board:
         """When the last point was taken."""
         return float(self._points[-1]["at_s"]) if self._points else 0.0
 
+    @property
+    def newest(self) -> Mapping[str, Any] | None:
+        """The last point."""
+        return self._points[-1] if self._points else None
+
     def begin(self, run_id: str, plan: RunPlan) -> None:
         """A new run: the charts start anew, the log goes on."""
         self.run_id, self.state, self.ending, self._plan = run_id, "running", "", plan
@@ -93,7 +98,7 @@ class Board:
             "run_id": self.run_id,
             "ending": self.ending,
             "plan": _plan_of(self._plan),
-            "lights": lights(view, self._points[-1] if self._points else None),
+            "lights": lights(view, self.newest),
             "variants": {name: _shown(figures) for name, figures in view["variants"].items()},
             "in_flight": view["in_flight"],
             "leases": view["leases"],

@@ -56,6 +56,10 @@ class Sketch:
                 return 2 * _GAMMA**bucket / (_GAMMA + 1) / 1e6
         return None
 
+    def sum_ms(self) -> float:
+        """Of all of them, within 1 %."""
+        return sum(count * 2 * _GAMMA**bucket / (_GAMMA + 1) for bucket, count in self.counts.items()) / 1e6
+
     def at_most_ms(self, bound_ms: float) -> int:
         """How many were at most so long, within the sketch's error."""
         return sum(count for bucket, count in self.counts.items() if _GAMMA**bucket / 1e6 <= bound_ms)

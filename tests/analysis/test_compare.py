@@ -136,3 +136,21 @@ def test_the_tail_is_guided_by_what_hangs_together_at_p90(make_run: MakeRun) -> 
     found = dataclasses.replace(compare.own_interval(side, 0.99, seed=3), episodes=math.inf)
     assert found == bootstrap.own(p99, guide=p90, middle=p50, seed=3)
     assert found != bootstrap.own(p99, seed=3)
+
+
+def estimated(estimate: float, half: float, verdict: Verdict) -> compare.Estimate:
+    return compare.Estimate(estimate=estimate, low=estimate - half, high=estimate + half, verdict=verdict)
+
+
+def test_six_figures_together_miss_no_more_often_than_one() -> None:
+    """One beyond by a hair is no finding among six that are not; six that agree leave no doubt about the last."""
+    nothing = {f"p{i}": estimated(0.0, 0.2, Verdict.EQUIVALENT) for i in range(5)}
+    hair = compare.all_at_once({**nothing, "p99": estimated(1.55, 1.0, Verdict.WORSE)}, min_effect=0.5)
+    assert hair["p99"].verdict is Verdict.INCONCLUSIVE
+    assert hair["p99"].why == "sure by itself, not as one of 6 figures"
+    assert [hair[name] for name in nothing] == list(nothing.values())
+    sure = compare.all_at_once({**nothing, "p99": estimated(3.0, 1.0, Verdict.WORSE)}, min_effect=0.5)
+    assert sure["p99"].verdict is Verdict.WORSE
+    surer = {f"p{i}": estimated(-3.0, 1.0, Verdict.BETTER) for i in range(5)}
+    last = compare.all_at_once({**surer, "p99": estimated(-1.55, 1.0, Verdict.BETTER)}, min_effect=0.5)
+    assert {one.verdict for one in last.values()} == {Verdict.BETTER}

@@ -96,7 +96,7 @@ class FailureSamples:
     def add(
         self, variant: str, verdict: tuple[str, str, int], *, at_ns: int, details: AnswerDetails
     ) -> FailureSample | None:
-        """Count a failure (outcome, cause, status); the first one's `details` are kept. None beyond the limit."""
+        """Count a failure (outcome, cause, status); `details` of the first of a kind are kept. None beyond 64."""
         key = (variant, *verdict)
         kind = self._kinds.get(key)
         if kind is not None:

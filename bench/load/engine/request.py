@@ -14,14 +14,15 @@ from bench.clock import monotonic_ns
 from bench.credentials import Denied
 from bench.errors import BenchError
 from bench.load.engine import outcome
+from bench.load.engine.blot import blot
 from bench.load.engine.failure_samples import NO_DETAILS, AnswerDetails, FailureSamples, details_of
 from bench.load.engine.lane import Lane
 from bench.load.engine.payload import Payload
-from bench.load.engine.recorder import Recorder
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
 from bench.sample import NO_TIME, Cause, Outcome, Phase
+from bench.samples.recorder import Recorder
 
 _OK = Outcome.OK.value
 _AUTH_FAILURE = Outcome.AUTH_FAILURE.value
@@ -84,10 +85,10 @@ class Scorer:
             connection.close()
             self._bench.deadlines.leave(connection)
 
-    def score(self, lane_index: int, *, intended_ns: int, number: int) -> bool:
+    def score(self, lane_index: int, *, intended_ns: int, number: int, late_cause: str = "") -> bool:
         """Send arrival `number`, due at `intended_ns` (absolute), and replay it once if its lease is refused.
 
-        Returns whether it ended well.
+        `late_cause` says why it is begun late, if it is. Returns whether it ended well.
         """
         bench = self._bench
         lane = bench.lanes[lane_index]
@@ -95,21 +96,32 @@ class Scorer:
         deadline_ns = began_ns + bench.timeout_ns
         bench.tally.in_flight += 1
         try:
+            waits = lane.lease_waits
+            waits.begin(began_ns)
             try:
                 lease = lane.manager.lease(bench.timeout_ns / 1e9)
-            except BenchError:
-                self._record_no_lease(lane, intended_ns, began_ns)
+            except BenchError as exc:
+                self._record_no_lease(lane, intended_ns, began_ns, late_cause, why=exc)
                 return False
+            finally:  # this user may be killed while it waits
+                waits.end(began_ns, monotonic_ns())
             end = self._send(lane, lane_index, lease, number, deadline_ns)
             if end[0] == _AUTH_FAILURE and end[2] == _REFUSED:
-                return self._replay(lane, lane_index, (lease, end), number, (intended_ns, began_ns, deadline_ns))
-            self._record(lane, lease, end, intended_ns, began_ns, 0)
+                times = (intended_ns, began_ns, deadline_ns)
+                return self._replay(lane, lane_index, (lease, end), number, times, late_cause)
+            self._record(lane, lease, end, intended_ns, began_ns, 0, late_cause)
             return end[0] == _OK
         finally:
             bench.tally.in_flight -= 1
 
     def _replay(
-        self, lane: Lane, lane_index: int, refusal: tuple[Any, End], number: int, times: tuple[int, int, int]
+        self,
+        lane: Lane,
+        lane_index: int,
+        refusal: tuple[Any, End],
+        number: int,
+        times: tuple[int, int, int],
+        late_cause: str,
     ) -> bool:
         """After a 401: once more with the newer lease. Only that tells what the 401 was, so it is recorded afterwards.
 
@@ -128,8 +140,8 @@ class Scorer:
             denied = isinstance(exc, Denied) and lane.needs_role and lane.worked != lease.generation
             return False
         finally:  # this user may be killed while it waits
-            self._record(lane, lease, _forbidden(end) if denied else end, intended_ns, began_ns, 0)
-        self._record(lane, newer, _forbidden(again) if denied else again, intended_ns, began_ns, 1)
+            self._record(lane, lease, _forbidden(end) if denied else end, intended_ns, began_ns, 0, late_cause)
+        self._record(lane, newer, _forbidden(again) if denied else again, intended_ns, began_ns, 1, late_cause)
         if refused_again:
             with contextlib.suppress(BenchError):  # the manager has to know; this request is not sent a third time
                 self._newer(lane, newer, 0)
@@ -138,12 +150,17 @@ class Scorer:
     @staticmethod
     def _newer(lane: Lane, lease: Any, deadline_ns: int) -> Any:
         """The lease to replay with after `lease` was refused; waits for it until the deadline. Raises BenchError."""
-        return lane.manager.refused(
-            lease,
-            status=_REFUSED,
-            worked=lane.worked == lease.generation,
-            timeout_s=max((deadline_ns - monotonic_ns()) / 1e9, 0),
-        )
+        began_ns = monotonic_ns()
+        lane.lease_waits.begin(began_ns)
+        try:
+            return lane.manager.refused(
+                lease,
+                status=_REFUSED,
+                worked=lane.worked == lease.generation,
+                timeout_s=max((deadline_ns - began_ns) / 1e9, 0),
+            )
+        finally:
+            lane.lease_waits.end(began_ns, monotonic_ns())
 
     def _send(self, lane: Lane, lane_index: int, lease: Any, number: int, deadline_ns: int) -> End:
         """One attempt and how it ended."""
@@ -179,10 +196,12 @@ class Scorer:
             details = details_of(answer, detail=connection.detail, secret=lease.secret)
         return (
             *(kind, cause, status, sequence, connection.sent_ns, first_byte_ns, done_ns, connection.connect_ns),
-            *(answer.server_time_ms, answer.response_bytes, answer.deployment, 0, details),
+            *(answer.server_time_ms, answer.response_bytes, answer.deployment, connection.replays, details),
         )
 
-    def _record(self, lane: Lane, lease: Any, end: End, intended_ns: int, began_ns: int, attempt: int) -> None:
+    def _record(
+        self, lane: Lane, lease: Any, end: End, intended_ns: int, began_ns: int, attempt: int, late_cause: str
+    ) -> None:
         bench = self._bench
         recorder = bench.recorder
         zero_ns = bench.zero_ns
@@ -208,7 +227,7 @@ class Scorer:
             recorder.freshnesses.codes[lane.manager.freshness(lease, sent_ns)] if lease is not None else 2,
             attempt,
             replays,
-            0,
+            recorder.late_causes.codes[late_cause],
         )
         tally = bench.tally
         tally.requests += 1
@@ -222,10 +241,10 @@ class Scorer:
         bench.fire(
             request_type="POST",
             name=lane.name,
-            response_time=(done_ns - sent_ns) / 1e6,
+            response_time=(done_ns - intended_ns) / 1e6,
             response_length=size,
             exception=error,
-            context={},
+            context={"service_time": (done_ns - sent_ns) / 1e6},
             response=None,
         )
 
@@ -245,13 +264,18 @@ class Scorer:
             error = bench.errors[(variant, *verdict)] = ScoringFailure(f"{text}: {more}" if more else text)
         return error
 
-    def _record_no_lease(self, lane: Lane, intended_ns: int, began_ns: int) -> None:
+    def _record_no_lease(
+        self, lane: Lane, intended_ns: int, began_ns: int, late_cause: str, *, why: BenchError
+    ) -> None:
         """A request that could not be sent for want of a credential: an auth failure of its own kind."""
         bench = self._bench
         bench.sequence += 1
+        details = NO_DETAILS
+        if not bench.failures.knows(lane.variant.name, *outcome.NO_LEASE, 0):
+            details = AnswerDetails(reason=blot(why.describe(), "", most=200))
         now = monotonic_ns()
-        end = (*outcome.NO_LEASE, 0, bench.sequence, now, NO_TIME, now, 0, b"", 0, b"", 0, NO_DETAILS)
-        self._record(lane, None, end, intended_ns, began_ns, 0)
+        end = (*outcome.NO_LEASE, 0, bench.sequence, now, NO_TIME, now, 0, b"", 0, b"", 0, details)
+        self._record(lane, None, end, intended_ns, began_ns, 0, late_cause)
 
 
 def _forbidden(end: End) -> End:

@@ -1,14 +1,14 @@
-"""Samples to disk. Edge: owns one Arrow IPC stream.
+"""Samples to disk, while requests are under way. Edge: writes one stream.
 
 A sample is one `struct.pack_into` into a preallocated row buffer (about 1 us, no object that the garbage
 collector would have to look at). A full buffer, or whatever there is after a second, becomes one record
 batch: small batches keep the hub's pause short (0.2 ms for 1,024 rows), and a killed run keeps all but
-its last second. Batches are LZ4-compressed, which brings a row from 71 bytes to well under 64.
+its last second. Batches are LZ4-compressed, which brings a row from 71 bytes to well under 64. Its
+seal costs 0.02 us a sample.
 """
 
 from __future__ import annotations
 
-import contextlib
 import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,9 +18,9 @@ import numpy as np
 import pyarrow as pa
 
 from bench.sample import COLUMNS, Cause, Freshness, LateCause, Outcome, Phase
+from bench.samples.sealed import SealedWriter
 
 ROWS = 1024
-_FILE_BUFFER_BYTES = 1 << 18
 
 _FORMATS = {
     "int64": ("q", "<i8"),
@@ -98,12 +98,8 @@ class Recorder:
             ],
             metadata=metadata,
         )
-        self._file = pa.BufferedOutputStream(pa.OSFile(str(path), "wb"), _FILE_BUFFER_BYTES)
-        self._writer = pa.ipc.new_stream(
-            self._file,
-            self._schema,
-            options=pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False, emit_dictionary_deltas=True),
-        )
+        self._writer = SealedWriter(path, self._schema)
+        self._schema = self._writer.schema
         self._batch(np.frombuffer(self._rows, dtype=_DTYPE, count=1))  # the first batch ever costs 60 ms: not in a run
 
     def record(self, *values: int) -> None:
@@ -128,8 +124,7 @@ class Recorder:
         if self._broken:
             return
         try:
-            self._writer.write_batch(self._batch(taken))
-            self._file.flush()
+            self._writer.write(self._batch(taken))
         except OSError:
             self._broken = True
             return
@@ -138,9 +133,7 @@ class Recorder:
     def close(self) -> None:
         """Write what is left and end the file; what a broken disk does not take shows in `written`."""
         self.flush()
-        for part in (self._writer, self._file):
-            with contextlib.suppress(OSError):
-                part.close()
+        self._writer.close(whole=not self._broken)
 
     def _batch(self, rows: Any) -> Any:
         columns = []
