@@ -22,6 +22,7 @@ from bench.gates.junit import junit_xml
 from bench.gates.publish import publish
 from bench.gates.result import GateResult, show, show_interval
 from bench.options import min_effect_ms_of
+from bench.plain_text import printable, write_line
 from bench.report import build, text
 from bench.report.words import GateRow
 from bench.rundir import RunDir
@@ -45,12 +46,12 @@ def finish(folder: RunDir, *, gates: Gates, min_effect: str = "") -> int:
     if results:
         _publish(folder, run, results, summary)
     if sys.stdout.isatty():
-        sys.stdout.write(text.render_table(summary, colour="NO_COLOR" not in os.environ, gates=rows) + "\n")
+        lines = text.render_table(summary, colour="NO_COLOR" not in os.environ, gates=rows).split("\n")
     else:
-        sys.stdout.write(text.one_line(summary, rows) + "\n")
-    for result in results:
-        sys.stdout.write(f"{result.verdict} {result.label}: {result.sentence}\n")
-    sys.stdout.write(f"report: {folder.report}\n")
+        lines = [text.one_line(summary, rows), *(f"- {remark}" for remark in text.remarks(summary))]
+    lines += [f"{result.verdict} {result.label}: {result.sentence}" for result in results]
+    for line in (*lines, f"report: {folder.report}"):
+        write_line(sys.stdout, line)
     return first_of(evaluate.exit_code(results, evaluate.trust_of(summary)), _code_of_ending(run))
 
 
@@ -73,7 +74,7 @@ def _check_baseline(baseline: Baseline, run: LoadedRun, summary: dict[str, Any])
         build.write_files(run, summary, gates=())
         raise
     for caveat in baselines.caveats(baseline, run.manifest):
-        sys.stderr.write(f"note: {caveat}\n")
+        write_line(sys.stderr, f"note: {caveat}")
 
 
 def _publish(folder: RunDir, run: LoadedRun, results: Sequence[GateResult], summary: dict[str, Any]) -> None:
@@ -85,7 +86,7 @@ def _publish(folder: RunDir, run: LoadedRun, results: Sequence[GateResult], summ
 def _row(result: GateResult) -> GateRow:
     kind = result.gate.metric.kind
     return {
-        "metric": result.label,
+        "metric": printable(result.label),
         "verdict": str(result.verdict),
         "measured": result.shown or "no data",
         "interval": show_interval(kind, result.interval) if result.interval else "",

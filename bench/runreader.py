@@ -52,6 +52,7 @@ def load_run(path: Path) -> LoadedRun:
         samples=samples,
         flights=tuple(read_jsonl(folder.flights)),
         health=health,
+        failures=tuple(record for file in sorted(folder.failures.glob("*.jsonl")) for record in read_jsonl(file)),
         problems=tuple(problems),
     )
 

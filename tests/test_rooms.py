@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("cloud", "endpoint", "errors", "options", "plan", "sample")
+NOUNS = ("cloud", "endpoint", "errors", "metrics", "numbers", "options", "plain_text", "plan", "sample")
 
 ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},
@@ -89,7 +89,7 @@ SINGLE: dict[str, set[str]] = {
     "watch": {*NOUNS, "analysis", "gates", "rundir", "runreader"},
     "local_emulator": {"errors", "options"},
     "target": {*NOUNS, "authorities", "local_emulator", "workspace"},
-    "cli": {"commands", "errors", "lifeline", "signals", "streams"},
+    "cli": {"commands", "errors", "lifeline", "plain_text", "signals", "streams"},
     "__main__": {"cli"},
 }
 """The same for modules that are a room of their own."""
