@@ -18,11 +18,11 @@ from bench.load.engine.blot import blot
 from bench.load.engine.failure_samples import NO_DETAILS, AnswerDetails, FailureSamples, details_of
 from bench.load.engine.lane import Lane
 from bench.load.engine.payload import Payload
-from bench.load.engine.recorder import Recorder
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
 from bench.sample import NO_TIME, Cause, Outcome, Phase
+from bench.samples.recorder import Recorder
 
 _OK = Outcome.OK.value
 _AUTH_FAILURE = Outcome.AUTH_FAILURE.value

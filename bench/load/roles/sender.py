@@ -16,8 +16,10 @@ from gevent.event import Event
 
 from bench.clock import monotonic_ns
 from bench.credentials import CredentialManager
+from bench.credentials.patience import Patience
 from bench.errors import RunInvalid
 from bench.live.recent import Recent
+from bench.live.rolling import Rolling
 from bench.load.engine.arrivals import asked_rate, body_order, schedule
 from bench.load.engine.client_limits import make_room
 from bench.load.engine.dispatch import Dispatcher
@@ -25,7 +27,6 @@ from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.lane import Lane
 from bench.load.engine.lateness import Lateness
 from bench.load.engine.payload import Payload, load_bodies
-from bench.load.engine.recorder import Recorder
 from bench.load.engine.request import Engine, Scorer, Tally
 from bench.load.engine.seats import Seat, Seats
 from bench.load.roles.part import Part
@@ -36,11 +37,11 @@ from bench.load.wire.hub_watch import HubWatch
 from bench.plan import RunPlan
 from bench.rundir import RunDir, append_jsonl
 from bench.sample import WorkloadModel
+from bench.samples.recorder import Recorder
 
 _TICK_S = 1.0
 _POLL_S = 0.01
 _PAUSE_WITHOUT_LEASE_S = 0.1
-_FIRST_LEASE_S = 60.0
 _YOUNG_OBJECTS = 50_000
 _ADVICE = {
     "refused": "is the server up, and is this its port?",
@@ -63,6 +64,7 @@ class Sender:
         run: RunDir,
         managers: tuple[CredentialManager, ...],
         fire: Callable[..., None],
+        say: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.plan = plan
         self.tally = Tally()
@@ -70,7 +72,10 @@ class Sender:
         self.watch = HubWatch()
         self.managers = managers
         self.failures = FailureSamples(run.failures / f"{part.name}.jsonl")
+        self.name = part.name
+        self.cpu = 0.0
         self._part = part
+        self._patience = Patience(timeout_s=plan.start_timeout_s, sleep=gevent.sleep, say=say)
         self._health = run.health / f"{part.name}.jsonl"
         self._deadlines = Deadlines()
         self._started = Event()
@@ -83,6 +88,8 @@ class Sender:
         self._served = 0
         bodies, _ = load_bodies(plan.payload, seed=plan.seed)
         recorder = Recorder(run.samples / f"{part.name}.arrows", metadata={"run_id": run.run_id, "worker": part.name})
+        self.rolling = Rolling({column: words.codes for column, words in recorder.words.items()})
+        recorder.observe = self.rolling.fold
         self.bench = Engine(
             lanes=tuple(
                 Lane(
@@ -125,8 +132,8 @@ class Sender:
         Raises the manager's CredentialError, or RunInvalid when no connection can be made, or not as many as needed.
         """
         make_room(-(-self.plan.users // max(self._part.workers, 1)))
-        for lane in self.bench.lanes:
-            lane.head_for(lane.manager.lease(max(self.plan.timeout_s, _FIRST_LEASE_S)))
+        for lane, manager in zip(self.bench.lanes, self.managers, strict=True):
+            lane.head_for(manager.first_lease(self._patience))
             probe = Connection(lane.address, watch=self.watch, deadlines=self._deadlines)
             failure = probe.open(deadline_ns=monotonic_ns() + self.bench.timeout_ns)
             probe.close()
@@ -145,6 +152,10 @@ class Sender:
             "request_bytes": {lane.variant.name: len(lane.head) + rest for lane in self.bench.lanes},
             "pacer": self.dispatcher.pacer_name if self.dispatcher is not None else "",
         }
+
+    def elapsed_s(self) -> float:
+        """Since the run's zero; 0 before it."""
+        return max(monotonic_ns() - self.bench.zero_ns, 0) / 1e9 if self.bench.zero_ns else 0.0
 
     def lag_ms(self) -> float:
         """How long the oldest unclaimed arrival is overdue."""
@@ -313,6 +324,7 @@ class Sender:
         now_ns, cpu_s = monotonic_ns(), time.process_time()
         then_ns, cpu_then_s = self._ticked
         self._ticked = (now_ns, cpu_s)
+        self.cpu = round((cpu_s - cpu_then_s) / max((now_ns - then_ns) / 1e9, 1e-9), 4)
         health = self.watch.drain()
         served = self.tally.requests - self._served
         self._served = self.tally.requests
@@ -324,7 +336,7 @@ class Sender:
             [
                 {
                     "at_ns": now_ns - zero_ns,
-                    "cpu": round((cpu_s - cpu_then_s) / max((now_ns - then_ns) / 1e9, 1e-9), 4),
+                    "cpu": self.cpu,
                     "requests": self.tally.requests,
                     "in_flight": self.tally.in_flight,
                     "lag_ms": self.lag_ms(),
