@@ -28,6 +28,7 @@ from bench.live.view import NOTHING, View
 from bench.load.engine.arrivals import asked_rate
 from bench.load.engine.payload import load_bodies
 from bench.load.roles.flight_file import FlightWriter
+from bench.load.roles.locust_stats import RequestEvents
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.manifest import manifest_of, samples_written
 from bench.load.roles.report import make_report
@@ -60,7 +61,7 @@ class Master:
         if relay_key is not None:
             self.senders = Workers(environment.runner, self._flights.add, relay_key)
         else:
-            self.senders = LocalSender(environment.events.request.fire, self._flights.add)
+            self.senders = LocalSender(RequestEvents(environment), self._flights.add)
         self.board = Board()
         self.last_run: RunDir | None = None
         self._last_view = NOTHING

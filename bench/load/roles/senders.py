@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from bench.clock import ClockAnchor
 from bench.live.view import View, view_of
+from bench.load.roles.locust_stats import RequestEvents
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.part import Part
 from bench.load.roles.sender import Sender
@@ -62,9 +63,9 @@ class LocalSender:
     lead_ns = _LEAD_NS
     complete = True
 
-    def __init__(self, fire: Callable[..., None], on_flight: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(self, events: RequestEvents, on_flight: Callable[[Mapping[str, Any]], None]) -> None:
         self.sender: Sender | None = None
-        self._fire = fire
+        self._events = events
         self._on_flight = on_flight
 
     def order(self, plan: RunPlan, pool: ManagerPool, run: RunDir) -> None:
@@ -73,7 +74,7 @@ class LocalSender:
             part=Part(),
             run=run,
             managers=pool.managers(plan.variants, on_flight=self._on_flight),
-            fire=self._fire,
+            events=self._events,
             say=pool.say,
         )
         try:

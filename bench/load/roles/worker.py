@@ -13,6 +13,7 @@ from bench.credentials import RelayClient, RelayKey
 from bench.errors import BenchError
 from bench.live.view import view_of
 from bench.load.roles import worker_files as worker_files
+from bench.load.roles.locust_stats import RequestEvents
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.order import Order
 from bench.load.roles.sender import Sender
@@ -93,7 +94,7 @@ class Worker:
             part=order.part,
             run=self._own or order.run,
             managers=self._pool.relayed(order.plan.variants, relay, on_flight=self._on_flight),
-            fire=self._environment.events.request.fire,
+            events=RequestEvents(self._environment),
         )
         try:
             sender.make_ready()
