@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bench import schemas
 from bench.endpoint import AuthMode, Endpoint, Workspace
 from bench.errors import CredentialError, UsageError
 from bench.local_emulator import LocalEmulator
 from bench.options import auth_modes_of, is_on, words_of
 from bench.plan import Variant, name_variants
-from bench.rundir import read_json
 
 KEY_VARIABLE = "BENCH_KEY"
 TOKEN_VARIABLE = "BENCH_TOKEN"  # noqa: S105 - the variable's name
@@ -182,7 +182,7 @@ def _workspace(values: Mapping[str, Any]) -> Workspace:
     config: dict[str, Any] = {}
     for path in map(Path, _CONFIG_FILES):
         if path.is_file():
-            config = read_json(path)
+            config = schemas.load(path, schemas.WorkspaceConfig, error=UsageError)
             break
     sources = {
         "subscription_id": ("subscription_id", "AZURE_SUBSCRIPTION_ID"),

@@ -112,7 +112,7 @@ def test_a_workspace_that_is_not_known() -> None:
 def test_a_config_file_that_is_broken(nowhere: Path) -> None:
     """It is named."""
     (nowhere / "config.json").write_text("{")
-    with pytest.raises(UsageError, match=r"config\.json cannot be read"):
+    with pytest.raises(UsageError, match=r"config\.json is no JSON"):
         spec(endpoint="ep")
 
 

@@ -11,9 +11,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from bench import schemas
 from bench.errors import UsageError
 from bench.gates import baseline as baselines
-from bench.rundir import RunDir, read_json
+from bench.rundir import RunDir
+from bench.runreader import load_manifest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.run or not arguments.name:
         raise UsageError("a run and a name are needed", hint="write `bench baseline save RUN --as main`")
     folder = RunDir(Path(arguments.run))
-    path = baselines.save(read_json(folder.summary), read_json(folder.manifest), name=arguments.name)
+    manifest = load_manifest(folder)
+    if not folder.summary.exists():
+        raise UsageError(f"{folder.summary} does not exist", hint=f"make it with `bench report {folder.path}`")
+    path = baselines.save(schemas.load(folder.summary, schemas.Summary), manifest, name=arguments.name)
     sys.stdout.write(f"saved: {path}\n")
     return 0

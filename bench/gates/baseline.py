@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import schemas
 from bench.errors import RunInvalid, UsageError
 from bench.gates.evaluate import INVALID, trust_of
 from bench.plan import RunPlan
-from bench.rundir import read_json, write_json
+from bench.rundir import write_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = schemas.VERSION
 FOLDER = Path("results/baselines")
 
 _TRUST = ("verdict", "reasons", "asked_rate", "achieved_rate", "dropped_arrivals", "unwritten_samples")
@@ -25,7 +26,7 @@ _VARIANT = {
     *("auth_mode", "requests", "latency_samples", "throughput", "error_rate", "error_rate_interval"),
     *("outcomes", "auth_failures", "refreshes"),
 }
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +52,22 @@ def save(summary: Mapping[str, Any], manifest: Mapping[str, Any], *, name: str, 
             f"run {summary.get('run_id')} is INVALID and makes no baseline: {reasons[0]}", hint="run it again"
         )
     host = manifest.get("host", {})
-    write_json(
-        path,
-        {
-            "schema_version": SCHEMA_VERSION,
-            "name": name,
-            "workload": _workload(manifest),
-            "host": {key: host[key] for key in ("cpus", "cpu_model") if key in host},
-            "summary": _figures(summary),
-        },
-    )
+    values = {
+        "schema_version": SCHEMA_VERSION,
+        "name": name,
+        "workload": _workload(manifest),
+        "host": {key: host[key] for key in ("cpus", "cpu_model") if key in host},
+        "summary": _figures(summary),
+    }
+    try:
+        write_json(path, values)
+    except OSError as exc:
+        raise UsageError(f"cannot write {path}: {exc.strerror}", hint="is the folder writable, the disk full?") from exc
     return path
 
 
 def load(name: str, folder: Path = FOLDER) -> Baseline:
-    """The baseline `name`; UsageError when there is none, or when it is not of this version."""
+    """The baseline `name`; UsageError when there is none, or when it is not as `schemas.Baseline` says."""
     path = _path(name, folder)
     if not path.exists():
         known = ", ".join(sorted(each.stem for each in folder.glob("*.json"))) or "none"
@@ -73,16 +75,11 @@ def load(name: str, folder: Path = FOLDER) -> Baseline:
             f"there is no baseline {name!r} in {folder}; there are: {known}",
             hint=f"make it with `bench baseline save RUN --as {name}`",
         )
-    values = read_json(path)
-    if values.get("schema_version") != SCHEMA_VERSION:
-        raise UsageError(
-            f"{path} has schema {values.get('schema_version')}, this version reads {SCHEMA_VERSION}",
-            hint=f"save it again with `bench baseline save RUN --as {name}`",
-        )
-    try:
-        return Baseline(name=name, workload=values["workload"], host=values["host"], summary=values["summary"])
-    except KeyError as exc:
-        raise UsageError(f"{path} lacks {exc}", hint="is it a file of this tool?") from exc
+    values = schemas.load(path, schemas.Baseline, error=UsageError)
+    newest, version = schemas.VERSION, values["summary"]["schema_version"]
+    if version > newest:
+        raise UsageError(f"{path} has a summary of schema_version {version}, this version reads {newest}")
+    return Baseline(name=name, workload=values["workload"], host=values["host"], summary=values["summary"])
 
 
 def refuse_plan(baseline: Baseline, plan: RunPlan) -> None:
@@ -115,7 +112,7 @@ def caveats(baseline: Baseline, manifest: Mapping[str, Any]) -> list[str]:
 
 def _path(name: str, folder: Path) -> Path:
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot name a baseline", hint="use letters, digits, dot, dash and underscore")
+        raise UsageError(f"{name[:110]!r} cannot name a baseline", hint="use up to 100 letters, digits, dots, dashes")
     return folder / f"{name}.json"
 
 

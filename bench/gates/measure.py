@@ -142,7 +142,8 @@ def _complement(interval: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {"low": 1 - interval["high"], "high": 1 - interval["low"]}
 
 
-def _count(metric: str, block: Mapping[str, Any]) -> int:
+def _count(metric: str, block: Mapping[str, Any]) -> int | None:
+    """None where the run does not know it."""
     match metric:
         case "requests":
             return int(block["requests"])
@@ -151,6 +152,10 @@ def _count(metric: str, block: Mapping[str, Any]) -> int:
         case "auth_failures":
             return int(block["auth_failures"]["count"])
         case "refreshes":
-            return int(block["refreshes"]["count"])
+            return _known(block["refreshes"]["count"])
         case _:
-            return int(block["refreshes"]["failures"])
+            return _known(block["refreshes"]["failures"])
+
+
+def _known(count: int | None) -> int | None:
+    return None if count is None else int(count)
