@@ -89,13 +89,13 @@ def call(words: list[str], capsys: pytest.CaptureFixture[str]) -> int:
 
 @pytest.mark.parametrize("name", sorted(schemas.PUBLISHED))
 def test_the_published_schemas_are_those_of_the_code(name: str) -> None:
-    """`UPDATE_SCHEMAS=1 pytest tests/test_schemas.py` writes them anew."""
+    """`make schemas` writes them anew."""
     file = SCHEMAS / f"{name}.json"
     text = json.dumps(schemas.json_schema(name), indent=2) + "\n"
     if os.environ.get("UPDATE_SCHEMAS"):
         file.write_text(text)
-    assert file.exists(), "run: UPDATE_SCHEMAS=1 pytest tests/test_schemas.py"
-    assert file.read_text() == text, "run: UPDATE_SCHEMAS=1 pytest tests/test_schemas.py"
+    assert file.exists(), "run: make schemas"
+    assert file.read_text() == text, "run: make schemas"
     assert {file.stem for file in SCHEMAS.glob("*.json")} <= schemas.PUBLISHED.keys()
 
 
