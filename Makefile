@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SERVERS := .venv-servers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check explore soak soak-short servers format lock schemas clean
+.PHONY: help demo test check explore handicap soak soak-short servers format lock schemas clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -24,6 +24,10 @@ check: $(STAMP) ## format, lint, types, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+handicap: $(STAMP) ## the tests that start processes, on one core beside a busy loop: none may depend on speed
+	@while :; do :; done & busy=$$!; trap "kill $$busy" EXIT; taskset -p -c 0 $$busy >/dev/null; \
+	  taskset -c 0 $(BIN)/python -m pytest -m "processes and not soak and not quiet" --timeout 600
 
 explore: $(STAMP) ## the properties with new random examples, to find what the repeatable ones miss
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m hypothesis --hypothesis-profile "new examples"

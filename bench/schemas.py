@@ -177,12 +177,22 @@ class HealthEnd(Struct, frozen=True, kw_only=True):
     recorded: Count = 0
 
 
-class Interval(Struct, frozen=True):
-    """Both ends, or null where too few requests were measured."""
+class Interval(Struct, frozen=True, kw_only=True):
+    """Both ends, or null where they cannot be told; the rest says why. `open`: nobody knows how high it reaches."""
 
     low: Figure
     high: Figure
-    more_needed: float = 0
+    more_needed: Figure = 0
+    open: bool = False
+    hangs_together_s: float = 0
+    episodes: Count = 0
+    why: str = ""
+
+
+class Censored(Struct, frozen=True):
+    """What a figure is above that requests without an answer decide."""
+
+    above: float
 
 
 class AuthFailures(Struct, frozen=True):
@@ -222,16 +232,16 @@ class VariantFigures(Struct, frozen=True, kw_only=True):
     schedule_lag_ms_interval: dict[str, Interval] = {}
     lease_wait_ms_interval: dict[str, Interval] = {}
     server_time_ms_interval: dict[str, Interval] = {}
+    response_time_ms_censored: dict[str, Censored] = {}
+    service_time_ms_censored: dict[str, Censored] = {}
     error_rate_interval: Interval | None = None
+    outcome_rates: dict[str, Interval] = {}
 
 
-class Estimate(Struct, frozen=True):
+class Estimate(Interval, frozen=True, kw_only=True):
     """A difference with its interval."""
 
     estimate: Figure
-    low: Figure
-    high: Figure
-    more_needed: float = 0
 
 
 class Comparison(Struct, frozen=True):
@@ -271,6 +281,7 @@ class Baseline(_File, frozen=True, kw_only=True):
     workload: dict[str, Any]
     host: dict[str, Any]
     summary: Summary
+    more_runs: list[Summary] = []
 
 
 class GateEntry(Struct, frozen=True, kw_only=True):
@@ -282,7 +293,8 @@ class GateEntry(Struct, frozen=True, kw_only=True):
     verdict: typing.Literal["PASS", "FAIL", "INCONCLUSIVE", "NO_DATA"]
     sentence: str
     measured: Figure
-    interval: list[float] | None
+    above: Figure = None
+    interval: list[Figure] | None
     threshold: Figure
     needed_requests: Count | None
     shown: dict[typing.Literal["measured", "interval", "threshold"], str]

@@ -21,17 +21,31 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("endpoint", "errors", "options", "plan", "sample")
+NOUNS = ("cloud", "endpoint", "errors", "options", "plan", "sample")
 
 ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},
     "gates": {*NOUNS, "analysis", "rundir", "schemas"},
     "report": {*NOUNS, "analysis", "rundir", "runreader", "schemas"},
-    "credentials": {*NOUNS, "clock"},
+    "credentials": {*NOUNS, "authorities", "clock", "lifeline"},
     "emulator": set(),
     "samples": {*NOUNS},
-    "load": {*NOUNS, "clock", "rundir", "samples", "target", "local_emulator", "credentials", "live"},
-    "live": {*NOUNS, "credentials", "load", "target"},
+    "load": {
+        *NOUNS,
+        "authorities",
+        "clock",
+        "handover",
+        "lifeline",
+        "signals",
+        "streams",
+        "rundir",
+        "samples",
+        "target",
+        "local_emulator",
+        "credentials",
+        "live",
+    },
+    "live": {*NOUNS, "credentials", "load", "rundir", "target"},
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
     "calibration": {
         *NOUNS,
@@ -39,6 +53,7 @@ ROOMS: dict[str, set[str]] = {
         "clock",
         "credentials",
         "gates",
+        "launch",
         "load",
         "local_emulator",
         "rundir",
@@ -46,23 +61,34 @@ ROOMS: dict[str, set[str]] = {
         "samples",
     },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "report", "rundir", "runreader"},
-    "drills": {*NOUNS, "analysis", "clock", "launch", "local_emulator", "rundir", "runreader", "samples"},
+    "history": {"errors"},
+    "drills": {*NOUNS, "analysis", "clock", "local_emulator", "locust_process", "rundir", "runreader", "samples"},
 }
 """Which rooms a room may import from. `commands` is not here: it stands above all of them but the emulator."""
 
 SINGLE: dict[str, set[str]] = {
     **{noun: {*NOUNS} for noun in NOUNS},
     "clock": set(),
+    "workspace": {"endpoint", "errors"},
+    "authorities": {"errors"},
     "rundir": {"clock", "errors"},
     "schemas": {"errors", "plan", "rundir"},
     "runreader": {"analysis", "clock", "errors", "rundir", "sample", "samples", "schemas"},
     "arguments": {"options"},
-    "launch": {*NOUNS, "rundir"},
+    "handover": {"lifeline"},
+    "launch": {*NOUNS, "lifeline", "locust_process", "locust_words", "overdue", "rundir", "signals"},
+    "lifeline": set(),
+    "locust_process": {*NOUNS, "handover", "lifeline", "orphans", "rundir"},
+    "locust_words": {"errors", "options"},
+    "orphans": set(),
+    "overdue": {"clock", "errors", "orphans", "rundir"},
+    "signals": {"errors"},
+    "streams": set(),
     "finish": {*NOUNS, "analysis", "gates", "report", "rundir", "runreader", "schemas"},
     "watch": {*NOUNS, "analysis", "gates", "rundir", "runreader"},
     "local_emulator": {"errors", "options"},
-    "target": {*NOUNS, "local_emulator", "rundir", "schemas"},
-    "cli": {"commands", "errors"},
+    "target": {*NOUNS, "authorities", "local_emulator", "workspace"},
+    "cli": {"commands", "errors", "lifeline", "signals", "streams"},
     "__main__": {"cli"},
 }
 """The same for modules that are a room of their own."""
@@ -76,14 +102,15 @@ INSIDE_LOAD: dict[str, set[str]] = {
 """Within `load` too every arrow goes one way: the wire knows no run, the engine no Locust."""
 
 LIBRARIES: dict[str, str] = {
-    "azure": r"credentials\.(azure_errors|control_plane|identity)",
+    "azure": r"credentials\.agent\.(arm|azure_errors|control_plane|identity)",
     "flask": r"live\.",
-    "gevent": r"load\.|credentials\.(agent_client|manager|relay_master|relay_worker)",
+    "gevent": r"load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
-    "locust": r"load\.(roles\.(locust_stats|session)|user)",
+    "locust": r"load\.(__main__|roles\.(locust_stats|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
-    "msal": r"credentials\.(azure_errors|identity)",
+    "msal": r"credentials\.agent\.(azure_errors|identity)",
     "msgspec": r"schemas",
+    "prometheus_client": r"live\.prometheus",
     "pyarrow": r"samples\.",
     "requests": r"credentials\.requests_auth",
     "trustme": r"emulator\.",
@@ -97,8 +124,8 @@ IMPURE = {
     *("subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "bench.clock"),
 }
 CONFESSED = {
-    "bench.credentials.azure_clock": {"threading"},  # a lock around two numbers
-    "bench.credentials.seal": {"os"},  # entropy for a nonce
+    "bench.credentials.agent.azure_clock": {"threading"},  # a lock around two numbers
+    "bench.credentials.relay.seal": {"os"},  # entropy for a nonce
 }
 """Pure modules that need one thing of the world, and say so."""
 

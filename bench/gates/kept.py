@@ -5,6 +5,7 @@ A run that is judged again has the new results only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,7 +41,7 @@ def shown(result: GateResult) -> Mapping[str, str]:
     """The numbers of a result as the report prints them: `measured`, `interval`, `threshold`."""
     kind = result.gate.metric.kind
     return {
-        "measured": show(kind, result.measured) if result.measured is not None else "no data",
+        "measured": result.shown or "no data",
         "interval": show_interval(kind, result.interval) if result.interval else "",
         "threshold": show(kind, result.threshold) if result.threshold is not None else "",
     }
@@ -53,9 +54,15 @@ def _entry(result: GateResult) -> dict[str, Any]:
         "variant": result.variant,
         "verdict": str(result.verdict),
         "sentence": result.sentence,
-        "measured": result.measured,
-        "interval": list(result.interval) if result.interval else None,
-        "threshold": result.threshold,
+        "measured": _finite(result.measured),
+        "above": _finite(result.above),
+        "interval": [_finite(end) for end in result.interval] if result.interval else None,
+        "threshold": _finite(result.threshold),
         "needed_requests": result.needed_requests,
         "shown": dict(shown(result)),
     }
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON knows no infinity: an end that nobody knows is null."""
+    return value if value is not None and math.isfinite(value) else None

@@ -46,7 +46,7 @@ class StartForm:
         """The options that a browser may set, by their names in the form."""
         every = is_on(self.started.get("allow_from_browser"))
         ours = {option.dest for option in RUN_OPTIONS if not option.locust and (option.from_browser or every)}
-        return frozenset(ours | set(self.authored if every else ()))
+        return frozenset(ours | ({"host", *self.authored} if every else set()))
 
     def read(self, form: Mapping[str, Sequence[str]], *, running: Mapping[str, Any] | None = None) -> Asked:
         """The run that `form` asks for; `running` are the options of the one under way, of which users alone change.

@@ -17,6 +17,7 @@ from flask import Response, jsonify, request
 from werkzeug.datastructures import ImmutableMultiDict
 
 from bench.errors import BenchError
+from bench.live import shown_form
 from bench.live.origin import WebHosts, is_loopback
 from bench.live.start_form import Asked, StartForm
 from bench.options import words_of
@@ -28,6 +29,8 @@ _REFUSED = {"locust.update_user": "it would change the users' attributes, their 
 _CHANGING = {_SWARM, "locust.stop", "locust.reset_stats", *_REFUSED}
 """Endpoints that change something, whatever the method with which Locust offers them."""
 _READING = {"GET", "HEAD", "OPTIONS"}
+_LONGEST = 400
+"""Characters of a message, which may quote what was sent."""
 _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
@@ -53,6 +56,11 @@ def install(web_ui: Any, started: Mapping[str, Any], master: Starts | None) -> N
     app.before_request(lambda: _refusal(hosts))
     app.view_functions[_SWARM] = web_ui.auth_required_if_enabled(_guarded(web_ui, started, master))
     app.wsgi_app = _with_own_headers(app.wsgi_app)
+    shown_form.keep(
+        web_ui,
+        may_set=lambda: _form(web_ui, started).may_set,
+        values=lambda: started if master is None else master.options,
+    )
     if not is_loopback(web_ui.host) and not web_ui.web_login:
         sys.stderr.write(
             f"warning: the web UI listens on {web_ui.host or 'every interface'} and asks for no login: whoever reaches"
@@ -88,8 +96,9 @@ def _guarded(web_ui: Any, started: Mapping[str, Any], master: Starts | None) -> 
         try:
             asked = _asked(web_ui, started, master)
         except BenchError as exc:
-            log.warning("web UI: no run was started: %s", exc.describe())
-            return _not_started(exc.describe())
+            why = "".join(character if character.isprintable() else " " for character in exc.describe())[:_LONGEST]
+            log.warning("web UI: no run was started: %s", why)
+            return _not_started(why)
         if master is not None:
             master.options = asked.options
         request.form = ImmutableMultiDict(asked.fields)
@@ -99,19 +108,26 @@ def _guarded(web_ui: Any, started: Mapping[str, Any], master: Starts | None) -> 
 
 
 def _asked(web_ui: Any, started: Mapping[str, Any], master: Starts | None) -> Asked:
+    """The run that the request asks for. Raises BenchError when it must not, or cannot, be started."""
+    fields = {name: request.form.getlist(name) for name in request.form}
+    runs = web_ui.environment.runner is not None and web_ui.environment.runner.state in {"spawning", "running"}
+    if master is None:
+        return _form(web_ui, started).read(fields)
+    if runs:  # nothing but the users can change: the payload is not read again, which would hold up what is due
+        return _form(web_ui, started).read(fields, running=master.options)
+    asked = _form(web_ui, started).read(fields)
+    master.check(asked.options)
+    return asked
+
+
+def _form(web_ui: Any, started: Mapping[str, Any]) -> StartForm:
     environment = web_ui.environment
-    runs = environment.runner is not None and environment.runner.state in {"spawning", "running"}
-    form = StartForm(
+    return StartForm(
         started=started,
         choices=_choices(web_ui),
         hosts={str(host) for host in (environment.host, *(cls.host for cls in environment.user_classes)) if host},
         authored=web_ui.template_args.get("extra_options", ()),
     )
-    fields = {name: request.form.getlist(name) for name in request.form}
-    asked = form.read(fields, running=master.options if runs and master is not None else None)
-    if master is not None:
-        master.check(asked.options)
-    return asked
 
 
 def _choices(web_ui: Any) -> dict[str, set[str]]:

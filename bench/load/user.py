@@ -11,6 +11,7 @@ Locust process. Nothing is fetched or opened before a run starts.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Mapping
@@ -27,16 +28,16 @@ from locust import User, events, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from bench import handover
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
-from bench.errors import BenchError
-from bench.load.roles import locust_stats
+from bench.errors import BenchError, UsageError
+from bench.load.roles import locust_options, locust_stats
 from bench.load.roles.master import Master
 from bench.load.roles.session import Session
 from bench.options import RUN_OPTIONS, WEB_UI_OPTIONS, is_on
 from bench.plan import DEFAULT_USERS
 
-_SPAWN_RATE = 100.0
 _POLL_S = 0.02
 _WEB_HOST = "127.0.0.1"
 """Locust's own default is every interface, and no login."""
@@ -58,7 +59,8 @@ _RELAY_KEY = _relay_key()
 class ScoringUser(User):
     """Sends scoring requests with the shared credential manager, in the open or the closed model.
 
-    `auth_modes` are the variants it measures when `--auth-mode` says nothing else; more than one are interleaved.
+    `auth_modes` are the variants it measures when `--auth-mode` says nothing else; more than one are interleaved. None
+    means the endpoint's own.
     Set Locust's `wait_time` to have users of the closed model pause between requests.
     """
 
@@ -101,21 +103,32 @@ class ScoringUser(User):
 _sessions: dict[Any, Session] = {}
 
 
+class _Given(argparse.Action):
+    """A value, and that somebody gave it."""
+
+    def __call__(self, _: Any, namespace: Any, values: Any, *__: Any) -> None:
+        setattr(namespace, self.dest, values)
+        setattr(namespace, f"{self.dest}_given", True)
+
+
 @events.init_command_line_parser.add_listener
 def _add_options(parser: Any) -> None:
     """The harness's options, as Locust options; those that a browser may set are on the web UI's form too."""
-    for option in RUN_OPTIONS + WEB_UI_OPTIONS:
-        if option.locust:
-            continue
+    parser.set_defaults(num_users=DEFAULT_USERS, spawn_rate=None, web_host=_WEB_HOST)
+    handed = handover.taken()
+    ours = [option for option in RUN_OPTIONS + WEB_UI_OPTIONS if not option.locust]
+    if handed is not None:  # `bench` has read them all, and Locust's command line has none
+        parser.set_defaults(**{option.dest: option.default for option in ours} | handed.options)
+        return
+    for option in ours:
         extra: dict[str, Any] = {"choices": list(option.choices)} if option.choices else {}
         if option.switch:
             extra["action"] = "store_true"
         else:
-            extra |= {"default": option.default, "metavar": option.metavar}
+            extra |= {"default": option.default, "metavar": option.metavar, "action": _Given}
         parser.add_argument(
             option.flag, env_var=option.env, help=option.help, include_in_web_ui=option.from_browser, **extra
         )
-    parser.set_defaults(num_users=DEFAULT_USERS, spawn_rate=_SPAWN_RATE, web_host=_WEB_HOST)
 
 
 @events.init.add_listener
@@ -128,6 +141,11 @@ def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
         if web_ui is not None:
             _guard(web_ui, dict(vars(environment.parsed_options)), None)
         return
+    try:
+        locust_options.settle(environment, scoring, waits=User)
+    except BenchError as exc:
+        sys.stderr.write(f"error: {exc.describe()}\n")
+        sys.exit(exc.exit_code)
     modes = tuple(AuthMode(mode) for mode in scoring[0].auth_modes)
     session = Session(environment, default_modes=modes, relay_key=_RELAY_KEY)
     _sessions[environment] = session
@@ -135,6 +153,7 @@ def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     if session.master is None:
         return
     try:
+        _serve_figures(session.master)
         if web_ui is None:
             session.master.prepare()
         else:
@@ -145,13 +164,24 @@ def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
         sys.exit(exc.exit_code)
 
 
+def _serve_figures(master: Master) -> None:
+    """To Prometheus, where that was asked for. UsageError for a port that cannot be had."""
+    if text := str(master.options.get("prometheus_port") or "").strip():
+        from bench.live import prometheus
+
+        if not text.isdecimal() or not 0 < int(text) < 65536:
+            raise UsageError(f"--prometheus-port: {text!r} is no port", hint="write 9464")
+        prometheus.serve(int(text), master)
+
+
 def _open_web_ui(web_ui: Any, master: Master) -> None:
     """The Auth tab, and the guard. Raises BenchError when no run can be started with these options."""
-    from bench.live import auth_tab
+    from bench.live import auth_tab, page
 
     if not is_on(master.options.get("allow_from_browser")):
         master.check(master.options)
     auth_tab.add(web_ui, master)
+    page.add(web_ui, master)
     _guard(web_ui, master.options, master)
 
 

@@ -10,14 +10,14 @@ seal costs 0.02 us a sample.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from bench.sample import COLUMNS, Cause, Freshness, Outcome, Phase
+from bench.sample import COLUMNS, Cause, Freshness, LateCause, Outcome, Phase
 from bench.samples.sealed import SealedWriter
 
 ROWS = 1024
@@ -31,6 +31,10 @@ _FORMATS = {
 }
 _ROW = struct.Struct("<" + "".join(_FORMATS[kind][0] for _, kind in COLUMNS))
 _DTYPE = np.dtype([(name, _FORMATS[kind][1]) for name, kind in COLUMNS])
+
+
+def _nobody(rows: Any) -> None:
+    """Watches no rows."""
 
 
 class Words:
@@ -59,7 +63,10 @@ class Words:
 
 
 class Recorder:
-    """Writes `samples/<worker>.arrows`. `recorded` counts samples taken, `written` those handed to the file."""
+    """Writes `samples/<worker>.arrows`. `recorded` counts samples taken, `written` those handed to the file.
+
+    `observe` is shown the rows of each batch before it is written; it must not keep them.
+    """
 
     def __init__(self, path: Path, *, metadata: dict[str, str]) -> None:
         self.outcomes = Words(outcome.value for outcome in Outcome)
@@ -68,16 +75,19 @@ class Recorder:
         self.variants = Words(())
         self.deployments = Words(("",))
         self.freshnesses = Words(freshness.value for freshness in Freshness)
+        self.late_causes = Words(cause.value for cause in LateCause)
         self.recorded = 0
         self.written = 0
+        self.observe: Callable[[Any], None] = _nobody
         self._broken = False
-        self._words = {
+        self.words = {
             "outcome": self.outcomes,
             "cause": self.causes,
             "phase": self.phases,
             "variant": self.variants,
             "deployment": self.deployments,
             "freshness": self.freshnesses,
+            "late_cause": self.late_causes,
         }
         self._rows = bytearray(_ROW.size * ROWS)
         self._used = 0
@@ -107,10 +117,14 @@ class Recorder:
         """
         rows = self._used // _ROW.size
         self._used = 0
-        if not rows or self._broken:
+        if not rows:
+            return
+        taken = np.frombuffer(self._rows, dtype=_DTYPE, count=rows)
+        self.observe(taken)
+        if self._broken:
             return
         try:
-            self._writer.write(self._batch(np.frombuffer(self._rows, dtype=_DTYPE, count=rows)))
+            self._writer.write(self._batch(taken))
         except OSError:
             self._broken = True
             return
@@ -126,7 +140,7 @@ class Recorder:
         for (name, kind), field in zip(COLUMNS, self._schema, strict=True):
             buffers = [None, pa.py_buffer(np.ascontiguousarray(rows[name]))]
             if kind == "word":
-                words = self._words[name].as_arrow()
+                words = self.words[name].as_arrow()
                 columns.append(pa.DictionaryArray.from_buffers(field.type, len(rows), buffers, words))
             else:
                 columns.append(pa.Array.from_buffers(field.type, len(rows), buffers))

@@ -68,7 +68,8 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_run_from_the_form(address: str, tmp_path: Path) -> None:
-    """The form offers the harness's options; a run started from it shows both variants, and their leases on a tab."""
+    """The form offers the load's options and says what is wrong with them; a run shows both variants, and their leases
+    on a tab; afterwards the form remembers what was started."""
     from playwright.sync_api import expect, sync_playwright
 
     with sync_playwright() as playwright:
@@ -79,7 +80,11 @@ def test_a_run_from_the_form(address: str, tmp_path: Path) -> None:
         page.goto(address)
         page.get_by_label("Number of users").fill("8")
         page.get_by_role("button", name="Custom parameters").click()
-        page.locator("input[name=arrivalRate]").fill("100")
+        rate = page.locator("input[name=arrivalRate]")
+        rate.fill("abc")
+        page.get_by_role("button", name="Start").click()
+        expect(page.get_by_role("alert")).to_contain_text("--arrival-rate: 'abc' is not a number", timeout=20_000)
+        rate.fill("100")
         assert page.locator("input[name=emulator], input[name=scoringUri], input[name=payload]").count() == 0
         page.get_by_role("button", name="Start").click()
 
@@ -92,6 +97,10 @@ def test_a_run_from_the_form(address: str, tmp_path: Path) -> None:
         page.screenshot(path=str(tmp_path / "auth.png"))
         page.get_by_role("button", name="Stop", exact=True).click()
         expect(page.get_by_role("button", name="New").first).to_be_visible(timeout=20_000)
+        page.reload()
+        page.get_by_role("button", name="New").first.click()
+        page.get_by_role("button", name="Custom parameters").click()
+        expect(rate).to_have_value("100")
         assert not errors
         browser.close()
     until(lambda: any(tmp_path.glob("results/*/summary.json")))

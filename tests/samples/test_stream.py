@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from bench.sample import COLUMNS
 from bench.samples import stream
 from bench.samples.recorder import Recorder
 
@@ -20,7 +21,12 @@ def write(path: Path, *, run_id: str = "r", worker: str = "w0") -> bytes:
     recorder.variants.code("key")
     rng = random.Random(1)  # noqa: S311 - reproducible
     for number in range(BATCHES * ROWS):
-        recorder.record(*(rng.randrange(10**9) for _ in range(7)), number, 2, 3, 200, 0, 0, 0, 0, 0, 0, 0)
+        recorder.record(
+            *(
+                number if name == "sequence" else rng.randrange(10**9) if kind == "int64" else 0
+                for name, kind in COLUMNS
+            )
+        )
         if number % ROWS == ROWS - 1:
             recorder.deployments.code(f"deployment {number}")
             recorder.flush()
