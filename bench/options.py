@@ -6,8 +6,10 @@ of the web form are read by the same code and complain in the same words.
 
 from __future__ import annotations
 
+import argparse
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +27,7 @@ from bench.plan import (
     parse_duration_s,
     parse_stages,
 )
+from bench.request_plan import DEFAULT_METHOD, METHODS, listed, request_plan_of
 
 SECRET_VARIABLES = ("BENCH_KEY", "BENCH_TOKEN", "BENCH_RELAY_KEY")
 """Never options, for the process list would show them."""
@@ -33,6 +36,8 @@ SECRET_VARIABLES = ("BENCH_KEY", "BENCH_TOKEN", "BENCH_RELAY_KEY")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """One option. `env` can give it too; `locust` is the name of Locust's own option for the same thing.
+
+    `repeat`: it may be given several times; the values are one text, a JSON list (see `listed`).
 
     `from_browser`: a number or a choice of the load, which the web UI's form shows and may set. What names a target, a
     file or a program's options may not, unless Locust was started with --allow-from-browser.
@@ -44,6 +49,7 @@ class Option:
     default: str = ""
     choices: tuple[str, ...] = ()
     switch: bool = False
+    repeat: bool = False
     from_browser: bool = False
     locust: str = ""
 
@@ -58,6 +64,15 @@ class Option:
     @property
     def env(self) -> str:
         return f"BENCH_{self.dest.upper()}"
+
+
+class Repeated(argparse.Action):
+    """Gathers the values of an option that is given several times."""
+
+    def __call__(self, _parser: Any, namespace: argparse.Namespace, values: Any, _option: str | None = None) -> None:
+        before = listed(str(getattr(namespace, self.dest, "") or ""))
+        given: Sequence[str] = listed(values) if isinstance(values, str) else values
+        setattr(namespace, self.dest, json.dumps([*before, *given]))
 
 
 TARGET_OPTIONS = (
@@ -111,7 +126,12 @@ LOAD_OPTIONS = (
         default=f"{DEFAULT_WARM_UP_S:g}s",
         help="first part, recorded but not judged",
     ),
-    Option(name="payload", metavar="FILE", help="JSON body, or JSONL with one body a line"),
+    Option(
+        name="arrivals-from",
+        metavar="FILE",
+        help="replay recorded arrivals instead: a CSV file of seconds since the start (a request file has its at_s)",
+    ),
+    Option(name="speed", from_browser=True, metavar="N", default="1", help="replay a trace that many times as fast"),
     Option(
         name="timeout",
         from_browser=True,
@@ -124,6 +144,28 @@ LOAD_OPTIONS = (
     ),
     Option(name="processes", metavar="N", default="1", help="worker processes", locust="processes"),
 )
+REQUEST_OPTIONS = (
+    Option(
+        name="payload",
+        metavar="FILE",
+        help="the body: a file of any kind; one a line of a .jsonl file; a folder of files",
+    ),
+    Option(
+        name="requests",
+        metavar="FILE",
+        help="whole requests, one a line of a .jsonl file: bodies, headers, paths, classes, weights, times",
+    ),
+    Option(name="content-type", metavar="TYPE", help="of every body (else what a file's name says)"),
+    Option(name="header", metavar="'NAME: VALUE'", repeat=True, help="a further header; give it again for more"),
+    Option(
+        name="header-env",
+        metavar="NAME=VARIABLE",
+        repeat=True,
+        help="a header whose value, a secret, is in that environment variable; give it again for more",
+    ),
+    Option(name="path", metavar="PATH", help="another route of the same server, as /v2/models/m/infer"),
+    Option(name="method", default=DEFAULT_METHOD, choices=METHODS, help="of every request"),
+)
 OUTPUT_OPTIONS = (
     Option(name="out", metavar="DIR", default="results", help="folder that gets the run's folder"),
     Option(
@@ -134,7 +176,7 @@ OUTPUT_OPTIONS = (
         help="smallest difference that matters in a comparison",
     ),
 )
-RUN_OPTIONS = TARGET_OPTIONS + LOAD_OPTIONS + OUTPUT_OPTIONS
+RUN_OPTIONS = TARGET_OPTIONS + LOAD_OPTIONS + REQUEST_OPTIONS + OUTPUT_OPTIONS
 WEB_UI_OPTIONS = (
     Option(
         name="allow-from-browser",
@@ -185,6 +227,9 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
     stages = parse_stages(text["stages"]) if text.get("stages") else ()
     if stages and arrival_rate is not None:
         raise UsageError("--arrival-rate and --stages exclude each other", hint="give one of them")
+    arrivals_from = text.get("arrivals_from", "")
+    if arrivals_from and (stages or arrival_rate is not None):
+        raise UsageError("--arrivals-from has its own rate", hint="leave --arrival-rate and --stages out")
     arrivals = text.get("arrivals") or ARRIVALS[0]
     if arrivals not in ARRIVALS:
         raise UsageError(f"--arrivals: {arrivals!r} is not one of {', '.join(ARRIVALS)}")
@@ -215,6 +260,9 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         min_effect_ms=min_effect_ms_of(text.get("min_effect") or f"{DEFAULT_MIN_EFFECT_MS}ms"),
         seed=_whole(text, "seed", least=0, default=0),
         processes=_whole(text, "processes", least=1, default=1),
+        arrivals_from=arrivals_from,
+        speed=_number(text, "speed", least=0.0, default=1.0, above=True),
+        request=request_plan_of(text),
     )
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
+from bench.request_plan import RequestPlan
 from bench.sample import WorkloadModel
 
 DEFAULT_USERS = 20
@@ -63,7 +64,8 @@ class Variant:
 class RunPlan:
     """What a run is asked to do. `arrival_rate` (1/s over all variants and workers) is None in the closed model.
 
-    `stages` excludes `arrival_rate`; with stages `duration_s` is their sum less the warm-up.
+    `stages` excludes `arrival_rate`; with stages `duration_s` is their sum less the warm-up. `arrivals_from` is a file
+    of recorded times, replayed `speed` times as fast.
     `users` is the cap on requests in flight over all workers; `min_effect_ms` the smallest difference that matters.
     """
 
@@ -83,10 +85,14 @@ class RunPlan:
     min_effect_ms: float = DEFAULT_MIN_EFFECT_MS
     seed: int = 0
     processes: int = 1
+    arrivals_from: str = ""
+    speed: float = 1.0
+    request: RequestPlan = field(default_factory=RequestPlan)
 
     @property
     def model(self) -> WorkloadModel:
-        return WorkloadModel.OPEN if self.arrival_rate is not None or self.stages else WorkloadModel.CLOSED
+        is_open = self.arrival_rate is not None or self.stages or self.arrivals_from
+        return WorkloadModel.OPEN if is_open else WorkloadModel.CLOSED
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for the manifest and for the workers."""
@@ -100,6 +106,7 @@ class RunPlan:
             Variant(**{**variant, "auth_mode": AuthMode(variant["auth_mode"])}) for variant in values["variants"]
         )
         known["stages"] = tuple(Stage(**stage) for stage in values.get("stages", ()))
+        known["request"] = RequestPlan.from_json(values.get("request", {}))
         return cls(**known)
 
 

@@ -84,6 +84,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("deployment", "word"),
     ("freshness", "word"),
     ("attempt", "uint8"),
+    ("request_class", "word"),
 )
 """(name, type) in file order; `word` is dictionary<uint8, utf8>. A column is only ever added at the end.
 
@@ -92,5 +93,6 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 `sequence`        number of the request on its worker; with run and worker it gives `x-ms-client-request-id`
 `generation`      number of the lease sent, 0 for none
 `status`          HTTP status, 0 when no answer came
+`request_class`   the request's own word, empty where all are of one kind
 `attempt`         0 first, 1 the one replay after a 401 (it keeps `intended_ns`; the refused attempt is a sample too)
 """

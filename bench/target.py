@@ -10,6 +10,7 @@ Exactly one of the three; nothing falls back to the emulator, for a gate in CI w
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from bench.errors import CredentialError, UsageError
 from bench.local_emulator import LocalEmulator
 from bench.options import auth_modes_of, is_on, words_of
 from bench.plan import Variant, name_variants
+from bench.request_plan import Header, RequestPlan, checked_value, listed, request_plan_of
 from bench.rundir import read_json
 
 KEY_VARIABLE = "BENCH_KEY"
@@ -98,7 +100,7 @@ def spec_of(
         names = _spread(words_of(values["endpoint"]), modes, option="--endpoint")
         return TargetSpec(kind=kind, auth_modes=modes, endpoints=names, workspace=_workspace(values))
     uris = _spread(words_of(values["scoring_uri"]), modes, option="--scoring-uri")
-    sent = secret_origins(values, default_modes=default_modes)
+    sent = secret_origins(values, default_modes=default_modes) | header_origins(values)
     for name in dict(sent):
         origins = sorted(origin for variable, origin in sent if variable == name)
         if len(origins) > 1:
@@ -131,6 +133,16 @@ def secret_origins(values: Mapping[str, Any], *, default_modes: tuple[AuthMode, 
     return frozenset((_variable_of(mode), origin_of(uri)) for mode, uri in pairs)
 
 
+def header_origins(values: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """Which variable of `--header-env` would be sent to which target: origins, endpoints, or the emulator."""
+    lines = listed(str(values.get("header_env") or ""))
+    variables = [variable for _, variable in request_plan_of({"header_env": json.dumps(lines)}).header_env]
+    targets = [f"endpoint {name}" for name in words_of(str(values.get("endpoint") or ""))]
+    targets += [origin_of(uri) for uri in words_of(str(values.get("scoring_uri") or ""))]
+    targets += ["emulator"] if is_on(values.get("emulator")) else []
+    return frozenset((variable, target) for variable in variables for target in targets)
+
+
 def _variable_of(mode: AuthMode) -> str:
     return KEY_VARIABLE if mode is AuthMode.KEY else TOKEN_VARIABLE
 
@@ -147,6 +159,19 @@ def static_secret(mode: AuthMode) -> str:
     if any(not "!" <= character <= "~" for character in secret):
         raise CredentialError(f"{name} holds a character that cannot be sent in a header", hint="check for line breaks")
     return secret
+
+
+def secret_headers_of(request: RequestPlan) -> tuple[Header, ...]:
+    """The headers of `--header-env` with their values, which are secrets. CredentialError when one is not set."""
+    headers = []
+    for name, variable in request.header_env:
+        value = os.environ.get(variable, "").strip()
+        if not value:
+            raise CredentialError(
+                f"--header-env {name}={variable}: {variable} is not set", hint=f"export {variable}=..."
+            )
+        headers.append((name, checked_value(value, where=f"--header-env {name}={variable}")))
+    return tuple(headers)
 
 
 def variants_of(spec: TargetSpec, described: Mapping[str, Endpoint]) -> tuple[Variant, ...]:

@@ -55,6 +55,7 @@ class Samples:
     deployment: NDArray[Any]
     freshness: NDArray[Any]
     attempt: NDArray[np.uint8]
+    request_class: NDArray[Any]
     worker: NDArray[Any]
     words: Mapping[str, tuple[str, ...]]
 

@@ -61,7 +61,7 @@ def check_gates(gates: Gates, plan: RunPlan, variants: Sequence[str]) -> None:
     gate.check(
         gates.gates,
         variants=tuple(variants),
-        open_model=plan.model is WorkloadModel.OPEN,
+        open_model=plan.model is WorkloadModel.OPEN or bool(plan.request.requests),
         has_baseline=gates.baseline is not None,
         where=gates.where or "--gate",
     )

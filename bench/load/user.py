@@ -33,7 +33,7 @@ from bench.errors import BenchError
 from bench.load.roles import locust_stats
 from bench.load.roles.master import Master
 from bench.load.roles.session import Session
-from bench.options import RUN_OPTIONS, WEB_UI_OPTIONS, is_on
+from bench.options import RUN_OPTIONS, WEB_UI_OPTIONS, Repeated, is_on
 from bench.plan import DEFAULT_USERS
 
 _SPAWN_RATE = 100.0
@@ -112,6 +112,7 @@ def _add_options(parser: Any) -> None:
             extra["action"] = "store_true"
         else:
             extra |= {"default": option.default, "metavar": option.metavar}
+            extra |= {"action": Repeated} if option.repeat else {}
         parser.add_argument(
             option.flag, env_var=option.env, help=option.help, include_in_web_ui=option.from_browser, **extra
         )

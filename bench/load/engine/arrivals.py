@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from bench.plan import RunPlan, Stage
@@ -74,13 +74,19 @@ def variant_order(variants: int, *, seed: str) -> Iterator[int]:
         yield from block
 
 
-def schedule(plan: RunPlan, *, worker: int = 0, workers: int = 1) -> Iterator[Arrival]:
-    """The arrivals that `worker` of `workers` has to send, in the order they are due; a late one has none."""
+def schedule(
+    plan: RunPlan, *, worker: int = 0, workers: int = 1, dues_ns: Iterable[int] | None = None
+) -> Iterator[Arrival]:
+    """The arrivals that `worker` of `workers` has to send, in the order they are due; a late one has none.
+
+    `dues_ns` are the due times of a trace, in order, instead of the plan's rate.
+    """
     if worker >= workers:
         return
-    dues = due_times_ns(stages_of(plan), arrivals=plan.arrivals, seed=plan.seed)
+    if dues_ns is None:
+        dues_ns = due_times_ns(stages_of(plan), arrivals=plan.arrivals, seed=plan.seed)
     order = variant_order(len(plan.variants), seed=str(plan.seed))
-    for number, (due_ns, variant) in enumerate(zip(dues, order, strict=False)):
+    for number, (due_ns, variant) in enumerate(zip(dues_ns, order, strict=False)):
         if number % workers == worker:
             yield Arrival(due_ns, number, variant)
 

@@ -68,6 +68,7 @@ class Recorder:
         self.variants = Words(())
         self.deployments = Words(("",))
         self.freshnesses = Words(freshness.value for freshness in Freshness)
+        self.request_classes = Words(("",))
         self.recorded = 0
         self.written = 0
         self._broken = False
@@ -78,6 +79,7 @@ class Recorder:
             "variant": self.variants,
             "deployment": self.deployments,
             "freshness": self.freshnesses,
+            "request_class": self.request_classes,
         }
         self._rows = bytearray(_ROW.size * ROWS)
         self._used = 0

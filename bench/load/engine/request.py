@@ -14,8 +14,8 @@ from bench.clock import monotonic_ns
 from bench.credentials import Denied
 from bench.errors import BenchError
 from bench.load.engine import outcome
+from bench.load.engine.feeder import Feeder
 from bench.load.engine.lane import Lane
-from bench.load.engine.payload import Payload
 from bench.load.engine.recorder import Recorder
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
@@ -56,7 +56,7 @@ class Engine:
     watch: HubWatch
     deadlines: Deadlines
     tally: Tally
-    payloads: tuple[Payload, ...]
+    feeder: Feeder
     timeout_ns: int
     id_prefix: bytes
     fire: Callable[..., None]
@@ -71,6 +71,7 @@ class Scorer:
 
     def __init__(self, bench: Engine) -> None:
         self._bench = bench
+        self._payload = bench.feeder.at(0)
         self._connections = [
             Connection(lane.address, watch=bench.watch, deadlines=bench.deadlines) for lane in bench.lanes
         ]
@@ -87,6 +88,7 @@ class Scorer:
         """
         bench = self._bench
         lane = bench.lanes[lane_index]
+        self._payload = bench.feeder.at(number)  # a body on disk is read here: the harness's own time, schedule_lag
         began_ns = monotonic_ns()
         deadline_ns = began_ns + bench.timeout_ns
         bench.tally.in_flight += 1
@@ -96,17 +98,15 @@ class Scorer:
             except BenchError:
                 self._record_no_lease(lane, intended_ns, began_ns)
                 return False
-            end = self._send(lane, lane_index, lease, number, deadline_ns)
+            end = self._send(lane, lane_index, lease, deadline_ns)
             if end[0] == _AUTH_FAILURE and end[2] == _REFUSED:
-                return self._replay(lane, lane_index, (lease, end), number, (intended_ns, began_ns, deadline_ns))
+                return self._replay(lane, lane_index, (lease, end), (intended_ns, began_ns, deadline_ns))
             self._record(lane, lease, end, intended_ns, began_ns, 0)
             return end[0] == _OK
         finally:
             bench.tally.in_flight -= 1
 
-    def _replay(
-        self, lane: Lane, lane_index: int, refusal: tuple[Any, End], number: int, times: tuple[int, int, int]
-    ) -> bool:
+    def _replay(self, lane: Lane, lane_index: int, refusal: tuple[Any, End], times: tuple[int, int, int]) -> bool:
         """After a 401: once more with the newer lease. Only that tells what the 401 was, so it is recorded afterwards.
 
         A lease that had scored was refused: rotated, or revoked. An Entra token that never did, while renewing does not
@@ -117,7 +117,7 @@ class Scorer:
         denied = False
         try:
             newer = self._newer(lane, lease, deadline_ns)
-            again = self._send(lane, lane_index, newer, number, deadline_ns)
+            again = self._send(lane, lane_index, newer, deadline_ns)
             refused_again = again[0] == _AUTH_FAILURE and again[2] == _REFUSED
             denied = refused_again and lane.needs_role and lane.worked != newer.generation
         except BenchError as exc:
@@ -141,14 +141,15 @@ class Scorer:
             timeout_s=max((deadline_ns - monotonic_ns()) / 1e9, 0),
         )
 
-    def _send(self, lane: Lane, lane_index: int, lease: Any, number: int, deadline_ns: int) -> End:
+    def _send(self, lane: Lane, lane_index: int, lease: Any, deadline_ns: int) -> End:
         """One attempt and how it ended."""
         bench = self._bench
         bench.sequence = sequence = bench.sequence + 1
-        payload = bench.payloads[number % len(bench.payloads)]
+        payload = self._payload
+        head = lane.head_for(lease) if payload.route is None else lane.head_on(payload.route, lease)
         connection = self._connections[lane_index]
         connection.exchange(
-            b"%b%b%b%08x%b" % (lane.head_for(lease), payload.head, bench.id_prefix, sequence, payload.tail),
+            b"%b%b%b%08x%b" % (head, payload.head, bench.id_prefix, sequence, payload.tail),
             deadline_ns=deadline_ns,
         )
         answer = connection.answer
@@ -199,6 +200,7 @@ class Scorer:
             recorder.deployments.code(deployment.decode("latin-1")) if deployment else 0,
             recorder.freshnesses.codes[lane.manager.freshness(lease, sent_ns)] if lease is not None else 2,
             attempt,
+            recorder.request_classes.code(self._payload.request_class),
         )
         tally = bench.tally
         tally.requests += 1
@@ -210,8 +212,8 @@ class Scorer:
             error = _failure(kind, cause, status)
         bench.observe(intended_ns, done_ns)
         bench.fire(
-            request_type="POST",
-            name=lane.name,
+            request_type=lane.method,
+            name=lane.name_of(self._payload.request_class),
             response_time=(done_ns - sent_ns) / 1e6,
             response_length=size,
             exception=error,

@@ -22,7 +22,8 @@ from bench.endpoint import AuthMode
 from bench.errors import BenchError, UsageError
 from bench.live.terminal import Progress
 from bench.live.view import View
-from bench.load.engine.payload import load_bodies
+from bench.load.engine import request_source
+from bench.load.engine.request_source import RequestSource
 from bench.load.roles.flight_file import FlightWriter
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.manifest import manifest_of
@@ -34,7 +35,7 @@ from bench.options import plan_of
 from bench.plan import RunPlan
 from bench.rundir import RunDir, write_json
 from bench.sample import WorkloadModel
-from bench.target import kind_of, secret_origins, spec_of, variants_of
+from bench.target import header_origins, kind_of, secret_headers_of, secret_origins, spec_of, variants_of
 
 RUN_FILE_VARIABLE = "BENCH_RUN_FILE"
 """Set by `bench run`: the file that is told the run's folder. Who sets it makes the report itself."""
@@ -75,7 +76,7 @@ class Master:
 
     def prepare(self) -> None:
         """Find the target and read every option. Raises BenchError; a headless Locust does this before all else."""
-        values, payload_sha256 = self._read(self.options)
+        values, source = self._read(self.options)
         if kind_of(values) == "emulator":
             self._emulator = self._emulator or LocalEmulator.start(str(values.get("emulator_options") or ""))
             values["ca_file"] = values.get("ca_file") or self._emulator.facts.get("ca_file", "")
@@ -84,7 +85,8 @@ class Master:
             self._close_pool()
             self._pool = ManagerPool(spec)
         variants = variants_of(spec, self._pool.describe())
-        self.plan = plan_of(values, target=spec.kind, variants=variants, payload_sha256=payload_sha256)
+        plan = plan_of(values, target=spec.kind, variants=variants, payload_sha256="")
+        self.plan = request_source.complete(plan, source)
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Whether a run can be started with these, as far as nobody has to be asked. Raises BenchError."""
@@ -92,17 +94,21 @@ class Master:
         if kind_of(values) != "emulator":
             spec_of(values, default_modes=self._default_modes, emulator=None)
 
-    def _read(self, options: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        """The options under the names of a plan, and the payload's hash. The options' own errors come first."""
+    def _read(self, options: Mapping[str, Any]) -> tuple[dict[str, Any], RequestSource]:
+        """The options under the names of a plan, and the requests. The options' own errors come first."""
         values = {**options, "users": options.get("num_users"), "processes": options.get("processes") or 1}
-        plan_of(values, target="", variants=(), payload_sha256="")
+        plan = plan_of(values, target="", variants=(), payload_sha256="")
         bound, asked = (secret_origins(each, default_modes=self._default_modes) for each in (self._started, values))
-        if bound and not asked <= bound:
+        named, wanted = header_origins(self._started), header_origins(values)
+        if (bound and not asked <= bound) or not wanted <= named:
             raise UsageError(
                 "scoring_uri and auth_mode would send a secret elsewhere than Locust was started with",
                 hint="start Locust for that target",
             )
-        return values, load_bodies(str(values.get("payload") or ""), seed=0)[1]
+        secret_headers_of(plan.request)
+        source = request_source.load(plan)
+        request_source.complete(plan, source)
+        return values, source
 
     def begin(self) -> None:
         """Start a run in a greenlet of its own: finding the target takes seconds, and the web UI must not wait."""

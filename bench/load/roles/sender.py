@@ -21,9 +21,9 @@ from bench.live.recent import Recent
 from bench.load.engine.arrivals import asked_rate, schedule, variant_order
 from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.lane import Lane
-from bench.load.engine.payload import Payload, load_bodies
 from bench.load.engine.recorder import Recorder
 from bench.load.engine.request import Engine, Scorer, Tally
+from bench.load.engine.request_source import load_again
 from bench.load.roles.part import Part
 from bench.load.wire.address import parse_address
 from bench.load.wire.connection import Connection
@@ -32,6 +32,7 @@ from bench.load.wire.hub_watch import HubWatch
 from bench.plan import RunPlan
 from bench.rundir import RunDir, append_jsonl
 from bench.sample import WorkloadModel
+from bench.target import secret_headers_of
 
 _TICK_S = 1.0
 _POLL_S = 0.01
@@ -74,7 +75,8 @@ class Sender:
         self._ticker: Any = None
         self._ticked = (0, 0.0)
         self._served = 0
-        bodies, _ = load_bodies(plan.payload, seed=plan.seed)
+        source = load_again(plan)
+        secret_headers = secret_headers_of(plan.request)
         recorder = Recorder(run.samples / f"{part.name}.arrows", metadata={"run_id": run.run_id, "worker": part.name})
         self.bench = Engine(
             lanes=tuple(
@@ -84,6 +86,8 @@ class Sender:
                     manager,
                     code=recorder.variants.code(variant.name),
                     deployment=plan.deployment,
+                    request=plan.request,
+                    secret_headers=secret_headers,
                 )
                 for variant, manager in zip(plan.variants, managers, strict=True)
             ),
@@ -91,14 +95,14 @@ class Sender:
             watch=self.watch,
             deadlines=self._deadlines,
             tally=self.tally,
-            payloads=tuple(Payload.of(body) for body in bodies),
+            feeder=source.feeder,
             timeout_ns=round(plan.timeout_s * 1e9),
             id_prefix=f"{run.run_id}-{part.name}-".encode(),
             fire=fire,
             observe=self.recent.observe,
         )
         self.dispatcher = (
-            Dispatcher(schedule(plan, worker=part.index, workers=part.workers))
+            Dispatcher(schedule(plan, worker=part.index, workers=part.workers, dues_ns=source.dues_ns))
             if plan.model is WorkloadModel.OPEN
             else None
         )
@@ -122,7 +126,7 @@ class Sender:
 
     def facts(self) -> dict[str, Any]:
         """`request_bytes` on the wire by variant (part of what token auth costs), and the `pacer`'s name."""
-        payload = self.bench.payloads[0]
+        payload = self.bench.feeder.at(0)
         rest = len(payload.head) + len(payload.tail) + len(self.bench.id_prefix) + 8
         return {
             "request_bytes": {lane.variant.name: len(lane.head) + rest for lane in self.bench.lanes},

@@ -39,6 +39,7 @@ def sample(recorder: Recorder, number: int, **words: str) -> dict[str, Any]:
         "variant": "key",
         "deployment": "blue",
         "freshness": "fresh",
+        "request_class": "large",
     } | words
     told = {
         "outcome": recorder.outcomes,
@@ -47,6 +48,7 @@ def sample(recorder: Recorder, number: int, **words: str) -> dict[str, Any]:
         "variant": recorder.variants,
         "deployment": recorder.deployments,
         "freshness": recorder.freshnesses,
+        "request_class": recorder.request_classes,
     }
     values: dict[str, Any] = {}
     for place, (name, kind) in enumerate(COLUMNS):
@@ -232,6 +234,7 @@ def test_a_sample_costs_at_most_64_bytes(path: Path) -> None:
             recorder.deployments.code(rng.choice(("blue", "green"))),
             recorder.freshnesses.code(rng.choice(("fresh", "stale"))),
             0,
+            recorder.request_classes.code(rng.choice(("small", "large"))),
         )
         if number % 1000 == 999:
             recorder.flush()
@@ -246,4 +249,4 @@ def test_columns_are_where_the_record_puts_them() -> None:
         *("sequence", "response_bytes", "generation", "status"),
         *("outcome", "cause", "phase", "variant", "deployment", "freshness", "attempt"),
     ]
-    assert [NAMES[place] for place in WORD_PLACES] == NAMES[11:17]
+    assert [NAMES[place] for place in WORD_PLACES] == [*NAMES[11:17], "request_class"]

@@ -17,6 +17,7 @@ from bench.credentials.lease import Lease
 from bench.endpoint import AuthMode
 from bench.errors import CredentialError
 from bench.live.recent import Recent
+from bench.load.engine.feeder import Feeder
 from bench.load.engine.lane import Lane
 from bench.load.engine.payload import Payload
 from bench.load.engine.recorder import Recorder
@@ -125,7 +126,7 @@ def rig(tmp_path: Path, wiring: Wiring) -> MakeRig:
             watch=wiring.watch,
             deadlines=wiring.deadlines,
             tally=Tally(),
-            payloads=tuple(Payload.of(body) for body in bodies),
+            feeder=Feeder.in_turn([Payload.of(body) for body in bodies], order=range(len(bodies))),
             timeout_ns=round(timeout_s * 1e9),
             id_prefix=b"20261124-081530-123-abcd-w0-",
             fire=lambda **event: fired.append(event),
@@ -445,8 +446,8 @@ def test_the_secret_is_nowhere_but_on_the_wire(rig: MakeRig) -> None:
 
 
 def test_every_column_is_recorded() -> None:
-    """`exchange` packs 18 values by position."""
-    assert len(COLUMNS) == 18
+    """`exchange` packs 19 values by position."""
+    assert len(COLUMNS) == 19
 
 
 def test_users_do_not_share_a_connection(rig: MakeRig) -> None:
