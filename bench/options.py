@@ -169,6 +169,9 @@ REQUEST_OPTIONS = (
 OUTPUT_OPTIONS = (
     Option(name="out", metavar="DIR", default="results", help="folder that gets the run's folder"),
     Option(
+        name="prometheus-port", metavar="N", help="serve the run's live figures to Prometheus on this loopback port"
+    ),
+    Option(
         name="min-effect",
         from_browser=True,
         metavar="TIME",

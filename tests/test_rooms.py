@@ -29,8 +29,9 @@ ROOMS: dict[str, set[str]] = {
     "report": {*NOUNS, "analysis", "rundir", "runreader"},
     "credentials": {*NOUNS, "clock"},
     "emulator": set(),
-    "load": {*NOUNS, "clock", "rundir", "target", "local_emulator", "credentials", "live"},
-    "live": {*NOUNS, "credentials", "load", "target"},
+    "samples": {*NOUNS},
+    "load": {*NOUNS, "clock", "rundir", "samples", "target", "local_emulator", "credentials", "live"},
+    "live": {*NOUNS, "credentials", "load", "rundir", "target"},
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
     "calibration": {
         *NOUNS,
@@ -42,9 +43,11 @@ ROOMS: dict[str, set[str]] = {
         "local_emulator",
         "rundir",
         "runreader",
+        "samples",
     },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "report", "rundir", "runreader"},
-    "drills": {*NOUNS, "analysis", "clock", "launch", "local_emulator", "rundir", "runreader"},
+    "history": {"errors"},
+    "drills": {*NOUNS, "analysis", "clock", "launch", "local_emulator", "rundir", "runreader", "samples"},
 }
 """Which rooms a room may import from. `commands` is not here: it stands above all of them but the emulator."""
 
@@ -52,7 +55,7 @@ SINGLE: dict[str, set[str]] = {
     **{noun: {*NOUNS} for noun in NOUNS},
     "clock": set(),
     "rundir": {"clock", "errors"},
-    "runreader": {"analysis", "errors", "rundir", "sample"},
+    "runreader": {"analysis", "errors", "rundir", "sample", "samples"},
     "arguments": {"options"},
     "launch": {*NOUNS, "rundir"},
     "finish": {*NOUNS, "analysis", "gates", "report", "rundir", "runreader"},
@@ -73,13 +76,15 @@ INSIDE_LOAD: dict[str, set[str]] = {
 """Within `load` too every arrow goes one way: the wire knows no run, the engine no Locust."""
 
 LIBRARIES: dict[str, str] = {
-    "azure": r"credentials\.(azure_errors|control_plane|identity)",
+    "azure": r"credentials\.agent\.(azure_errors|control_plane|identity)",
     "flask": r"live\.",
-    "gevent": r"load\.|credentials\.(agent_client|manager|relay_master|relay_worker)",
+    "gevent": r"load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
     "locust": r"load\.(roles\.(locust_stats|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
-    "msal": r"credentials\.(azure_errors|identity)",
+    "msal": r"credentials\.agent\.(azure_errors|identity)",
+    "prometheus_client": r"live\.prometheus",
+    "pyarrow": r"samples\.",
     "requests": r"credentials\.requests_auth",
     "trustme": r"emulator\.",
     "uvloop": r"emulator\.",
@@ -92,8 +97,8 @@ IMPURE = {
     *("subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "bench.clock"),
 }
 CONFESSED = {
-    "bench.credentials.azure_clock": {"threading"},  # a lock around two numbers
-    "bench.credentials.seal": {"os"},  # entropy for a nonce
+    "bench.credentials.agent.azure_clock": {"threading"},  # a lock around two numbers
+    "bench.credentials.relay.seal": {"os"},  # entropy for a nonce
 }
 """Pure modules that need one thing of the world, and say so."""
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench.credentials import CredentialManager, StaticSource
-from bench.load.engine.recorder import Recorder
+from bench.samples.recorder import Recorder
 
 Row = dict[str, Any]
 

@@ -14,7 +14,7 @@ from contextlib import closing
 from typing import Any
 
 from bench.arguments import add_options
-from bench.credentials.agent_plain import PlainAgent
+from bench.credentials.agent.plain import PlainAgent
 from bench.credentials.doctor import Check, EndpointTarget, Report, StaticTarget, run_checks
 from bench.endpoint import AuthMode
 from bench.local_emulator import LocalEmulator

@@ -12,7 +12,9 @@ from typing import Any, Protocol
 from flask import Response, request
 
 from bench.errors import BenchError
+from bench.live.sketch import Sketch
 from bench.live.view import View
+from bench.sample import Outcome
 
 _KEY = "auth"
 _COLUMNS = (
@@ -25,9 +27,9 @@ _COLUMNS = (
     ("flights", "Fetches"),
     ("failures", "Failed fetches"),
     ("waiters", "Waiting users"),
-    ("response_p50", "Response p50 (all)"),
-    ("response_p99", "Response p99 (all)"),
-    ("auth_failures", "Auth failures (all)"),
+    ("response_p50", "Response p50"),
+    ("response_p99", "Response p99"),
+    ("auth_failures", "Auth failures"),
     ("error", "Last error"),
 )
 
@@ -58,24 +60,36 @@ def add(web_ui: Any, master: Leads) -> None:
 
 def rows(view: View, error: BenchError | None) -> list[dict[str, Any]]:
     """One row a variant; before the first lease, one that says what is wrong, if anything is."""
-    times = view["recent_ms"]
-    shared = {
-        "response_p50": f"{times[len(times) // 2]:.1f} ms" if times else "",
-        "response_p99": f"{times[len(times) * 99 // 100]:.1f} ms" if times else "",
-        "auth_failures": view["auth_failures"],
-    }
     if not view["leases"]:
         return [{**dict.fromkeys(key for key, _ in _COLUMNS), "error": error.describe()}] if error is not None else []
     return [
         {
             **lease,
-            **shared,
+            **_figures(view, lease["variant"]),
             "refresh_in": _seconds(lease["refresh_in_s"]),
             "life_left": _seconds(lease["life_left_s"]),
             "error": lease["error"] or (error.describe() if error is not None else ""),
         }
         for lease in view["leases"]
     ]
+
+
+def _figures(view: View, variant: str) -> dict[str, Any]:
+    """The variant's own, of the last seconds; auth failures of the whole run."""
+    if variant not in view["variants"]:
+        return {"response_p50": "", "response_p99": "", "auth_failures": 0}
+    figures = view["variants"][variant]
+    times = Sketch(figures["recent"]["response_time"])
+    failures = figures["whole"]["outcomes"].items()
+    return {
+        "response_p50": _ms(times.quantile_ms(0.5)),
+        "response_p99": _ms(times.quantile_ms(0.99)),
+        "auth_failures": sum(count for kind, count in failures if kind.startswith(Outcome.AUTH_FAILURE)),
+    }
+
+
+def _ms(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} ms"
 
 
 def _seconds(value: float | None) -> str:

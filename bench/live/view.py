@@ -1,14 +1,13 @@
-"""What can be seen of a run while it goes on: counters, the latest times, the leases. Never a secret."""
+"""What can be seen of a run while it goes on: counters, the latest times, the leases. Never a secret. Pure."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, Protocol, TypedDict
 
-if TYPE_CHECKING:
-    from bench.credentials import CredentialManager
-    from bench.load.roles.sender import Sender
+from bench.live import rolling
+from bench.live.rolling import Rolling, VariantFigures
 
 
 class View(TypedDict):
@@ -21,6 +20,8 @@ class View(TypedDict):
     lag_ms: float
     recent_ms: list[float]
     leases: list[dict[str, Any]]
+    variants: dict[str, VariantFigures]
+    workers: dict[str, dict[str, Any]]
 
 
 NOTHING: View = {
@@ -31,10 +32,33 @@ NOTHING: View = {
     "lag_ms": 0.0,
     "recent_ms": [],
     "leases": [],
+    "variants": {},
+    "workers": {},
 }
 
 
-def view_of(sender: Sender | None) -> View:
+class Shows(Protocol):
+    """A credential manager, as far as it is shown: `snapshot` is a dataclass without a secret."""
+
+    def snapshot(self) -> Any: ...
+
+
+class Sends(Protocol):
+    """A sender, as far as it is shown."""
+
+    name: str
+    tally: Any
+    recent: Any
+    rolling: Rolling
+    managers: tuple[Any, ...]
+    cpu: float
+
+    def lag_ms(self) -> float: ...
+
+    def elapsed_s(self) -> float: ...
+
+
+def view_of(sender: Sends | None) -> View:
     """One process's."""
     if sender is None:
         return NOTHING
@@ -47,10 +71,12 @@ def view_of(sender: Sender | None) -> View:
         "lag_ms": sender.lag_ms(),
         "recent_ms": sender.recent.recent_ms(),
         "leases": leases_of(sender.managers),
+        "variants": sender.rolling.figures(sender.elapsed_s()),
+        "workers": {sender.name: {"cpu": sender.cpu, "lag_ms": sender.lag_ms(), "lost": False}},
     }
 
 
-def leases_of(managers: Iterable[CredentialManager]) -> list[dict[str, Any]]:
+def leases_of(managers: Iterable[Shows]) -> list[dict[str, Any]]:
     """One row a variant, without its secret."""
     snapshots = [manager.snapshot() for manager in managers]
     return [{**dataclasses.asdict(shot), "freshness": str(shot.freshness or "")} for shot in snapshots]
@@ -69,4 +95,6 @@ def merge(views: Iterable[View]) -> View:
         "lag_ms": max(view["lag_ms"] for view in views),
         "recent_ms": sorted(time for view in views for time in view["recent_ms"]),
         "leases": views[0]["leases"],
+        "variants": rolling.merge(view["variants"] for view in views),
+        "workers": {name: worker for view in views for name, worker in view["workers"].items()},
     }

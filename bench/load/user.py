@@ -29,7 +29,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
-from bench.errors import BenchError
+from bench.errors import BenchError, UsageError
 from bench.load.roles import locust_stats
 from bench.load.roles.master import Master
 from bench.load.roles.session import Session
@@ -136,6 +136,7 @@ def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     if session.master is None:
         return
     try:
+        _serve_figures(session.master)
         if web_ui is None:
             session.master.prepare()
         else:
@@ -146,13 +147,24 @@ def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
         sys.exit(exc.exit_code)
 
 
+def _serve_figures(master: Master) -> None:
+    """To Prometheus, where that was asked for. UsageError for a port that cannot be had."""
+    if text := str(master.options.get("prometheus_port") or "").strip():
+        from bench.live import prometheus
+
+        if not text.isdecimal() or not 0 < int(text) < 65536:
+            raise UsageError(f"--prometheus-port: {text!r} is no port", hint="write 9464")
+        prometheus.serve(int(text), master)
+
+
 def _open_web_ui(web_ui: Any, master: Master) -> None:
     """The Auth tab, and the guard. Raises BenchError when no run can be started with these options."""
-    from bench.live import auth_tab
+    from bench.live import auth_tab, page
 
     if not is_on(master.options.get("allow_from_browser")):
         master.check(master.options)
     auth_tab.add(web_ui, master)
+    page.add(web_ui, master)
     _guard(web_ui, master.options, master)
 
 

@@ -16,11 +16,11 @@ from bench.errors import BenchError
 from bench.load.engine import outcome
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.lane import Lane
-from bench.load.engine.recorder import Recorder
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
 from bench.sample import NO_TIME, Cause, Outcome, Phase
+from bench.samples.recorder import Recorder
 
 _OK = Outcome.OK.value
 _AUTH_FAILURE = Outcome.AUTH_FAILURE.value

@@ -17,12 +17,16 @@ class FlightWriter:
     """Takes records with absolute monotonic times, writes them relative to the run's zero."""
 
     def __init__(self) -> None:
+        self.written = 0
         self._path: Path | None = None
         self._zero_ns: int | None = None
         self._early: list[dict[str, Any]] = []
 
     def open(self, path: Path) -> None:
+        """The file is there from now on: one without a line says that nothing was fetched, none that it got lost."""
         self._path, self._zero_ns, self._early = path, None, []
+        self.written = 0
+        path.touch()
 
     def add(self, record: Mapping[str, Any]) -> None:
         if self._path is None:
@@ -32,6 +36,7 @@ class FlightWriter:
             return
         shifted = {name: value - self._zero_ns if name.endswith("ed_ns") else value for name, value in record.items()}
         append_jsonl(self._path, [shifted])
+        self.written += 1
 
     def start(self, zero_ns: int) -> None:
         """The zero is known."""

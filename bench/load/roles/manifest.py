@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.clock import ClockAnchor
 from bench.plan import RunPlan
-from bench.rundir import RunDir
+from bench.rundir import RunDir, read_jsonl
 
 _PACKAGES = (
     "azureml-endpoint-bench",
@@ -51,6 +51,17 @@ def manifest_of(run: RunDir, plan: RunPlan, *, anchor: ClockAnchor) -> dict[str,
         "clock": {"monotonic_ns": anchor.monotonic_ns, "wall_ns": anchor.wall_ns, "pacer": ""},
         "workers": [],
     }
+
+
+def samples_written(run: RunDir) -> dict[str, int]:
+    """How many samples each worker has handed to its file, by the last line of its health; who has none is left out."""
+    ends = {
+        path.stem: record["written"]
+        for path in sorted(run.health.glob("*.jsonl"))
+        for record in read_jsonl(path)
+        if record.get("end") is True and isinstance(record.get("written"), int)
+    }
+    return dict(sorted(ends.items()))
 
 
 def versions() -> dict[str, str]:

@@ -20,13 +20,15 @@ from bench import clock
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, UsageError
+from bench.live.board import Board
 from bench.live.terminal import Progress
-from bench.live.view import View
+from bench.live.view import NOTHING, View
 from bench.load.engine import request_source
+from bench.load.engine.arrivals import asked_rate
 from bench.load.engine.request_source import RequestSource
 from bench.load.roles.flight_file import FlightWriter
 from bench.load.roles.managers import ManagerPool
-from bench.load.roles.manifest import manifest_of
+from bench.load.roles.manifest import manifest_of, samples_written
 from bench.load.roles.report import make_report
 from bench.load.roles.senders import LocalSender, Senders
 from bench.load.roles.workers import Workers
@@ -62,12 +64,16 @@ class Master:
             self.senders = Workers(environment.runner, self._flights.add, relay_key)
         else:
             self.senders = LocalSender(environment.events.request.fire, self._flights.add)
+        self.board = Board()
+        self.last_run: RunDir | None = None
+        self._last_view = NOTHING
         self._progress = Progress()
         self._pool: ManagerPool | None = None
         self._emulator: LocalEmulator | None = None
         self._manifest: dict[str, Any] = {}
         self._zero_ns = 0
         self._cut_ns = 0
+        self._point_s = 0.0
         self._reason = ""
         self._conductor: Any = None
         self._decided = False
@@ -113,8 +119,10 @@ class Master:
     def begin(self) -> None:
         """Start a run in a greenlet of its own: finding the target takes seconds, and the web UI must not wait."""
         self.error = None
+        self._last_view = NOTHING
         self._reason = "stopped"
         self._zero_ns = self._cut_ns = 0
+        self._point_s = 0.0
         self._decided = False
         self._conductor = gevent.spawn(self._conduct)
 
@@ -130,6 +138,7 @@ class Master:
             self._conductor.kill(block=False)
             self._conductor = None
         self._progress.clear()
+        self.view()  # kept: a watcher sees how the run ended
         self.senders.finish()
         run, self.run = self.run, None
         if run is None:
@@ -138,7 +147,10 @@ class Master:
         at_ns = (self._cut_ns or clock.monotonic_ns()) - self._zero_ns if self._zero_ns else 0
         if self._manifest["workers"]:
             self._manifest["workers"] = [f"w{index}" for index in range(self.senders.size)]
-        write_json(run.manifest, {**self._manifest, "ended": {"at_ns": at_ns, "reason": self._reason}})
+        counted = {"samples": samples_written(run), "flights": self._flights.written}
+        write_json(run.manifest, {**self._manifest, **counted, "ended": {"at_ns": at_ns, "reason": self._reason}})
+        self.last_run = run
+        self.board.end(at_ns / 1e9, self._reason)
         if self.error is None and RUN_FILE_VARIABLE not in os.environ:
             make_report(run, self._environment)
 
@@ -155,8 +167,21 @@ class Master:
             self._environment.process_exit_code = self.error.exit_code if self.error is not None else 0
 
     def view(self) -> View:
-        """What can be seen of the run now."""
-        return self.senders.view()
+        """What can be seen of the run now, or of the last one's end."""
+        view = self.senders.view()
+        if view["leases"]:
+            self._last_view = view
+        return self._last_view if not view["leases"] and self.run is None else view
+
+    @property
+    def results(self) -> Path:
+        """The folder that gets the runs' folders."""
+        return Path(str(self.options.get("out") or "results"))
+
+    @property
+    def emulator_admin(self) -> str:
+        """Where the emulator that this process started takes faults; empty without one."""
+        return str(self._emulator.facts["admin"]) if self._emulator is not None else ""
 
     # -- the conductor's greenlet --------------------------------------------------------------------
 
@@ -178,7 +203,7 @@ class Master:
     def _give_orders(self, plan: RunPlan, pool: ManagerPool) -> None:
         """Make the run's folder and have the senders get ready."""
         anchor = clock.ClockAnchor.now()
-        self.run = RunDir.create(Path(str(self.options.get("out") or "results")), anchor)
+        self.run = RunDir.create(self.results, anchor)
         self._flights.open(self.run.flights)
         self._manifest = manifest_of(self.run, plan, anchor=anchor)
         write_json(self.run.manifest, self._manifest)
@@ -213,6 +238,7 @@ class Master:
         self._manifest["workers"] = [f"w{index}" for index in range(self.senders.size)]
         if self.run is not None:
             write_json(self.run.manifest, self._manifest)
+            self.board.begin(self.run.run_id, plan)
         self._flights.start(self._zero_ns)
         self.senders.go(zero)
         if plan.warm_up_s:
@@ -224,6 +250,7 @@ class Master:
             gevent.sleep(_POLL_S)
             elapsed_s = (clock.monotonic_ns() - self._zero_ns) / 1e9
             self._progress.tick(plan, elapsed_s, self.view)
+            self._take_point(plan, elapsed_s)
             if self._decided and not self._cut_ns:
                 self.cut()
                 total_s = elapsed_s
@@ -235,6 +262,15 @@ class Master:
             if elapsed_s > total_s + plan.timeout_s + _GRACE_S:
                 self._reason = "overdue"
                 return
+
+    def _take_point(self, plan: RunPlan, elapsed_s: float) -> None:
+        """For the live page and Prometheus, once a second; nothing where nobody can look."""
+        if not (self._environment.web_ui is not None or self.options.get("prometheus_port")):
+            return
+        if elapsed_s >= self._point_s:
+            self._point_s = elapsed_s + 1
+            asked = asked_rate(plan, from_s=max(elapsed_s - 1, 0), to_s=elapsed_s)
+            self.board.tick(elapsed_s, self.view(), asked_rate=asked)
 
     def interrupt(self) -> None:
         """Ctrl-C: end the run as a signal ends it, and Locust with it."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from bench.credentials import RelayKey
-from bench.credentials.relay_messages import MASTER
-from bench.credentials.seal import SealBroken, Sealer
+from bench.credentials.relay.messages import MASTER
+from bench.credentials.relay.seal import SealBroken, Sealer
 from bench.load.roles.part import Part
 from bench.plan import RunPlan
 from bench.rundir import RunDir

@@ -18,10 +18,10 @@ from bench.clock import monotonic_ns
 from bench.credentials import CredentialManager
 from bench.errors import RunInvalid
 from bench.live.recent import Recent
+from bench.live.rolling import Rolling
 from bench.load.engine.arrivals import asked_rate, schedule, variant_order
 from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.lane import Lane
-from bench.load.engine.recorder import Recorder
 from bench.load.engine.request import Engine, Scorer, Tally
 from bench.load.engine.request_source import load_again
 from bench.load.roles.part import Part
@@ -32,6 +32,7 @@ from bench.load.wire.hub_watch import HubWatch
 from bench.plan import RunPlan
 from bench.rundir import RunDir, append_jsonl
 from bench.sample import WorkloadModel
+from bench.samples.recorder import Recorder
 from bench.target import secret_headers_of
 
 _TICK_S = 1.0
@@ -64,6 +65,8 @@ class Sender:
         self.recent = Recent()
         self.watch = HubWatch()
         self.managers = managers
+        self.name = part.name
+        self.cpu = 0.0
         self._part = part
         self._health = run.health / f"{part.name}.jsonl"
         self._deadlines = Deadlines()
@@ -78,6 +81,8 @@ class Sender:
         source = load_again(plan)
         secret_headers = secret_headers_of(plan.request)
         recorder = Recorder(run.samples / f"{part.name}.arrows", metadata={"run_id": run.run_id, "worker": part.name})
+        self.rolling = Rolling({column: words.codes for column, words in recorder.words.items()})
+        recorder.observe = self.rolling.fold
         self.bench = Engine(
             lanes=tuple(
                 Lane(
@@ -132,6 +137,10 @@ class Sender:
             "request_bytes": {lane.variant.name: len(lane.head) + rest for lane in self.bench.lanes},
             "pacer": self.dispatcher.pacer_name if self.dispatcher is not None else "",
         }
+
+    def elapsed_s(self) -> float:
+        """Since the run's zero; 0 before it."""
+        return max(monotonic_ns() - self.bench.zero_ns, 0) / 1e9 if self.bench.zero_ns else 0.0
 
     def lag_ms(self) -> float:
         """How long the oldest unclaimed arrival is overdue."""
@@ -279,6 +288,7 @@ class Sender:
         now_ns, cpu_s = monotonic_ns(), time.process_time()
         then_ns, cpu_then_s = self._ticked
         self._ticked = (now_ns, cpu_s)
+        self.cpu = round((cpu_s - cpu_then_s) / max((now_ns - then_ns) / 1e9, 1e-9), 4)
         health = self.watch.drain()
         served = self.tally.requests - self._served
         self._served = self.tally.requests
@@ -290,7 +300,7 @@ class Sender:
             [
                 {
                     "at_ns": now_ns - zero_ns,
-                    "cpu": round((cpu_s - cpu_then_s) / max((now_ns - then_ns) / 1e9, 1e-9), 4),
+                    "cpu": self.cpu,
                     "requests": self.tally.requests,
                     "in_flight": self.tally.in_flight,
                     "lag_ms": self.lag_ms(),

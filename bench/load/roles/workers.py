@@ -8,7 +8,7 @@
     master  <── bench_flight ─  worker     one credential fetch of its own
     master  <── bench_piece ──  worker     of its files, where the master cannot see its disk
     master  <── bench_drained ─ worker     all sent, answered and written
-    master  <── bench_relay ──> worker     sealed leases: see credentials.relay_master
+    master  <── bench_relay ──> worker     sealed leases: see credentials.relay.master
 
 A worker that dies costs its share: nobody waits for it. One that joins while a run goes on has its lease at once and,
 in the closed model, the users that Locust gives it; the arrivals of an open model were dealt when the run began.

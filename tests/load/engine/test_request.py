@@ -20,11 +20,11 @@ from bench.live.recent import Recent
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.lane import Lane
 from bench.load.engine.payload import Payload
-from bench.load.engine.recorder import Recorder
 from bench.load.engine.request import Engine, Scorer, Tally
 from bench.load.wire.address import parse_address
 from bench.plan import Variant
 from bench.sample import COLUMNS, NO_TIME, Freshness
+from bench.samples.recorder import Recorder
 from tests.load.engine.wiring import Wiring, in_greenlet
 from tests.load.wire.scripted import OK, Peer, ScriptedServer, answering, scripted
 

@@ -1,6 +1,6 @@
 """The agent as its parent sees it: started, written to, read from, killed. Plain Python; it never waits.
 
-Who calls it: the two clients, which do the waiting, each in its own way (gevent's hub or select). It may touch one
+The two clients do the waiting, each in its own way (gevent's hub or select). It may touch one
 child process and two pipes. `posix_spawn` keeps clear of the `subprocess` module, which gevent replaces in a patched
 parent.
 """
@@ -102,5 +102,5 @@ class AgentProcess:
 def _environment(env: Mapping[str, str]) -> dict[str, str]:
     """What azure-identity may need, without the harness's own secrets; `bench` is found wherever we found it."""
     kept = without_secrets({**os.environ, **env})
-    home = str(Path(__file__).parents[2])
+    home = str(Path(__file__).parents[3])
     return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, (home, kept.get("PYTHONPATH", ""))))}

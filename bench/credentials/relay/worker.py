@@ -17,8 +17,8 @@ from bench import clock
 from bench.credentials.failure import Failure
 from bench.credentials.lease import Grant, Lease
 from bench.credentials.manager import CredentialManager
-from bench.credentials.relay_messages import MASTER, WORKING_EVERY_S, ClockBridge, grant_from_json
-from bench.credentials.seal import RelayKey, SealBroken, Sealer
+from bench.credentials.relay.messages import MASTER, WORKING_EVERY_S, ClockBridge, grant_from_json
+from bench.credentials.relay.seal import RelayKey, SealBroken, Sealer
 from bench.credentials.source import Source
 from bench.endpoint import AuthMode
 

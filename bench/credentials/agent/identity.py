@@ -1,6 +1,6 @@
 """The principal: azure-identity, made to fail clearly, to forget, and to tell Azure's time. Edge; lives in the agent.
 
-Who calls it: `control_plane`, and azure-core as the credential of MLClient. It may touch the network.
+azure-core holds it as the credential of MLClient. It may touch the network.
 
 MSAL replays a failed token request from memory for up to 60 s and hands out a cached token until five minutes before
 its end; both memories belong to the credential object. So `forget` throws that object away, and `renewed` always asks
@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 from azure.identity import AzureAuthorityHosts, DefaultAzureCredential
 
 from bench import clock
-from bench.credentials.azure_clock import AzureClock
-from bench.credentials.azure_errors import IdentityAnswer, IdentityFailed
+from bench.credentials.agent.azure_clock import AzureClock
+from bench.credentials.agent.azure_errors import IdentityAnswer, IdentityFailed
 
 _KNOWN_AUTHORITIES = (
     AzureAuthorityHosts.AZURE_PUBLIC_CLOUD,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.credentials.seal import OtherKey, RelayKey, SealBroken, Sealer
+from bench.credentials.relay.seal import OtherKey, RelayKey, SealBroken, Sealer
 from bench.errors import UsageError
 
 KEY = RelayKey(b"k" * 32)

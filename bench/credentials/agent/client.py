@@ -1,6 +1,6 @@
 """The credential agent as greenlets use it: many questions at a time, none blocks the hub. Edge: gevent, one process.
 
-Who calls it: `AgentSource`, and whoever describes endpoints inside Locust. Works whether or not the process is
+Works whether or not the process is
 monkey-patched: it waits for the pipe on gevent's hub and leaves `subprocess`, `threading` and `select` alone. An agent
 that dies is replaced at once (with back-off when it never came up), so that it is warm again when it is needed. After a
 fork the child starts an agent of its own.
@@ -17,7 +17,7 @@ import gevent
 from gevent.event import AsyncResult, Event
 from gevent.socket import wait_read
 
-from bench.credentials.agent_calls import (
+from bench.credentials.agent.calls import (
     START_DEADLINE_S,
     AgentCalls,
     cannot_start,
@@ -25,7 +25,7 @@ from bench.credentials.agent_calls import (
     hung,
     parse_reply,
 )
-from bench.credentials.agent_process import AgentProcess
+from bench.credentials.agent.process import AgentProcess
 from bench.credentials.backoff import next_delay_s
 from bench.credentials.failure import Failure
 

@@ -1,6 +1,6 @@
 """The credential agent: a process of its own that holds the Azure SDK. `python -m bench.credentials.agent`.
 
-Who calls it: `agent_process`, over stdin and stdout, one JSON object a line; it is of no use by hand. It may touch the
+It is asked over stdin and stdout, one JSON object a line; it is of no use by hand. It may touch the
 network and nothing else: no file, no port, no log. It ends with its parent: at the end of stdin, and by PDEATHSIG.
 
     -> {"parent": 4711, "workspace": {...}, "connection_timeout_s": 3, "read_timeout_s": 5}     the first line
@@ -33,7 +33,7 @@ from bench.credentials.lease import Grant
 from bench.endpoint import AuthMode, Endpoint, Workspace
 
 if TYPE_CHECKING:
-    from bench.credentials.control_plane import ControlPlane
+    from bench.credentials.agent.control_plane import ControlPlane
 
 _THREADS = 4
 _PR_SET_PDEATHSIG = 1
@@ -82,7 +82,7 @@ def _answer(control_plane: ControlPlane, request: dict[str, Any]) -> dict[str, A
 
 
 def _connect(config: dict[str, Any]) -> ControlPlane:
-    from bench.credentials.control_plane import ControlPlane
+    from bench.credentials.agent.control_plane import ControlPlane
 
     return ControlPlane(
         Workspace(**config["workspace"]),

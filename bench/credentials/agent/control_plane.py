@@ -1,6 +1,6 @@
 """azure-ai-ml, asked for one endpoint's facts and credentials. Edge; lives in the agent process.
 
-Who calls it: `agent`, from several threads. It may touch the network. The SDK's own retries are off, so that the
+It is asked from several threads. It may touch the network. The SDK's own retries are off, so that the
 policy's back-off is the only one. Every answer's Date sets Azure's clock.
 """
 
@@ -15,10 +15,10 @@ from azure.ai.ml import MLClient
 from azure.ai.ml.entities import EndpointAadToken, EndpointAuthKeys
 
 from bench import clock
-from bench.credentials.azure_clock import AzureClock
-from bench.credentials.azure_errors import Unusable, explain
+from bench.credentials.agent.azure_clock import AzureClock
+from bench.credentials.agent.azure_errors import Unusable, explain
+from bench.credentials.agent.identity import Identity
 from bench.credentials.failure import Failure, FailureKind
-from bench.credentials.identity import Identity
 from bench.credentials.lease import Grant, Validity, validity
 from bench.endpoint import AuthMode, Endpoint, Workspace
 

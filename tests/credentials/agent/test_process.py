@@ -19,7 +19,7 @@ from bench.endpoint import AuthMode
 from bench.errors import CredentialError
 from tests.credentials.emulated import Emulator
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 def pid_of(agent: Agent) -> int:

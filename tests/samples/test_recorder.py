@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from bench.load.engine.recorder import ROWS, Recorder
 from bench.sample import COLUMNS, NO_TIME, Cause, Freshness, Outcome, Phase
+from bench.samples.recorder import ROWS, Recorder
 
 NAMES = [name for name, _ in COLUMNS]
 WORD_PLACES = [place for place, (_, kind) in enumerate(COLUMNS) if kind == "word"]
@@ -82,7 +82,7 @@ def test_the_layout_is_that_of_the_noun(path: Path) -> None:
     assert schema.names == NAMES
     for field, (_, kind) in zip(schema, COLUMNS, strict=True):
         assert str(field.type).startswith("dictionary<values=string, indices=uint8" if kind == "word" else kind)
-    assert schema.metadata == {b"run_id": b"r", b"worker": b"w0"}
+    assert schema.metadata == {b"run_id": b"r", b"worker": b"w0", b"format": b"2"}
 
 
 def test_the_extremes_of_every_column(path: Path) -> None:
@@ -159,8 +159,8 @@ def test_a_killed_process_keeps_what_was_flushed(path: Path) -> None:
     program = f"""
 import os, signal
 from pathlib import Path
-from tests.load.engine.test_recorder import sample
-from bench.load.engine.recorder import Recorder
+from tests.samples.test_recorder import sample
+from bench.samples.recorder import Recorder
 recorder = Recorder(Path({str(path)!r}), metadata={{}})
 for number in range(500): sample(recorder, number)
 recorder.flush()
@@ -205,7 +205,7 @@ class BrokenOnce:
     def __init__(self, writer: Any) -> None:
         self._writer = writer
 
-    def write_batch(self, _: Any) -> None:
+    def write(self, _: Any) -> None:
         raise OSError(28, "No space left on device")
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.credentials.azure_clock import AzureClock
+from bench.credentials.agent.azure_clock import AzureClock
 from bench.credentials.lease import NS_PER_S
 
 AZURE_S = 1_800_000_000.0

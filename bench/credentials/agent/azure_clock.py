@@ -1,6 +1,6 @@
 """What time it is for Azure, learnt from the Date header of its answers. Pure; told every time it needs.
 
-Who calls it: the agent, to turn Azure's expiry times into durations. This host's wall clock may be minutes wrong or
+It turns Azure's expiry times into durations. This host's wall clock may be minutes wrong or
 step while a run goes on; the service that wrote the expiry also wrote the Date, and the monotonic clock counts on from
 there. A Date counts whole seconds, so Azure's now is taken as the end of that second: a lease ends up to a second
 early, never late.

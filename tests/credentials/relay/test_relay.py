@@ -20,8 +20,8 @@ from bench.credentials import (
 )
 from bench.credentials.lease import NEVER_NS, NS_PER_S
 from bench.credentials.policy import BASE_S
-from bench.credentials.relay_messages import ClockBridge
-from bench.credentials.seal import Sealer
+from bench.credentials.relay.messages import ClockBridge
+from bench.credentials.relay.seal import Sealer
 from bench.errors import CredentialError, PermissionMissing
 from tests.credentials.scripted import ScriptedSource, token
 

@@ -1,6 +1,6 @@
 """What the credential agent can be asked, typed. Pure; how the question gets there is the client's business.
 
-Who calls it: `agent_client` (gevent) and `agent_plain` (no gevent) inherit it; sources and the doctor use it.
+`client` (gevent) and `plain` (no gevent) inherit it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The credential agent without gevent: one question at a time, from one thread. Edge: one process, two pipes.
 
-Who calls it: commands that are plain Python, such as `bench doctor`.
+For commands that are plain Python, such as `bench doctor`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import select
 from typing import Any
 
 from bench import clock
-from bench.credentials.agent_calls import (
+from bench.credentials.agent.calls import (
     START_DEADLINE_S,
     AgentCalls,
     cannot_start,
@@ -17,7 +17,7 @@ from bench.credentials.agent_calls import (
     hung,
     parse_reply,
 )
-from bench.credentials.agent_process import AgentProcess
+from bench.credentials.agent.process import AgentProcess
 from bench.credentials.failure import Failure
 from bench.credentials.lease import NS_PER_S
 
