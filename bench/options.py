@@ -78,17 +78,25 @@ class Repeated(argparse.Action):
 TARGET_OPTIONS = (
     Option(name="emulator", switch=True, help="start the emulator that comes with this tool, and measure that"),
     Option(name="emulator-options", help="options for that emulator, as `bench emulator` takes them"),
-    Option(name="endpoint", metavar="NAME", help="online endpoint; two names, comma-separated, to compare two"),
+    Option(name="endpoint", metavar="NAME", help="online endpoint; several, comma-separated, to compare them"),
     Option(name="subscription-id", metavar="ID", help="Azure subscription (else config.json of the workspace)"),
     Option(name="resource-group", metavar="NAME", help="resource group (else config.json)"),
     Option(name="workspace", metavar="NAME", help="Azure ML workspace (else config.json)"),
-    Option(name="scoring-uri", metavar="URI", help="any scoring URI, with a secret from BENCH_KEY or BENCH_TOKEN"),
+    Option(
+        name="scoring-uri",
+        metavar="URI",
+        help="any scoring URI, with a secret from BENCH_KEY or BENCH_TOKEN; several to compare them",
+    ),
     Option(
         name="auth-mode",
         metavar="MODE",
         help="key (default), aml_token or aad_token; two, comma-separated, to compare them",
     ),
-    Option(name="deployment", metavar="NAME", help="pin a deployment, past the traffic weights"),
+    Option(
+        name="deployment",
+        metavar="NAME",
+        help="pin a deployment, past the traffic weights; several, comma-separated, to compare them",
+    ),
     Option(name="ca-file", metavar="PEM", help="certificate authorities to trust instead of the system's"),
 )
 LOAD_OPTIONS = (
@@ -211,7 +219,12 @@ def words_of(text: str) -> tuple[str, ...]:
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment for a child process that needs no secret of the harness."""
-    return {name: value for name, value in environment.items() if name not in SECRET_VARIABLES}
+    numbered = tuple(f"{name}_" for name in SECRET_VARIABLES)
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in SECRET_VARIABLES and not name.startswith(numbered)
+    }
 
 
 def is_on(value: Any) -> bool:

@@ -43,13 +43,16 @@ class Stage:
 class Variant:
     """One side of a comparison, or the only side of a plain run.
 
-    `name` is unique in the run: the auth mode, or `key#2` when the same mode is compared with itself.
+    `name` is unique in the run: what tells this side from the others (`bench.variants`). `secret_number` is n where the
+    static secret is in BENCH_KEY_n, for URIs of several origins; 0 for BENCH_KEY itself.
     """
 
     name: str
     auth_mode: AuthMode
     endpoint: str = ""
     scoring_uri: str = ""
+    deployment: str = ""
+    secret_number: int = 0
 
     @property
     def shown_uri(self) -> str:
@@ -108,14 +111,6 @@ class RunPlan:
         known["stages"] = tuple(Stage(**stage) for stage in values.get("stages", ()))
         known["request"] = RequestPlan.from_json(values.get("request", {}))
         return cls(**known)
-
-
-def name_variants(auth_modes: tuple[AuthMode, ...]) -> tuple[str, ...]:
-    """Unique names: `("key", "key")` gives `("key", "key#2")`, so that a mode can be compared with itself."""
-    return tuple(
-        mode.value if auth_modes[:i].count(mode) == 0 else f"{mode.value}#{auth_modes[:i].count(mode) + 1}"
-        for i, mode in enumerate(auth_modes)
-    )
 
 
 def parse_duration_s(text: str, *, option: str = "duration") -> float:

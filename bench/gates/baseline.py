@@ -19,23 +19,27 @@ from bench.rundir import read_json, write_json
 
 SCHEMA_VERSION = 1
 FOLDER = Path("results/baselines")
+ALLOWABLE = ("deployment",)
+"""What a person may declare to make no difference: blue's baseline for green."""
 
 _TRUST = ("verdict", "reasons", "asked_rate", "achieved_rate", "dropped_arrivals", "unwritten_samples")
 _VARIANT = {
     *("auth_mode", "requests", "latency_samples", "throughput", "error_rate", "error_rate_interval"),
     *("outcomes", "auth_failures", "refreshes"),
 }
+_REQUEST = ("path", "content_type")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """A baseline as read: what it was measured by (`workload`), on (`host`), and its summary."""
+    """A baseline as read: what it was measured by (`workload`), on (`host`), and its summary; `allows` may differ."""
 
     name: str
     workload: Mapping[str, Any]
     host: Mapping[str, Any]
     summary: Mapping[str, Any]
+    allows: tuple[str, ...] = ()
 
     @property
     def run_id(self) -> str:
@@ -126,12 +130,14 @@ def _workload(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "target": manifest.get("target", {}).get("kind"),
         "variants": {variant["name"]: variant["auth_mode"] for variant in plan.get("variants", ())},
         "payload": plan.get("payload_sha256"),
+        "requests": plan.get("request", {}).get("requests_sha256") or None,
         **_load(plan),
     }
 
 
 def _load(plan: Mapping[str, Any]) -> dict[str, Any]:
     """What of a plan decides the load. The seed and the duration are left out: they move no figure."""
+    request = plan.get("request", {})
     return {
         "workload model": plan.get("model"),
         "arrival rate": plan.get("arrival_rate"),
@@ -139,6 +145,8 @@ def _load(plan: Mapping[str, Any]) -> dict[str, Any]:
         "stages": [dict(stage) for stage in plan.get("stages", ())],
         "users": plan.get("users"),
         "deployment": plan.get("deployment"),
+        **{name.replace("_", " "): request.get(name) or None for name in _REQUEST},
+        "headers": [list(header) for header in request.get("headers", ())] or None,
     }
 
 
@@ -146,7 +154,7 @@ def _differences(baseline: Baseline, workload: Mapping[str, Any]) -> list[str]:
     return [
         f"{name} was {_short(baseline.workload.get(name))}, is {_short(now)}"
         for name, now in workload.items()
-        if baseline.workload.get(name) != now
+        if name not in baseline.allows and baseline.workload.get(name) != now
     ]
 
 

@@ -127,3 +127,63 @@ def test_what_is_refused_before_the_first_request(
     assert len(lines) == 1
     assert says in lines[0]
     assert keeper.seen == []
+
+
+def test_two_deployments_behind_two_origins(tmp_path: Path) -> None:
+    """Each side has its own deployment header, key and secret header, and the other's never; named by what differs."""
+    blue, green = Keeper(), Keeper()
+    for each in (blue, green):
+        threading.Thread(target=each.server.serve_forever, daemon=True).start()
+    try:
+        done = bench(
+            *("compare", "--scoring-uri", f"{blue.uri},{green.uri}", "--deployment", "blue,green", "--duration", "2s"),
+            *("--warm-up", "0", "--arrival-rate", "40", "--header-env", "x-api-key=MINE", "--gate", "error_rate == 0%"),
+            cwd=tmp_path,
+            BENCH_KEY_1="blue-key-blue-key",
+            BENCH_KEY_2="green-key-green-key",
+            MINE_1="blue-header-secret",
+            MINE_2="green-header-secret",
+        )
+    finally:
+        for each in (blue, green):
+            each.server.shutdown()
+            each.server.server_close()
+    assert done.code == 0, done
+    for name, server in (("blue", blue), ("green", green)):
+        assert len(server.seen) == 40
+        for _, _, headers, _ in server.seen:
+            assert headers["azureml-model-deployment"] == name
+            assert headers["authorization"] == f"Bearer {name}-key-{name}-key"
+            assert headers["x-api-key"] == f"{name}-header-secret"
+    summary = done.summary_at(tmp_path)
+    assert list(summary["variants"]) == ["blue", "green"]
+    assert (summary["comparison"]["baseline"], summary["comparison"]["candidate"]) == ("blue", "green")
+    secrets = [f"{name}-{kind}" for name in ("blue", "green") for kind in ("key-", "header-secret")]
+    assert found_below(tmp_path, secrets) == {}
+    assert not any(secret in done.out + done.err for secret in secrets)
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "says"),
+    [
+        ("run", ["--emulator", "--deployment", "blue,green"], "use bench compare"),
+        ("compare", ["--emulator", "--auth-mode", "key"], "two variants or more"),
+        ("compare", ["--emulator", "--auth-mode", "key,key", "--deployment", "a,b,c"], "lists pair entry by entry"),
+        (
+            "compare",
+            ["--scoring-uri", "http://127.0.0.1:1/,http://127.0.0.1:2/"],
+            "set BENCH_KEY_1 for http://127.0.0.1:1",
+        ),
+        (
+            "compare",
+            ["--emulator", "--deployment", "blue,green", "--gate", "error_rate{variant=red} < 1%"],
+            "blue, green",
+        ),
+    ],
+)
+def test_sides_that_do_not_pair(command: str, words: list[str], says: str, tmp_path: Path) -> None:
+    """Exit 2, one line, nothing sent."""
+    done = bench(command, *words, cwd=tmp_path, BENCH_KEY="k")
+    assert (done.code, done.out) == (2, ""), done
+    assert says in done.err
+    assert len(done.err.strip().splitlines()) == 1

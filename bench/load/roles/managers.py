@@ -52,7 +52,7 @@ class ManagerPool:
 
     def _source(self, variant: Variant) -> StaticSource | AgentSource:
         if self.spec.kind == "scoring_uri":
-            return StaticSource(static_secret(variant.auth_mode), auth_mode=variant.auth_mode)
+            return StaticSource(static_secret(variant.auth_mode, variant.secret_number), auth_mode=variant.auth_mode)
         return AgentSource(self._ask(), endpoint=variant.endpoint, auth_mode=variant.auth_mode)
 
     def _ask(self) -> Agent:

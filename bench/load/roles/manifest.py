@@ -43,6 +43,7 @@ def manifest_of(run: RunDir, plan: RunPlan, *, anchor: ClockAnchor) -> dict[str,
                 "auth_mode": variant.auth_mode.value,
                 "endpoint": variant.endpoint,
                 "scoring_uri": variant.scoring_uri,
+                "deployment": variant.deployment,
             }
             for variant in shown
         },

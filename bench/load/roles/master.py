@@ -38,6 +38,7 @@ from bench.plan import RunPlan
 from bench.rundir import RunDir, write_json
 from bench.sample import WorkloadModel
 from bench.target import header_origins, kind_of, secret_headers_of, secret_origins, spec_of, variants_of
+from bench.variants import sides_of, uris_of
 
 RUN_FILE_VARIABLE = "BENCH_RUN_FILE"
 """Set by `bench run`: the file that is told the run's folder. Who sets it makes the report itself."""
@@ -90,7 +91,8 @@ class Master:
         if self._pool is None or self._pool.spec != spec:
             self._close_pool()
             self._pool = ManagerPool(spec)
-        variants = variants_of(spec, self._pool.describe())
+        sides = sides_of(values, default_modes=self._default_modes)
+        variants = variants_of(spec, self._pool.describe(), sides)
         plan = plan_of(values, target=spec.kind, variants=variants, payload_sha256="")
         self.plan = request_source.complete(plan, source)
 
@@ -111,7 +113,9 @@ class Master:
                 "scoring_uri and auth_mode would send a secret elsewhere than Locust was started with",
                 hint="start Locust for that target",
             )
-        secret_headers_of(plan.request)
+        uris = uris_of(str(values.get("scoring_uri") or ""))
+        for place in range(max(len(uris), 1)):
+            secret_headers_of(plan.request, uris, place)
         source = request_source.load(plan)
         request_source.complete(plan, source)
         return values, source

@@ -79,7 +79,7 @@ class Sender:
         self._ticked = (0, 0.0)
         self._served = 0
         source = load_again(plan)
-        secret_headers = secret_headers_of(plan.request)
+        uris = [variant.scoring_uri for variant in plan.variants] if plan.target == "scoring_uri" else []
         recorder = Recorder(run.samples / f"{part.name}.arrows", metadata={"run_id": run.run_id, "worker": part.name})
         self.rolling = Rolling({column: words.codes for column, words in recorder.words.items()})
         recorder.observe = self.rolling.fold
@@ -90,11 +90,11 @@ class Sender:
                     parse_address(variant.scoring_uri, ca_file=plan.ca_file),
                     manager,
                     code=recorder.variants.code(variant.name),
-                    deployment=plan.deployment,
+                    deployment=variant.deployment,
                     request=plan.request,
-                    secret_headers=secret_headers,
+                    secret_headers=secret_headers_of(plan.request, uris, place),
                 )
-                for variant, manager in zip(plan.variants, managers, strict=True)
+                for place, (variant, manager) in enumerate(zip(plan.variants, managers, strict=True))
             ),
             recorder=recorder,
             watch=self.watch,
