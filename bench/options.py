@@ -19,6 +19,7 @@ from bench.plan import (
     ARRIVALS,
     DEFAULT_DURATION_S,
     DEFAULT_MIN_EFFECT_MS,
+    DEFAULT_START_TIMEOUT_S,
     DEFAULT_TIMEOUT_S,
     DEFAULT_USERS,
     DEFAULT_WARM_UP_S,
@@ -85,19 +86,30 @@ TARGET_OPTIONS = (
     Option(
         name="scoring-uri",
         metavar="URI",
-        help="any scoring URI, with a secret from BENCH_KEY or BENCH_TOKEN; several to compare them",
+        help="any scoring URI, with a secret from BENCH_KEY or BENCH_TOKEN; several to compare them; with --endpoint"
+        " nothing is read from Azure",
     ),
     Option(
         name="auth-mode",
         metavar="MODE",
-        help="key (default), aml_token or aad_token; two, comma-separated, to compare them",
+        help="key, aml_token or aad_token (else the endpoint's own); two, comma-separated, to compare them",
     ),
     Option(
         name="deployment",
         metavar="NAME",
         help="pin a deployment, past the traffic weights; several, comma-separated, to compare them",
     ),
-    Option(name="ca-file", metavar="PEM", help="certificate authorities to trust instead of the system's"),
+    Option(name="ca-file", metavar="PEM", help="certificate authorities to trust beside the system's"),
+    Option(name="cloud", metavar="NAME", help="AzureCloud (default), AzureUSGovernment or AzureChinaCloud"),
+    Option(name="tenant-id", metavar="ID", help="tenant to sign in to (else the one of `az`, or AZURE_TENANT_ID)"),
+    Option(name="client-id", metavar="ID", help="which managed identity or application to sign in as"),
+    Option(name="sign-in-timeout", metavar="TIME", default="10s", help="how long az, azd or pwsh may take"),
+    Option(
+        name="start-timeout",
+        metavar="TIME",
+        default=f"{DEFAULT_START_TIMEOUT_S:g}s",
+        help="how long to ask Azure again before the run, while it or the sign-in is in trouble",
+    ),
 )
 LOAD_OPTIONS = (
     Option(
@@ -117,7 +129,7 @@ LOAD_OPTIONS = (
         from_browser=True,
         metavar="N",
         default=str(DEFAULT_USERS),
-        help="users: the cap on requests in flight",
+        help="users: the cap on requests in flight; each belongs to one variant, dealt evenly",
         locust="num_users",
     ),
     Option(
@@ -259,10 +271,15 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
     timeout_s = parse_duration_s(text.get("timeout") or f"{DEFAULT_TIMEOUT_S}", option="--timeout")
     if timeout_s <= 0:
         raise UsageError("--timeout must be above 0", hint="write 10s")
+    processes = _whole(text, "processes", least=1, default=1)
+    users = _whole(text, "users", least=1, default=DEFAULT_USERS)
+    if users < (least := max(len(variants), 1) * processes):
+        each = "each variant" if processes == 1 else f"each of {len(variants) or 1} variants in {processes} processes"
+        raise UsageError(f"--users {users} are fewer than one for {each}", hint=f"give at least {least}")
     return RunPlan(
         target=target,
         variants=variants,
-        users=_whole(text, "users", least=1, default=DEFAULT_USERS),
+        users=users,
         arrival_rate=arrival_rate,
         arrivals=arrivals,
         stages=stages,
@@ -275,7 +292,10 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         ca_file=text.get("ca_file", ""),
         min_effect_ms=min_effect_ms_of(text.get("min_effect") or f"{DEFAULT_MIN_EFFECT_MS}ms"),
         seed=_whole(text, "seed", least=0, default=0),
-        processes=_whole(text, "processes", least=1, default=1),
+        processes=processes,
+        start_timeout_s=parse_duration_s(
+            text.get("start_timeout") or f"{DEFAULT_START_TIMEOUT_S}", option="--start-timeout"
+        ),
         arrivals_from=arrivals_from,
         speed=_number(text, "speed", least=0.0, default=1.0, above=True),
         request=request_plan_of(text),

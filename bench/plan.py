@@ -22,6 +22,7 @@ DEFAULT_DURATION_S = 60.0
 DEFAULT_WARM_UP_S = 5.0
 DEFAULT_TIMEOUT_S = 10.0
 DEFAULT_MIN_EFFECT_MS = 0.5
+DEFAULT_START_TIMEOUT_S = 60.0
 ARRIVALS = ("constant", "poisson")
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
@@ -88,6 +89,7 @@ class RunPlan:
     min_effect_ms: float = DEFAULT_MIN_EFFECT_MS
     seed: int = 0
     processes: int = 1
+    start_timeout_s: float = DEFAULT_START_TIMEOUT_S
     arrivals_from: str = ""
     speed: float = 1.0
     request: RequestPlan = field(default_factory=RequestPlan)

@@ -3,6 +3,7 @@
 manifest.json            plan, variants, versions, host, clock anchor; rewritten once when the run ends
 samples/<worker>.arrows  one Arrow IPC stream a worker (columns: bench.sample)
 health/<worker>.jsonl    once a second: CPU, hub stalls, backlog; a last line {"end": true, ...}
+failures/<worker>.jsonl  the first failure of each kind (load.engine.failure_samples)
 flights.jsonl            one credential fetch a line
 summary.json report.html summary.md junit.xml plots/*.png   made by `bench report`, at any time, again
 """
@@ -54,6 +55,10 @@ class RunDir:
     @property
     def health(self) -> Path:
         return self.path / "health"
+
+    @property
+    def failures(self) -> Path:
+        return self.path / "failures"
 
     @property
     def flights(self) -> Path:

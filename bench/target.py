@@ -4,7 +4,8 @@
     --endpoint NAME[,NAME]   online endpoints of an Azure ML workspace
     --scoring-uri URI[,URI]  any server, with a static secret from BENCH_KEY or BENCH_TOKEN
 
-Exactly one of the three; nothing falls back to the emulator, for a gate in CI would turn green on it.
+One of the three; nothing falls back to the emulator, for a gate in CI would turn green on it. The last two may be given
+together, with --auth-mode: then nothing is read from ARM, and the credential alone is fetched.
 """
 
 from __future__ import annotations
@@ -12,20 +13,22 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.endpoint import AuthMode, Endpoint, Workspace
+from bench.authorities import trusting_context
+from bench.cloud import CLOUD_VARIABLE, cloud_of
+from bench.endpoint import AuthMode, Endpoint, SignIn, Workspace
 from bench.errors import CredentialError, UsageError
 from bench.local_emulator import LocalEmulator
 from bench.options import is_on, words_of
-from bench.plan import Variant
+from bench.plan import Variant, parse_duration_s
 from bench.request_plan import Header, RequestPlan, checked_value, listed, request_plan_of
-from bench.rundir import read_json
 from bench.variants import Sides, distinguished, sides_of, uris_of
+from bench.workspace import find_workspace
 
 KEY_VARIABLE = "BENCH_KEY"
 TOKEN_VARIABLE = "BENCH_TOKEN"  # noqa: S105 - the variable's name
@@ -34,16 +37,18 @@ _CHOICES = (
     "choose one: --emulator (the one that comes with this tool), --endpoint NAME (with subscription, resource group and"
     " workspace), or --scoring-uri URI (with BENCH_KEY or BENCH_TOKEN set)"
 )
+_ID = re.compile(r"[A-Za-z0-9.-]*")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_CONFIG_FILES = ("config.json", ".azureml/config.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSpec:
     """A target before anybody was asked: plain values, no secret.
 
-    `endpoints` pairs with `auth_modes`; `scoring_uris` likewise for a bare URI. `agent_env` is what the
-    credential agent needs in its environment beyond this process's (an emulator's addresses).
+    `endpoints` pairs with `auth_modes`; `scoring_uris` likewise for a bare URI (there with `secret_numbers`, the n of
+    BENCH_KEY_n), and for endpoints of which nothing is to be read. `own_modes`: the endpoints are measured in whatever
+    mode they have. `agent_env` is what the credential agent needs in its environment beyond this process's (an
+    emulator's addresses).
     """
 
     kind: str
@@ -52,6 +57,14 @@ class TargetSpec:
     scoring_uris: tuple[str, ...] = ()
     workspace: Workspace | None = None
     agent_env: tuple[tuple[str, str], ...] = ()
+    sign_in: SignIn = dataclasses.field(default_factory=SignIn)
+    own_modes: bool = False
+    secret_numbers: tuple[int, ...] = ()
+
+    @property
+    def reads_endpoints(self) -> bool:
+        """Whether ARM is asked what the endpoints are."""
+        return bool(self.endpoints) and not self.scoring_uris
 
     def as_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -67,14 +80,24 @@ class TargetSpec:
             scoring_uris=tuple(values["scoring_uris"]),
             workspace=Workspace(**workspace) if workspace else None,
             agent_env=tuple((name, value) for name, value in values["agent_env"]),
+            sign_in=SignIn(**values["sign_in"]),
+            own_modes=values["own_modes"],
+            secret_numbers=tuple(values["secret_numbers"]),
         )
 
 
 def kind_of(values: Mapping[str, Any]) -> str:
-    """`emulator`, `endpoint` or `scoring_uri`; UsageError unless exactly one was given."""
+    """`emulator`, `endpoint` or `scoring_uri`; UsageError unless one was given. An endpoint may come with its URI."""
     given = [kind for kind in ("emulator", "endpoint", "scoring_uri") if _given(values, kind)]
     if not given:
         raise UsageError("no target given", hint=_CHOICES)
+    if given == ["endpoint", "scoring_uri"]:
+        if not str(values.get("auth_mode") or "").strip():
+            raise UsageError(
+                "--endpoint with --scoring-uri needs --auth-mode, for nothing is read from Azure then",
+                hint="add --auth-mode key, aml_token or aad_token",
+            )
+        return "endpoint"
     if len(given) > 1:
         flags = " and ".join("--" + kind.replace("_", "-") for kind in given)
         raise UsageError(f"{flags} exclude each other", hint=_CHOICES)
@@ -84,10 +107,14 @@ def kind_of(values: Mapping[str, Any]) -> str:
 def spec_of(
     values: Mapping[str, Any], *, default_modes: tuple[AuthMode, ...], emulator: LocalEmulator | None
 ) -> TargetSpec:
-    """The target that the options name. `emulator` is the running one when `kind_of` says so."""
+    """The target that the options name. `emulator` is the running one when `kind_of` says so.
+
+    Without `default_modes` and --auth-mode endpoints are measured in their own mode, anything else with a key.
+    """
     kind = kind_of(values)
     sides = sides_of(values, default_modes=default_modes)
     modes = sides.auth_modes
+    sign_in = sign_in_of(values)
     if kind == "emulator":
         assert emulator is not None  # noqa: S101 - the caller started it
         facts = emulator.facts
@@ -97,9 +124,19 @@ def spec_of(
             endpoints=tuple(facts["endpoints"][mode] for mode in modes),
             workspace=Workspace(**facts["workspace"]),
             agent_env=tuple(facts["env"].items()),
+            sign_in=sign_in,
         )
     if kind == "endpoint":
-        return TargetSpec(kind=kind, auth_modes=modes, endpoints=sides.endpoints, workspace=_workspace(values))
+        trusting_context(sign_in.ca_file)
+        return TargetSpec(
+            kind=kind,
+            auth_modes=modes,
+            endpoints=sides.endpoints,
+            scoring_uris=sides.scoring_uris,
+            workspace=_workspace_for(values, modes, bool(sides.scoring_uris)),
+            sign_in=sign_in,
+            own_modes=sides.own_modes,
+        )
     numbers = _secret_numbers(sides)
     for mode, uri, number in zip(modes, sides.scoring_uris, numbers, strict=True):
         if number and not os.environ.get(_variable_of(mode, number), "").strip():
@@ -109,7 +146,7 @@ def spec_of(
                 hint=f"set {base}_{number} for {origin_of(uri)}, and so on in the list's order",
             )
         static_secret(mode, number)
-    return TargetSpec(kind=kind, auth_modes=modes, scoring_uris=sides.scoring_uris)
+    return TargetSpec(kind=kind, auth_modes=modes, scoring_uris=sides.scoring_uris, secret_numbers=numbers)
 
 
 def origin_of(uri: str) -> str:
@@ -170,6 +207,10 @@ def static_secret(mode: AuthMode, number: int = 0) -> str:
             f"no secret for auth mode {mode}: {name} is not set",
             hint=f"export {name}=..., it is never an option because the process list would show it",
         )
+    if secret.lower().startswith("bearer ") or secret.lower() == "bearer":
+        raise CredentialError(f"{name} begins with the word Bearer", hint="leave Bearer out: it is added to the header")
+    if len(secret) > 1 and secret[0] == secret[-1] and secret[0] in "\"'`":
+        raise CredentialError(f"{name} stands in quotes", hint="leave the quotes out: they would be sent")
     if any(not "!" <= character <= "~" for character in secret):
         raise CredentialError(f"{name} holds a character that cannot be sent in a header", hint="check for line breaks")
     return secret
@@ -198,10 +239,17 @@ def variants_of(spec: TargetSpec, described: Mapping[str, Endpoint], sides: Side
     if spec.kind == "scoring_uri":
         bare = [
             Variant(name="", auth_mode=mode, scoring_uri=uri, secret_number=number)
-            for mode, uri, number in zip(spec.auth_modes, spec.scoring_uris, _secret_numbers(sides), strict=True)
+            for mode, uri, number in zip(spec.auth_modes, spec.scoring_uris, spec.secret_numbers, strict=True)
         ]
         return distinguished(bare, sides)
+    if not spec.reads_endpoints:
+        known = zip(spec.auth_modes, spec.endpoints, spec.scoring_uris, strict=True)
+        return distinguished(
+            [Variant(name="", auth_mode=mode, endpoint=one, scoring_uri=uri) for mode, one, uri in known], sides
+        )
     variants = []
+    if spec.own_modes:
+        spec = dataclasses.replace(spec, auth_modes=tuple(described[name].auth_mode for name in spec.endpoints))
     for mode, endpoint_name in zip(spec.auth_modes, spec.endpoints, strict=True):
         endpoint = described[endpoint_name]
         if endpoint.auth_mode is not mode:
@@ -218,26 +266,24 @@ def _given(values: Mapping[str, Any], kind: str) -> bool:
     return is_on(values.get(kind)) if kind == "emulator" else bool(str(values.get(kind) or "").strip())
 
 
-def _workspace(values: Mapping[str, Any]) -> Workspace:
-    """From the options, else Azure's own variables, else the workspace's config.json (here or in .azureml)."""
-    config: dict[str, Any] = {}
-    for path in map(Path, _CONFIG_FILES):
-        if path.is_file():
-            config = read_json(path)
-            break
-    sources = {
-        "subscription_id": ("subscription_id", "AZURE_SUBSCRIPTION_ID"),
-        "resource_group": ("resource_group", "AZURE_RESOURCE_GROUP"),
-        "workspace_name": ("workspace", "AZURE_WORKSPACE"),
-    }
-    found = {
-        name: values.get(option) or os.environ.get(variable) or config.get(name)
-        for name, (option, variable) in sources.items()
-    }
-    missing = [name for name, value in found.items() if not value]
-    if missing:
-        raise UsageError(
-            f"--endpoint needs {' and '.join(name.replace('_', ' ') for name in missing)}",
-            hint="give --subscription-id, --resource-group and --workspace, or run beside the workspace's config.json",
-        )
-    return Workspace(**{name: str(value) for name, value in found.items()})
+def _workspace_for(values: Mapping[str, Any], modes: tuple[AuthMode, ...], has_uri: bool) -> Workspace:
+    """An Entra token for a known URI concerns no workspace."""
+    if has_uri and set(modes) == {AuthMode.AAD_TOKEN}:
+        return Workspace(subscription_id="", resource_group="", workspace_name="")
+    return find_workspace(values).workspace
+
+
+def sign_in_of(values: Mapping[str, Any]) -> SignIn:
+    """How the principal signs in. UsageError for an unknown cloud, and for an id that cannot be one."""
+    named = str(values.get("cloud") or "")
+    cloud = cloud_of(named) if named else cloud_of(os.environ.get(CLOUD_VARIABLE, ""), given_by=CLOUD_VARIABLE)
+    ids = {name: str(values.get(name) or "").strip() for name in ("tenant_id", "client_id")}
+    for name, value in ids.items():
+        if not _ID.fullmatch(value):
+            raise UsageError(
+                f"--{name.replace('_', '-')}: {value!r} is no id", hint="letters, digits, dots and hyphens"
+            )
+    timeout_s = parse_duration_s(str(values.get("sign_in_timeout") or "10s"), option="--sign-in-timeout")
+    if timeout_s <= 0:
+        raise UsageError("--sign-in-timeout must be above 0", hint="write 10s")
+    return SignIn(cloud=cloud.name, timeout_s=timeout_s, ca_file=str(values.get("ca_file") or ""), **ids)

@@ -10,7 +10,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from bench.endpoint import AuthMode
@@ -18,18 +18,24 @@ from bench.errors import UsageError
 from bench.options import auth_modes_of, words_of
 from bench.plan import Variant
 
+Word = TypeVar("Word", bound=str)
+
 _NEXT_URI = re.compile(r",\s*(?=https?://)", re.IGNORECASE)
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """Tuples of one length; `endpoints`, `scoring_uris` and `deployments` are empty where the options name none."""
+    """Tuples of one length; `endpoints`, `scoring_uris` and `deployments` are empty where the options name none.
+
+    `own_modes`: no mode was chosen, so that endpoints are measured in the one they have; other targets with a key.
+    """
 
     auth_modes: tuple[AuthMode, ...]
     endpoints: tuple[str, ...] = ()
     scoring_uris: tuple[str, ...] = ()
     deployments: tuple[str, ...] = ()
+    own_modes: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,9 +59,10 @@ def sides_of(values: Mapping[str, Any], *, default_modes: tuple[AuthMode, ...]) 
             raise UsageError(f"{option} names nothing", hint="write a name, or several with commas between them")
     chosen = auth_modes_of(_text(values, "auth_mode"), default=())
     longest = max(map(len, lists.values()))
-    modes = chosen or default_modes
+    modes = chosen or default_modes or (AuthMode.KEY,)
+    own_modes = not (chosen or default_modes)
     if not chosen and longest > 1 and not len(modes) == longest == len(lists["--endpoint"]):
-        modes = modes[:1]
+        modes, own_modes = modes[:1], True
     count = max(longest, len(modes), 1)
     for option, words in {**lists, "--auth-mode": modes}.items():
         if len(words) not in {0, 1, count}:
@@ -65,10 +72,11 @@ def sides_of(values: Mapping[str, Any], *, default_modes: tuple[AuthMode, ...]) 
             )
     endpoints, uris, deployments = (_spread(words, count) for words in lists.values())
     return Sides(
-        auth_modes=tuple(modes) * (count // len(modes)) if modes else (),
+        auth_modes=_spread(tuple(modes), count),
         endpoints=endpoints,
         scoring_uris=uris,
         deployments=deployments,
+        own_modes=own_modes,
     )
 
 
@@ -80,7 +88,9 @@ def uris_of(text: str) -> tuple[str, ...]:
 def distinguished(variants: Sequence[Variant], sides: Sides) -> tuple[Variant, ...]:
     """The variants with their deployments, called by what differs between them."""
     deployments = sides.deployments or ("",) * len(variants)
-    names = dataclasses.replace(sides, auth_modes=tuple(variant.auth_mode for variant in variants)).names
+    names = sides.names
+    if len(variants) == 1:  # its own mode is known by now
+        names = (variants[0].auth_mode.value,)
     return tuple(
         dataclasses.replace(variant, name=name, deployment=deployment)
         for variant, name, deployment in zip(variants, names, deployments, strict=True)
@@ -125,7 +135,7 @@ def _name(word: str) -> str:
     return _NOT_IN_A_NAME.sub("-", word).strip("-")
 
 
-def _spread(words: tuple[str, ...], count: int) -> tuple[str, ...]:
+def _spread(words: tuple[Word, ...], count: int) -> tuple[Word, ...]:
     return words * count if len(words) == 1 else words
 
 

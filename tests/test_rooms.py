@@ -21,16 +21,30 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("endpoint", "errors", "options", "plan", "request_plan", "sample", "variants")
+NOUNS = ("cloud", "endpoint", "errors", "options", "plan", "request_plan", "sample", "variants")
 
 ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},
     "gates": {*NOUNS, "analysis", "rundir"},
     "report": {*NOUNS, "analysis", "rundir", "runreader"},
-    "credentials": {*NOUNS, "clock"},
+    "credentials": {*NOUNS, "authorities", "clock", "lifeline"},
     "emulator": set(),
     "samples": {*NOUNS},
-    "load": {*NOUNS, "clock", "rundir", "samples", "target", "local_emulator", "credentials", "live"},
+    "load": {
+        *NOUNS,
+        "authorities",
+        "clock",
+        "handover",
+        "lifeline",
+        "signals",
+        "streams",
+        "rundir",
+        "samples",
+        "target",
+        "local_emulator",
+        "credentials",
+        "live",
+    },
     "live": {*NOUNS, "credentials", "load", "rundir", "target"},
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
     "calibration": {
@@ -39,6 +53,7 @@ ROOMS: dict[str, set[str]] = {
         "clock",
         "credentials",
         "gates",
+        "launch",
         "load",
         "local_emulator",
         "rundir",
@@ -47,22 +62,32 @@ ROOMS: dict[str, set[str]] = {
     },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "report", "rundir", "runreader"},
     "history": {"errors"},
-    "drills": {*NOUNS, "analysis", "clock", "launch", "local_emulator", "rundir", "runreader", "samples"},
+    "drills": {*NOUNS, "analysis", "clock", "local_emulator", "locust_process", "rundir", "runreader", "samples"},
 }
 """Which rooms a room may import from. `commands` is not here: it stands above all of them but the emulator."""
 
 SINGLE: dict[str, set[str]] = {
     **{noun: {*NOUNS} for noun in NOUNS},
     "clock": set(),
+    "workspace": {"endpoint", "errors"},
+    "authorities": {"errors"},
     "rundir": {"clock", "errors"},
     "runreader": {"analysis", "errors", "rundir", "sample", "samples"},
     "arguments": {"options"},
-    "launch": {*NOUNS, "rundir"},
+    "handover": {"lifeline"},
+    "launch": {*NOUNS, "lifeline", "locust_process", "locust_words", "overdue", "rundir", "signals"},
+    "lifeline": set(),
+    "locust_process": {*NOUNS, "handover", "lifeline", "orphans", "rundir"},
+    "locust_words": {"errors", "options"},
+    "orphans": set(),
+    "overdue": {"clock", "errors", "orphans", "rundir"},
+    "signals": {"errors"},
+    "streams": set(),
     "finish": {*NOUNS, "analysis", "gates", "report", "rundir", "runreader"},
     "watch": {*NOUNS, "analysis", "gates", "rundir", "runreader"},
     "local_emulator": {"errors", "options"},
-    "target": {*NOUNS, "local_emulator", "rundir"},
-    "cli": {"commands", "errors"},
+    "target": {*NOUNS, "authorities", "local_emulator", "workspace"},
+    "cli": {"commands", "errors", "lifeline", "signals", "streams"},
     "__main__": {"cli"},
 }
 """The same for modules that are a room of their own."""
@@ -76,11 +101,11 @@ INSIDE_LOAD: dict[str, set[str]] = {
 """Within `load` too every arrow goes one way: the wire knows no run, the engine no Locust."""
 
 LIBRARIES: dict[str, str] = {
-    "azure": r"credentials\.agent\.(azure_errors|control_plane|identity)",
+    "azure": r"credentials\.agent\.(arm|azure_errors|control_plane|identity)",
     "flask": r"live\.",
     "gevent": r"load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
-    "locust": r"load\.(roles\.(locust_stats|session)|user)",
+    "locust": r"load\.(__main__|roles\.(locust_stats|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
     "prometheus_client": r"live\.prometheus",

@@ -48,6 +48,21 @@ def at(ordered: NDArray[Any], q: Any) -> Any:
     return low + (rank - below) * (ordered[above] - low)
 
 
+def among(ordered: NDArray[Any], n: int, q: Any) -> Any:
+    """The quantile(s) `q` of `n` values of which only `ordered` are known, and the rest are larger; infinite there."""
+    if n == 0:
+        return np.full(np.shape(q), np.nan)
+    rank = np.clip(q, 0.0, 1.0) * (n - 1)
+    if len(ordered) == 0:
+        return np.full(np.shape(q), np.inf)
+    below = np.floor(rank).astype(np.int64)
+    above = np.ceil(rank).astype(np.int64)
+    last = len(ordered) - 1
+    low = ordered[np.minimum(below, last)].astype(np.float64)
+    value = low + (rank - below) * (ordered[np.minimum(above, last)] - low)
+    return np.where(above > last, np.inf, value)
+
+
 def of_unsorted(values: NDArray[Any], q: tuple[float, ...]) -> tuple[float, ...]:
     """A few quantiles of values in any order, without sorting them all; NaN when there are none."""
     if len(values) == 0:

@@ -28,7 +28,8 @@ METRICS = ("response_time", "service_time", "schedule_lag", "lease_wait", "serve
 """The durations that are summarised, in the order of the summary."""
 
 LATENCY_OUTCOMES = (Outcome.OK, Outcome.TIMED_OUT)
-"""Outcomes whose durations count as latency; see docs/decisions/031."""
+"""Outcomes that count in latency: answers with their time, time-outs as not answered until they ended; see decision
+031."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -55,6 +56,8 @@ class Samples:
     deployment: NDArray[Any]
     freshness: NDArray[Any]
     attempt: NDArray[np.uint8]
+    replays: NDArray[np.uint8]
+    late_cause: NDArray[Any]
     request_class: NDArray[Any]
     worker: NDArray[Any]
     words: Mapping[str, tuple[str, ...]]
@@ -157,12 +160,17 @@ class LoadedRun:
     def _latency(self) -> Mask:
         return self.measured & self.samples.where("outcome", *LATENCY_OUTCOMES)
 
+    @cached_property
+    def censored(self) -> Mask:
+        """Rows of requests that got no answer in time: ours ran out, or a 408 or a 504 says so of the target's."""
+        return self.samples.where("outcome", Outcome.TIMED_OUT)
+
     def rows(self, variant: str | None = None) -> Mask:
         """Measured rows, of one variant or of all."""
         return self.measured if variant is None else self.measured & self.samples.where("variant", variant)
 
     def latency_rows(self, variant: str | None = None) -> Mask:
-        """Measured rows whose durations count as latency (`LATENCY_OUTCOMES`), of one variant or of all."""
+        """Measured rows that count in latency (`LATENCY_OUTCOMES`), of one variant or of all."""
         return self._latency if variant is None else self._latency & self.samples.where("variant", variant)
 
     @cached_property

@@ -2,6 +2,7 @@
 
 examples:
   bench baseline save results/20261124-081530-123-ab12 --as main
+  bench baseline save RUN RUN RUN --as main      (three runs or more say how much runs of one thing differ)
   bench baseline list
 """
 
@@ -18,7 +19,7 @@ from bench.rundir import RunDir, read_json
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("save", "list"), help="what to do")
-    parser.add_argument("run", metavar="RUN", nargs="?", default="", help="run folder to save")
+    parser.add_argument("runs", metavar="RUN", nargs="*", default=[], help="run folders to save as one baseline")
     parser.add_argument("--as", dest="name", metavar="NAME", default="", help="the baseline's name, such as main")
 
 
@@ -28,9 +29,10 @@ def run(arguments: argparse.Namespace) -> int:
             baseline = baselines.load(path.stem)
             sys.stdout.write(f"{baseline.name}: run {baseline.run_id}\n")
         return 0
-    if not arguments.run or not arguments.name:
+    if not arguments.runs or not arguments.name:
         raise UsageError("a run and a name are needed", hint="write `bench baseline save RUN --as main`")
-    folder = RunDir(Path(arguments.run))
-    path = baselines.save(read_json(folder.summary), read_json(folder.manifest), name=arguments.name)
+    folders = [RunDir(Path(name)) for name in arguments.runs]
+    (first, *others) = [(read_json(folder.summary), read_json(folder.manifest)) for folder in folders]
+    path = baselines.save(*first, name=arguments.name, more=others)
     sys.stdout.write(f"saved: {path}\n")
     return 0

@@ -11,6 +11,7 @@ examples:
   bench calibrate --overhead 3         a known delay in token validation: do the intervals hold it?
   bench calibrate --flapping 50        one unchanged target, a gate 10 % above its p99: does it fail?
   bench calibrate --statistics         do the 95 % intervals cover the truth? (simulation)
+  bench calibrate --audit              the same where it is hard, with gates and repeated looks (simulation)
 
 Tables go to results/calibration/ as JSON and markdown, with what they were measured on.
 """
@@ -52,12 +53,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, text in _COUNTED.items():
         what.add_argument(f"--{name}", metavar="RUNS", type=int, default=0, help=text)
     what.add_argument("--statistics", action="store_true", help="coverage of the intervals, by simulation")
+    what.add_argument("--audit", action="store_true", help="intervals, verdicts and gates where they are hard")
     parser.add_argument("--trials", metavar="N", type=int, default=1000, help="trials of each simulated scenario")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.trials < 1:
+        raise UsageError(f"--trials: {arguments.trials} is too few", hint="1,000 tell coverage to within 1.4 %")
     if arguments.statistics:
         return _statistics(arguments)
+    if arguments.audit:
+        return _audit(arguments)
     from bench.calibration import table
 
     names = ("tls", "stalls", "workers", "peers", "costs", *_COUNTED)
@@ -119,8 +125,6 @@ def _statistics(arguments: argparse.Namespace) -> int:
     from bench.calibration.simulated import FAILURES, SCENARIOS
 
     trials = arguments.trials
-    if trials < 1:
-        raise UsageError(f"--trials: {trials} is too few", hint="1,000 tell coverage to within 1.4 %")
     rows: list[calibration.Row] = []
     longer: list[calibration.Enough] = []
     for scenario in SCENARIOS:
@@ -134,6 +138,31 @@ def _statistics(arguments: argparse.Namespace) -> int:
     found = {"schema_version": 1, "trials": trials, "rows": [*map(asdict, rows)], "longer": [*map(asdict, longer)]}
     write_json(out / "statistics.json", plain(found))
     (out / "statistics.md").write_text(page, encoding="utf-8")
+    return 0
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from bench.analysis.summary import plain
+    from bench.calibration import audit, audit_page
+    from bench.calibration.audit_processes import TARGETS
+
+    trials = arguments.trials
+    rows: list[dict[str, Any]] = []
+    for target in TARGETS:
+        rows += [asdict(row) for row in audit.figures(target, trials=trials)]
+        sys.stderr.write(f"{target.name}: done\n")
+    shares = [audit.shares(failing, trials=trials) for failing in audit.FAILING]
+    looks = [row for name in audit.LOOKED_AT for row in audit.looks(name, trials=trials)]
+    page = audit_page.page(
+        rows, shares, looks, trials=trials, look_trials=trials, every_s=audit.LOOK_EVERY_S, share_trials=trials
+    )
+    sys.stdout.write(page)
+    out = Path(arguments.out)
+    found = {"schema_version": 1, "trials": trials, "figures": rows, "rates": shares, "looks": looks}
+    write_json(out / "audit.json", plain(found))
+    (out / "audit.md").write_text(page, encoding="utf-8")
     return 0
 
 

@@ -10,16 +10,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from contextlib import closing
 from typing import Any
 
 from bench.arguments import add_options
 from bench.credentials.agent.plain import PlainAgent
 from bench.credentials.doctor import Check, EndpointTarget, Report, StaticTarget, run_checks
-from bench.endpoint import AuthMode
+from bench.credentials.patience import Patience
 from bench.local_emulator import LocalEmulator
-from bench.options import TARGET_OPTIONS, auth_modes_of
+from bench.options import TARGET_OPTIONS, plan_of
 from bench.target import TargetSpec, kind_of, spec_of, static_secret
+from bench.variants import sides_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     values = vars(arguments)
     emulator = LocalEmulator.start(arguments.emulator_options) if kind_of(values) == "emulator" else None
     try:
-        spec = spec_of(values, default_modes=(AuthMode.KEY,), emulator=emulator)
+        spec = spec_of(values, default_modes=(), emulator=emulator)
         ca_file = arguments.ca_file or (emulator.facts["ca_file"] if emulator is not None else "")
         reports = _examine(spec, values, ca_file)
     finally:
@@ -45,25 +47,36 @@ def run(arguments: argparse.Namespace) -> int:
 def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Report]:
     if spec.workspace is None:
         targets: list[EndpointTarget | StaticTarget] = [
-            StaticTarget(scoring_uri=uri, secret=static_secret(mode), ca_file=ca_file)
-            for uri, mode in zip(spec.scoring_uris, spec.auth_modes, strict=True)
+            StaticTarget(scoring_uri=uri, secret=static_secret(mode, number), ca_file=ca_file)
+            for uri, mode, number in zip(spec.scoring_uris, spec.auth_modes, spec.secret_numbers, strict=True)
         ]
         return [_show(run_checks(target)) for target in targets]
-    wanted = auth_modes_of(str(values["auth_mode"] or ""), default=())
-    with closing(PlainAgent(spec.workspace, env=dict(spec.agent_env))) as agent:
+    plan = plan_of(values, target="", variants=(), payload_sha256="")
+    patience = Patience(timeout_s=plan.start_timeout_s, sleep=time.sleep, say=_say)
+    uris = spec.scoring_uris or ("",) * len(spec.endpoints)
+    deployments = sides_of(values, default_modes=spec.auth_modes).deployments or ("",) * len(spec.endpoints)
+    with closing(PlainAgent(spec.workspace, env=dict(spec.agent_env), sign_in=spec.sign_in)) as agent:
         return [
             _show(
                 run_checks(
                     EndpointTarget(
                         agent=agent,
                         endpoint=endpoint,
-                        auth_mode=mode if wanted or spec.kind == "emulator" else None,
+                        patience=patience,
+                        auth_mode=None if spec.own_modes else mode,
+                        scoring_uri=uri,
+                        deployment=deployment,
+                        timeout_s=plan.timeout_s if values.get("timeout") else None,
                         ca_file=ca_file,
                     )
                 )
             )
-            for endpoint, mode in zip(spec.endpoints, spec.auth_modes, strict=True)
+            for endpoint, mode, uri, deployment in zip(spec.endpoints, spec.auth_modes, uris, deployments, strict=True)
         ]
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _show(report: Report) -> Report:
@@ -74,6 +87,6 @@ def _show(report: Report) -> Report:
 
 
 def _line(check: Check, *, colour: bool) -> str:
-    word, code = ("ok  ", 32) if check.ok else ("FAIL", 31)
+    word, code = ("note", 33) if check.is_note else ("ok  ", 32) if check.ok else ("FAIL", 31)
     mark = f"\x1b[{code}m{word}\x1b[0m" if colour else word
     return f"{mark} {check.name}: {check.detail if check.error is None else check.error.message}"

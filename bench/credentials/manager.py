@@ -23,6 +23,7 @@ from bench.credentials import moves, policy
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.flightlog import FlightLog
 from bench.credentials.lease import NEVER_NS, NS_PER_S, Grant, Lease, freshness
+from bench.credentials.patience import Patience
 from bench.credentials.source import Source
 from bench.sample import Freshness
 
@@ -82,6 +83,13 @@ class CredentialManager:
         if lease is not None and self._now_ns() < lease.refresh_after:
             return lease
         return self._lease_or_raise(moves.Asked(), timeout_s)
+
+    def first_lease(self, patience: Patience) -> Lease:
+        """A lease before the run begins: while Azure is in trouble it is asked again. CredentialError in the end."""
+        answer = patience.ask(lambda: self.ask(moves.Asked(), patience.timeout_s), waits=False)
+        if isinstance(answer, Failure):
+            raise answer.error()
+        return answer
 
     def refused(
         self, lease: Lease, *, status: int, worked: bool = False, timeout_s: float = DEFAULT_TIMEOUT_S

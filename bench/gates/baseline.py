@@ -7,7 +7,7 @@ by, no samples and no secret. It is refused where a comparison would be of two d
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ ALLOWABLE = ("deployment",)
 _TRUST = ("verdict", "reasons", "asked_rate", "achieved_rate", "dropped_arrivals", "unwritten_samples")
 _VARIANT = {
     *("auth_mode", "requests", "latency_samples", "throughput", "error_rate", "error_rate_interval"),
-    *("outcomes", "auth_failures", "refreshes"),
+    *("outcomes", "outcome_rates", "auth_failures", "refreshes"),
 }
 _REQUEST = ("path", "content_type")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -33,12 +33,22 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """A baseline as read: what it was measured by (`workload`), on (`host`), and its summary; `allows` may differ."""
+    """A baseline as read: what it was measured by (`workload`), on (`host`), and its summary.
+
+    `more_runs` are the summaries of further runs of the same: three runs say how much runs differ.
+    """
 
     name: str
     workload: Mapping[str, Any]
     host: Mapping[str, Any]
     summary: Mapping[str, Any]
+    more_runs: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def summaries(self) -> tuple[Mapping[str, Any], ...]:
+        """Of every run, the first first."""
+        return (self.summary, *self.more_runs)
+
     allows: tuple[str, ...] = ()
 
     @property
@@ -46,23 +56,42 @@ class Baseline:
         return str(self.summary.get("run_id", ""))
 
 
-def save(summary: Mapping[str, Any], manifest: Mapping[str, Any], *, name: str, folder: Path = FOLDER) -> Path:
-    """Write the baseline `name`, in the place of an older one. RunInvalid for a run that cannot be believed."""
+def save(
+    summary: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    *,
+    name: str,
+    folder: Path = FOLDER,
+    more: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]] = (),
+) -> Path:
+    """Write the baseline `name`, in the place of an older one; `more` has summary and manifest of further runs.
+
+    RunInvalid for a run that cannot be believed, UsageError for runs that measured different things.
+    """
     path = _path(name, folder)
-    if trust_of(summary) == INVALID:
-        reasons = summary.get("trust", {}).get("reasons", ["no trust verdict"])
-        raise RunInvalid(
-            f"run {summary.get('run_id')} is INVALID and makes no baseline: {reasons[0]}", hint="run it again"
-        )
+    for one, measured_by in ((summary, manifest), *more):
+        if trust_of(one) == INVALID:
+            reasons = one.get("trust", {}).get("reasons", ["no trust verdict"])
+            raise RunInvalid(
+                f"run {one.get('run_id')} is INVALID and makes no baseline: {reasons[0]}", hint="run it again"
+            )
+        differing = unlike(workload(manifest), workload(measured_by))
+        if differing:
+            raise UsageError(
+                f"run {one.get('run_id')} measured something else than run {summary.get('run_id')}: "
+                f"{'; '.join(differing)}",
+                hint="save runs of one plan as one baseline",
+            )
     host = manifest.get("host", {})
     write_json(
         path,
         {
             "schema_version": SCHEMA_VERSION,
             "name": name,
-            "workload": _workload(manifest),
+            "workload": workload(manifest),
             "host": {key: host[key] for key in ("cpus", "cpu_model") if key in host},
             "summary": _figures(summary),
+            **({"more_runs": [_figures(one) for one, _ in more]} if more else {}),
         },
     )
     return path
@@ -84,7 +113,13 @@ def load(name: str, folder: Path = FOLDER) -> Baseline:
             hint=f"save it again with `bench baseline save RUN --as {name}`",
         )
     try:
-        return Baseline(name=name, workload=values["workload"], host=values["host"], summary=values["summary"])
+        return Baseline(
+            name=name,
+            workload=values["workload"],
+            host=values["host"],
+            summary=values["summary"],
+            more_runs=tuple(values.get("more_runs", ())),
+        )
     except KeyError as exc:
         raise UsageError(f"{path} lacks {exc}", hint="is it a file of this tool?") from exc
 
@@ -100,7 +135,7 @@ def refuse_plan(baseline: Baseline, plan: RunPlan) -> None:
 
 def refuse_unlike(baseline: Baseline, summary: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
     """UsageError with every difference between what was measured then and now; returns when there is none."""
-    differences = _differences(baseline, _workload(manifest))
+    differences = _differences(baseline, workload(manifest))
     then, now = baseline.summary.get("schema_version"), summary.get("schema_version")
     if then != now:
         differences.append(f"summary schema was {then}, is {now}")
@@ -123,8 +158,8 @@ def _path(name: str, folder: Path) -> Path:
     return folder / f"{name}.json"
 
 
-def _workload(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """All that must agree, under the names an error calls it by."""
+def workload(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """All that must agree for two runs to have measured one thing, under the names an error calls it by."""
     plan = manifest.get("plan", {})
     return {
         "target": manifest.get("target", {}).get("kind"),
@@ -133,6 +168,15 @@ def _workload(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "requests": plan.get("request", {}).get("requests_sha256") or None,
         **_load(plan),
     }
+
+
+def unlike(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What is not the same in two workloads, a sentence each."""
+    return [
+        f"{name} was {_short(then.get(name))}, is {_short(value)}"
+        for name, value in now.items()
+        if then.get(name) != value
+    ]
 
 
 def _load(plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,12 +194,8 @@ def _load(plan: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _differences(baseline: Baseline, workload: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{name} was {_short(baseline.workload.get(name))}, is {_short(now)}"
-        for name, now in workload.items()
-        if name not in baseline.allows and baseline.workload.get(name) != now
-    ]
+def _differences(baseline: Baseline, measured: Mapping[str, Any]) -> list[str]:
+    return unlike(baseline.workload, {name: value for name, value in measured.items() if name not in baseline.allows})
 
 
 def _refuse(baseline: Baseline, differences: list[str]) -> None:

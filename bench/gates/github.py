@@ -65,7 +65,7 @@ def _row(result: GateResult) -> str:
     cells = (
         f"`{result.gate}`" + (f" ({result.variant})" if result.variant and not result.gate.variant else ""),
         _MARK[result.verdict],
-        "" if result.measured is None else show(kind, result.measured),
+        result.shown,
         "" if result.interval is None else show_interval(kind, result.interval),
         "" if result.threshold is None else show(kind, result.threshold),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,7 +29,8 @@ class GateResult:
     `measured`, `interval` and `threshold` are in the summary's units (ms, a share of 1, a number, 1/s).
     `interval` is what was held against the threshold: against a baseline it includes the baseline's own
     uncertainty. It is None for what is counted and not estimated. `needed_requests` is how many more
-    requests of that variant would decide an INCONCLUSIVE gate, None where more would not help.
+    requests of that variant would decide an INCONCLUSIVE gate, None where more would not help. `above` stands in the
+    place of `measured` where requests got no answer: the least the figure can be. `settled`: no more load decides it.
     """
 
     gate: Gate
@@ -39,6 +41,16 @@ class GateResult:
     interval: tuple[float, float] | None = None
     threshold: float | None = None
     needed_requests: int | None = None
+    above: float | None = None
+    settled: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The figure as it is printed: `241.3 ms`, `> 1,001 ms`, or nothing."""
+        kind = self.gate.metric.kind
+        if self.above is not None:
+            return f"> {show(kind, self.above)}"
+        return "" if self.measured is None else show(kind, self.measured)
 
     @property
     def label(self) -> str:
@@ -53,8 +65,8 @@ def show(kind: Kind, value: float) -> str:
 
 def show_interval(kind: Kind, interval: tuple[float, float]) -> str:
     """`[238.9, 244] ms`."""
-    low, high = interval
-    return f"[{_number(kind, low)}, {_number(kind, high)}]{_UNIT[kind]}"
+    low, high = (_number(kind, limit) if math.isfinite(limit) else "no limit" for limit in interval)
+    return f"[{low}, {high}]{_UNIT[kind]}"
 
 
 def _number(kind: Kind, value: float) -> str:

@@ -43,7 +43,7 @@ def test_an_example(page: str, line: str, folder: Path) -> None:
     if "--baseline" in words:
         assert (done.code, "no baseline" in done.err) == (2, True), done
         return
-    assert done.code == 0 or (done.code == 4 and done.out.startswith("INVALID")), done  # on a machine this busy
+    assert done.code == 0 or (done.code == 4 and "INVALID" in done.out), done  # on a machine this busy
     failed = [block["error_rate"] for block in done.summary_at(folder)["variants"].values()]
     assert not any(failed) or "mix.jsonl" in words, (page, done)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.command import bench
+from tests.e2e.command import Done, bench
 from tests.security.searching import found_below
 
 SECRET = "hunter2hunter2"
@@ -59,6 +59,11 @@ def keeper() -> Iterator[Keeper]:
     thread.join(10)
 
 
+def _has_run(done: Done) -> bool:
+    """Its report is there; a machine that is busy enough makes any run INVALID."""
+    return done.code == 0 or (done.code == 4 and "INVALID" in done.out and "report: " in done.out)
+
+
 def test_a_mix_of_requests(keeper: Keeper, tmp_path: Path) -> None:
     """Every line as often as its weight says, with its headers, route and content type; figures for each class; what
     `--header-env` named reaches the server, and nothing else."""
@@ -74,7 +79,7 @@ def test_a_mix_of_requests(keeper: Keeper, tmp_path: Path) -> None:
         BENCH_KEY="k",
         MY_KEY=SECRET,
     )
-    assert done.code == 0, done
+    assert _has_run(done), done
     assert Counter(path for _, path, _, _ in keeper.seen) == {"/infer": 60, "/v2/models/m/infer": 20}
     for method, path, headers, body in keeper.seen:
         assert (method, headers["x-team"], headers["x-api-key"]) == ("POST", "bench, 1", SECRET)
@@ -100,7 +105,7 @@ def test_a_trace_is_replayed(keeper: Keeper, tmp_path: Path) -> None:
         cwd=tmp_path,
         BENCH_KEY="k",
     )
-    assert done.code == 0, done
+    assert _has_run(done), done
     assert sorted(json.loads(body)["n"] for _, _, _, body in keeper.seen) == list(range(13))
     plan = json.loads((tmp_path / done.run / "manifest.json").read_text())["plan"]
     assert (plan["arrivals"], plan["duration_s"], plan["speed"]) == ("trace", 2.0, 2.0)
@@ -148,7 +153,7 @@ def test_two_deployments_behind_two_origins(tmp_path: Path) -> None:
         for each in (blue, green):
             each.server.shutdown()
             each.server.server_close()
-    assert done.code == 0, done
+    assert _has_run(done), done
     for name, server in (("blue", blue), ("green", green)):
         assert len(server.seen) == 40
         for _, _, headers, _ in server.seen:

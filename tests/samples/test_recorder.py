@@ -40,6 +40,7 @@ def sample(recorder: Recorder, number: int, **words: str) -> dict[str, Any]:
         "deployment": "blue",
         "freshness": "fresh",
         "request_class": "large",
+        "late_cause": "users",
     } | words
     told = {
         "outcome": recorder.outcomes,
@@ -49,6 +50,7 @@ def sample(recorder: Recorder, number: int, **words: str) -> dict[str, Any]:
         "deployment": recorder.deployments,
         "freshness": recorder.freshnesses,
         "request_class": recorder.request_classes,
+        "late_cause": recorder.late_causes,
     }
     values: dict[str, Any] = {}
     for place, (name, kind) in enumerate(COLUMNS):
@@ -233,7 +235,7 @@ def test_a_sample_costs_at_most_64_bytes(path: Path) -> None:
             recorder.variants.code(rng.choice(("key", "aml_token"))),
             recorder.deployments.code(rng.choice(("blue", "green"))),
             recorder.freshnesses.code(rng.choice(("fresh", "stale"))),
-            0,
+            *(0, 0, recorder.late_causes.code("hub" if rng.random() < 0.01 else "")),
             recorder.request_classes.code(rng.choice(("small", "large"))),
         )
         if number % 1000 == 999:
@@ -244,9 +246,10 @@ def test_a_sample_costs_at_most_64_bytes(path: Path) -> None:
 
 def test_columns_are_where_the_record_puts_them() -> None:
     """`exchange` records by position: the columns it relies on are in this order, and new ones come at the end."""
-    assert NAMES[:18] == [
+    assert NAMES[:20] == [
         *("intended_ns", "began_ns", "sent_ns", "first_byte_ns", "done_ns", "connect_ns", "server_time_ns"),
         *("sequence", "response_bytes", "generation", "status"),
         *("outcome", "cause", "phase", "variant", "deployment", "freshness", "attempt"),
+        *("replays", "late_cause"),
     ]
-    assert [NAMES[place] for place in WORD_PLACES] == [*NAMES[11:17], "request_class"]
+    assert [NAMES[place] for place in WORD_PLACES] == [*NAMES[11:17], "late_cause", "request_class"]

@@ -21,7 +21,8 @@ def write(path: Path, *, run_id: str = "r", worker: str = "w0") -> bytes:
     recorder.variants.code("key")
     rng = random.Random(1)  # noqa: S311 - reproducible
     for number in range(BATCHES * ROWS):
-        recorder.record(*(rng.randrange(10**9) for _ in range(7)), number, 2, 3, 200, *([0] * (len(COLUMNS) - 11)))
+        times = (rng.randrange(10**9) for _ in range(7))
+        recorder.record(*times, number, 2, 3, 200, *[0] * (len(COLUMNS) - 11))
         if number % ROWS == ROWS - 1:
             recorder.deployments.code(f"deployment {number}")
             recorder.flush()

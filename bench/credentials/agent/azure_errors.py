@@ -1,15 +1,14 @@
 """What went wrong at Azure, in one clear line. The only place that knows the SDK's exceptions.
 
-Who calls it: the agent process. It does no IO. Messages are made
-here from status codes and error codes; of a server's own words only what cannot hold a secret is kept.
+It does no IO. What ARM's codes mean stands in `arm_errors`, what the credentials of the chain say in `sign_in`; of a
+server's own words only what cannot hold a secret is kept.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 from azure.core.exceptions import (
     AzureError,
@@ -19,56 +18,41 @@ from azure.core.exceptions import (
     ServiceResponseTimeoutError,
 )
 
-from bench.credentials.failure import Failure, FailureKind
+from bench.credentials.agent.arm_errors import CODES, is_about_the_workspace, meaning_of, wanted_tenant
+from bench.credentials.agent.sign_in import Attempt, half_of_a_service_principal, no_sign_in
+from bench.credentials.failure import Failure, FailureKind, retry_after_s, safe_line
 from bench.credentials.lease import NoLifeLeft
 from bench.endpoint import READ_ACTION, Workspace, role_advice
 
 _ACTION = re.compile(r"perform action '([^']+)'")
-_TRY_AGAIN = re.compile(r"again after '(\d+)' seconds")
-_TRIED = re.compile(r"^\s*(\w+Credential): (.+)$", re.MULTILINE)
-_ENTRA_CODE = re.compile(r"AADSTS\d+")
-_LONG_WORD = re.compile(r"[\w+/=.~-]{40,}")
-_LONGEST_LINE = 300
-_OUR_FAULT = (400, 401, 403)
-_TROUBLE = re.compile(r"connection|timed out|JSON", re.IGNORECASE)
-_LOG_IN = "log in with `az login`, or give the host a managed identity or AZURE_TENANT_ID, _CLIENT_ID, _CLIENT_SECRET"
-_WAIT = "the identity service is in trouble; it is asked again"
-
-
-@dataclass(frozen=True, slots=True)
-class IdentityAnswer:
-    """The last thing the identity service answered."""
-
-    status: int
-    headers: Mapping[str, str]
+_LOG_IN = "sign in again: `az login`"
+_PROXY = "a proxy or firewall stands in the way: set HTTPS_PROXY or NO_PROXY, or have Azure's hosts allowed there"
+_WEB_PAGE = (403, 407, 511)
 
 
 class IdentityFailed(Exception):
-    """azure-identity gave no token; `__cause__` says why. Tells the identity service's failures from ARM's."""
+    """azure-identity gave no token; `attempts` are what its credentials said."""
 
-    def __init__(self, answer: IdentityAnswer | None) -> None:
+    def __init__(self, attempts: Sequence[Attempt]) -> None:
         super().__init__("no token")
-        self.answer = answer
+        self.attempts = tuple(attempts)
 
 
 class Unusable(Exception):
     """An answer that parses and is of no use; the message says what it lacks."""
 
 
-def explain(exc: Exception, *, endpoint: str, workspace: Workspace) -> Failure:
-    """The failure `exc` amounts to, for a call that concerned `endpoint`."""
+def explain(exc: Exception, *, endpoint: str, workspace: Workspace, tenant: str = "") -> Failure:
+    """The failure `exc` amounts to, for a call that concerned `endpoint`. `tenant` is the one that was asked for."""
     if isinstance(exc, IdentityFailed):
-        return _no_identity(exc.__cause__ or exc, exc.answer)
+        pinned = os.environ.get("AZURE_TOKEN_CREDENTIALS", "").lower() not in ("", "dev", "prod")
+        return no_sign_in(exc.attempts, pinned=pinned, half_set=half_of_a_service_principal(os.environ), tenant=tenant)
     if isinstance(exc, ServiceRequestTimeoutError | ServiceResponseTimeoutError):
         return Failure(kind=FailureKind.TIMED_OUT, message="the Azure control plane did not answer in time")
     if isinstance(exc, HttpResponseError) and exc.response is not None and exc.status_code is not None:
         return _http(exc, exc.status_code, endpoint=endpoint, workspace=workspace)
     if isinstance(exc, ServiceRequestError):
-        return Failure(
-            kind=FailureKind.UNAVAILABLE,
-            message=f"cannot reach the Azure control plane: {safe_line(str(exc))}",
-            hint="check the network, proxy and cloud settings",
-        )
+        return _unreachable(str(exc))
     if isinstance(exc, Unusable | NoLifeLeft):
         lack = str(exc) or "the token has no life left"
         return Failure(
@@ -84,71 +68,78 @@ def explain(exc: Exception, *, endpoint: str, workspace: Workspace) -> Failure:
     )
 
 
+def _unreachable(said: str) -> Failure:
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return Failure(
+            kind=FailureKind.NETWORK,
+            message=f"the certificate of the Azure control plane cannot be verified: {safe_line(said)}",
+            hint="give the authority of your company's proxy with --ca-file; it is trusted beside the system's",
+        )
+    return Failure(
+        kind=FailureKind.UNAVAILABLE,
+        message=f"cannot reach the Azure control plane: {safe_line(said)}",
+        hint="check the network, HTTPS_PROXY and NO_PROXY, and --cloud",
+    )
+
+
 def _http(exc: HttpResponseError, status: int, *, endpoint: str, workspace: Workspace) -> Failure:
     code = str(getattr(exc.error, "code", "") or "")
     text = str(getattr(exc.error, "message", "") or "")
+    headers = exc.response.headers
     answer = f"ARM answered {status} {code}".strip()
-    retry_after_s = _retry_after_s(exc.response.headers, text)
-    if status == 403:
-        found = _ACTION.search(text)
-        action = found.group(1) if found else READ_ACTION
+    if status in _WEB_PAGE and not text and "json" not in str(headers.get("content-type", "")):
+        said = f"{status} with a page of its own ({headers.get('server', 'server not named')})"
         return Failure(
-            kind=FailureKind.PERMISSION,
-            message=f"the principal lacks {action} on endpoint {endpoint!r} ({answer})",
-            hint=role_advice(action),
-            action=action,
+            kind=FailureKind.NETWORK, message=f"not ARM but something before it answered {said}", hint=_PROXY
+        )
+    if code == "AuthorizationFailed" or (status == 403 and _ACTION.search(text) and code not in CODES):
+        return _not_allowed(text, answer, endpoint)
+    meaning = meaning_of(code, text)
+    if meaning is not None:
+        tenant = wanted_tenant(str(headers.get("WWW-Authenticate", "")), text) or "T"
+        return Failure(
+            kind=meaning.kind,
+            message=f"{meaning.says}: {safe_line(text) or 'no message'} ({answer})",
+            hint=meaning.cure.replace("{tenant}", tenant),
         )
     if status == 404:
-        place = f"workspace {workspace.workspace_name!r}, resource group {workspace.resource_group!r}"
-        return Failure(
-            kind=FailureKind.NOT_FOUND,
-            message=f"no online endpoint {endpoint!r} in {place} ({answer})",
-            hint="check the name, the workspace and the subscription",
-        )
+        return _not_found(text, answer, endpoint=endpoint, workspace=workspace)
     if status == 401:
         return Failure(kind=FailureKind.IDENTITY, message=f"ARM refused the principal's token ({answer})", hint=_LOG_IN)
-    if status == 429:
-        return Failure(
-            kind=FailureKind.THROTTLED, message=f"the control plane throttles ({answer})", retry_after_s=retry_after_s
-        )
+    if status == 403:
+        return Failure(kind=FailureKind.FORBIDDEN, message=f"ARM refuses: {safe_line(text) or 'no reason'} ({answer})")
     if status < 400:
         return Failure(kind=FailureKind.MALFORMED, message=f"the control plane's answer cannot be read ({answer})")
+    kind, word = (FailureKind.THROTTLED, "throttles") if status == 429 else (FailureKind.UNAVAILABLE, "failed")
     return Failure(
-        kind=FailureKind.UNAVAILABLE, message=f"the control plane failed ({answer})", retry_after_s=retry_after_s
+        kind=kind, message=f"the control plane {word} ({answer})", retry_after_s=retry_after_s(headers, text)
     )
 
 
-def _no_identity(cause: BaseException, answer: IdentityAnswer | None) -> Failure:
-    text = str(cause)
-    tried = _TRIED.findall(text)
-    code = _ENTRA_CODE.search(text)
-    if answer is not None and answer.status >= 400:
-        reason = f"the identity service answered {answer.status} {code.group(0) if code else ''}".strip()
-        theirs = answer.status not in _OUR_FAULT
-    elif len(tried) > 1:
-        reason, theirs = f"none of {', '.join(name for name, _ in tried)} gave one", False
-    else:
-        reason = " ".join(tried[0]) if tried else text.partition("\n")[0] or type(cause).__name__
-        theirs = _TROUBLE.search(reason) is not None
+def _not_allowed(text: str, answer: str, endpoint: str) -> Failure:
+    """The one refusal that a role cures."""
+    found = _ACTION.search(text)
+    action = found.group(1) if found else READ_ACTION
     return Failure(
-        kind=FailureKind.IDENTITY,
-        message=f"no Entra token for this principal: {safe_line(reason)}",
-        hint=_WAIT if theirs else _LOG_IN,
-        retry_after_s=None if answer is None else _retry_after_s(answer.headers, ""),
+        kind=FailureKind.PERMISSION,
+        message=f"the principal lacks {action} on endpoint {endpoint!r} ({answer})",
+        hint=role_advice(action),
+        action=action,
     )
 
 
-def _retry_after_s(headers: Mapping[str, Any], text: str) -> float | None:
-    """What the server asks for: Retry-After in seconds, Azure's two in milliseconds, or ARM's sentence about it."""
-    for name, unit_s in (("retry-after-ms", 0.001), ("x-ms-retry-after-ms", 0.001), ("Retry-After", 1.0)):
-        try:
-            return float(headers[name]) * unit_s
-        except (KeyError, ValueError):
-            continue
-    found = _TRY_AGAIN.search(text)
-    return float(found.group(1)) if found else None
-
-
-def safe_line(text: str) -> str:
-    """Foreign text on one short line, with whatever could be a key or token blotted out."""
-    return _LONG_WORD.sub("***", " ".join(text.split()))[:_LONGEST_LINE]
+def _not_found(text: str, answer: str, *, endpoint: str, workspace: Workspace) -> Failure:
+    """Workspace or endpoint; subscription and resource group have codes of their own."""
+    group = f"resource group {workspace.resource_group!r}"
+    if is_about_the_workspace(text):
+        return Failure(
+            kind=FailureKind.NOT_FOUND,
+            message=f"no workspace {workspace.workspace_name!r} in {group} ({answer})",
+            hint="check --workspace and --resource-group",
+        )
+    place = f"workspace {workspace.workspace_name!r}, {group}"
+    return Failure(
+        kind=FailureKind.NOT_FOUND,
+        message=f"no online endpoint {endpoint!r} in {place} ({answer})",
+        hint="check the name, the workspace and the subscription",
+    )

@@ -11,8 +11,7 @@ from typing import Any
 
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.lease import Grant
-from bench.endpoint import AuthMode, Endpoint, Workspace
-from bench.errors import UsageError
+from bench.endpoint import AuthMode, Endpoint, SignIn, Workspace
 
 START_DEADLINE_S = 60.0
 """From the start of the process until the SDK is imported: 2 to 4 s warm, more on a cold disk."""
@@ -27,37 +26,46 @@ class AgentCalls(ABC):
     """
 
     def __init__(
-        self, workspace: Workspace, *, env: Mapping[str, str] | None = None, call_deadline_s: float = CALL_DEADLINE_S
+        self,
+        workspace: Workspace,
+        *,
+        env: Mapping[str, str] | None = None,
+        sign_in: SignIn | None = None,
+        call_deadline_s: float = CALL_DEADLINE_S,
     ) -> None:
         self.workspace = workspace
+        self.sign_in = sign_in or SignIn()
         self._env = dict(env or {})
-        self._call_deadline_s = call_deadline_s
+        self._call_deadline_s = call_deadline_s + max(0.0, self.sign_in.timeout_s - SignIn().timeout_s)
 
     def describe(self, endpoint: str) -> Endpoint:
         """What ARM says about the endpoint. UsageError when there is none; CredentialError when it cannot be asked."""
-        answer = self.ask("describe", endpoint=endpoint)
+        answer = self.described(endpoint)
         if isinstance(answer, Failure):
-            if answer.kind is FailureKind.NOT_FOUND:
-                raise UsageError(answer.message, hint=answer.hint)
             raise answer.error()
-        return Endpoint(
-            name=answer["name"],
-            scoring_uri=answer["scoring_uri"],
-            auth_mode=AuthMode(answer["auth_mode"]),
-            traffic=tuple((deployment, percent) for deployment, percent in answer["traffic"]),
-        )
+        return answer
 
-    def fetch(self, endpoint: str, auth_mode: AuthMode | None) -> Grant | Failure:
-        """The endpoint's credential, or why there is none."""
-        answer = self.ask("fetch", endpoint=endpoint, auth_mode=None if auth_mode is None else auth_mode.value)
+    def described(self, endpoint: str) -> Endpoint | Failure:
+        """The same, with a failure as a value."""
+        answer = self.ask("describe", endpoint=endpoint)
+        return answer if isinstance(answer, Failure) else Endpoint.from_json(answer)
+
+    def fetch(self, endpoint: str, auth_mode: AuthMode | None, *, reads: bool = True) -> Grant | Failure:
+        """The endpoint's credential, or why there is none. Without `reads` nothing of ARM is read for it."""
+        mode = None if auth_mode is None else auth_mode.value
+        answer = self.ask("fetch", endpoint=endpoint, auth_mode=mode, reads=reads)
         return answer if isinstance(answer, Failure) else Grant.from_json(answer)
 
     def principal(self) -> dict[str, str]:
         """Who asks: the claims oid, tid, appid, upn, name of its ARM token. CredentialError when it has no token."""
-        answer = self.ask("principal")
+        answer = self.asked_by()
         if isinstance(answer, Failure):
             raise answer.error()
         return answer
+
+    def asked_by(self) -> dict[str, str] | Failure:
+        """The same, with a failure as a value."""
+        return self.ask("principal")
 
     def ping(self) -> None:
         """Start the agent ahead of time. CredentialError when it does not come up."""
@@ -66,7 +74,7 @@ class AgentCalls(ABC):
             raise answer.error()
 
     @abstractmethod
-    def ask(self, op: str, **parameters: str | None) -> dict[str, Any] | Failure:
+    def ask(self, op: str, **parameters: str | bool | None) -> dict[str, Any] | Failure:
         """One round trip; kind AGENT when the agent died, TIMED_OUT when it had to be killed."""
 
     @abstractmethod

@@ -39,7 +39,7 @@ class Agent(AgentCalls):
     _running: _Running | None = None
     _restart_delay_s = 0.0
 
-    def ask(self, op: str, **parameters: str | None) -> dict[str, Any] | Failure:
+    def ask(self, op: str, **parameters: str | bool | None) -> dict[str, Any] | Failure:
         try:
             running = self._started()
         except OSError as exc:
@@ -57,7 +57,7 @@ class Agent(AgentCalls):
         """The running agent, or a new one. One that died is of no use even before its reader has replaced it."""
         running = self._running
         if running is None or not running.process.is_ours or (running.has_ended and running.was_ready):
-            running = self._running = _Running(AgentProcess(self.workspace, self._env), self._replace)
+            running = self._running = _Running(AgentProcess(self.workspace, self._env, self.sign_in), self._replace)
         return running
 
     def _replace(self, dead: _Running) -> None:

@@ -27,10 +27,10 @@ class PlainAgent(AgentCalls):
 
     _process: AgentProcess | None = None
 
-    def ask(self, op: str, **parameters: str | None) -> dict[str, Any] | Failure:
+    def ask(self, op: str, **parameters: str | bool | None) -> dict[str, Any] | Failure:
         if self._process is None:
             try:
-                self._process = AgentProcess(self.workspace, self._env)
+                self._process = AgentProcess(self.workspace, self._env, self.sign_in)
             except OSError as exc:
                 return cannot_start(exc)
             ready = self._next_message(self._process, START_DEADLINE_S)

@@ -17,7 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.endpoint import Workspace
+from bench import lifeline
+from bench.credentials.agent.environment import needed_to_sign_in
+from bench.endpoint import SignIn, Workspace
 from bench.options import without_secrets
 
 CONNECTION_TIMEOUT_S = 3.0
@@ -28,21 +30,16 @@ _CHUNK = 65536
 class AgentProcess:
     """A running agent. `reading` and `writing` are non-blocking pipe ends, closed on exec."""
 
-    def __init__(self, workspace: Workspace, env: Mapping[str, str]) -> None:
+    def __init__(self, workspace: Workspace, env: Mapping[str, str], sign_in: SignIn) -> None:
         agent_reads, self.writing = os.pipe()
         self.reading, agent_writes = os.pipe()
+        command = [sys.executable, "-P", "-m", "bench.credentials.agent"]
         try:
-            self.pid = os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-P", "-m", "bench.credentials.agent"],
-                _environment(env),
-                setpgroup=0,  # Ctrl-C reaches the whole terminal group; the parent decides when the agent ends
-                file_actions=[(os.POSIX_SPAWN_DUP2, agent_reads, 0), (os.POSIX_SPAWN_DUP2, agent_writes, 1)],
-            )
+            self.pid = _spawn(command, _environment(env), reads=agent_reads, writes=agent_writes)
         finally:
             os.close(agent_reads)
             os.close(agent_writes)
-        self._pidfd = os.pidfd_open(self.pid)  # a pid may have been reaped by gevent and given to somebody else
+        self._pidfd = _pidfd(self.pid)
         os.set_blocking(self.reading, False)
         os.set_blocking(self.writing, False)
         self._parent = os.getpid()
@@ -50,8 +47,9 @@ class AgentProcess:
         self._closed = False
         self.write(
             {
-                "parent": self._parent,
+                "life": lifeline.terms(),
                 "workspace": dataclasses.asdict(workspace),
+                "sign_in": dataclasses.asdict(sign_in),
                 "connection_timeout_s": CONNECTION_TIMEOUT_S,
                 "read_timeout_s": READ_TIMEOUT_S,
             }
@@ -78,8 +76,7 @@ class AgentProcess:
     def kill(self) -> None:
         """End it at once. Its pipes stay open until `close`, for a reader may be waiting on one."""
         if self.is_ours and not self._closed:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            _kill(self.pid, self._pidfd)
 
     def close(self) -> None:
         """Kill it, let go of the pipes and, unless somebody else has, of the dead process."""
@@ -88,7 +85,8 @@ class AgentProcess:
         self.kill()
         self._closed = True
         for fd in (self.writing, self.reading, self._pidfd):
-            os.close(fd)
+            if fd is not None:
+                os.close(fd)
         if self.is_ours:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(self.pid, 0)
@@ -99,8 +97,43 @@ class AgentProcess:
         return os.getpid() == self._parent
 
 
+def _spawn(command: list[str], environment: dict[str, str], *, reads: int, writes: int) -> int:
+    """Start `command` on two pipe ends, in a process group of its own; the child's number.
+
+    Ctrl-C reaches the whole group of a terminal, and the parent decides when the agent ends.
+    """
+    if hasattr(os, "posix_spawn"):
+        pipes = [(os.POSIX_SPAWN_DUP2, reads, 0), (os.POSIX_SPAWN_DUP2, writes, 1)]
+        return os.posix_spawn(command[0], command, environment, setpgroup=0, file_actions=pipes)
+    if pid := os.fork():
+        return pid
+    try:
+        os.setpgid(0, 0)
+        os.dup2(reads, 0)
+        os.dup2(writes, 1)
+        os.execve(command[0], command, environment)
+    finally:
+        os._exit(127)
+
+
+def _pidfd(pid: int) -> int | None:
+    """A hold on a child whose number may be given to somebody else once it is reaped; None where there is none."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
+
+
+def _kill(pid: int, pidfd: int | None) -> None:
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        if pidfd is not None:
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        elif os.waitpid(pid, os.WNOHANG) == (0, 0):  # still this process's child, and running
+            os.kill(pid, signal.SIGKILL)
+
+
 def _environment(env: Mapping[str, str]) -> dict[str, str]:
-    """What azure-identity may need, without the harness's own secrets; `bench` is found wherever we found it."""
-    kept = without_secrets({**os.environ, **env})
-    home = str(Path(__file__).parents[3])
-    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, (home, kept.get("PYTHONPATH", ""))))}
+    """What signing in may need, and `env`; `bench` is found wherever we found it."""
+    home, theirs = str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")
+    kept = without_secrets({**needed_to_sign_in(os.environ), **env})
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, (home, theirs)))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from bench.endpoint import AuthMode
+from bench.load.engine.lateness import LeaseWaits
 from bench.load.wire.address import Address
 from bench.plan import Variant
 from bench.request_plan import Header, RequestPlan, Route
@@ -49,6 +50,7 @@ class Lane:
         self._names: dict[str, str] = {"": self.name}
         self.head = b""
         self.worked = 0
+        self.lease_waits = LeaseWaits()
         self.needs_role = variant.auth_mode is AuthMode.AAD_TOKEN
         self._deployment = deployment
         self._headers = request.headers

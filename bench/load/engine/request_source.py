@@ -39,7 +39,7 @@ def load(plan: RunPlan, *, check: bool = True) -> RequestSource:
     if file.at_s and times_s:
         raise UsageError("--arrivals-from, and the request file has at_s", hint="give the times once")
     if file.at_s:
-        feeder = Feeder.in_turn(file.requests, order=trace.order_of(file.at_s))
+        feeder = Feeder(file.requests, order=trace.order_of(file.at_s))
     else:
         feeder = Feeder.of(file.requests, seed=plan.seed, weights=file.weights)
     return RequestSource(

@@ -6,10 +6,12 @@ import dataclasses
 import importlib.metadata
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.clock import ClockAnchor
+from bench.endpoint import Endpoint
 from bench.plan import RunPlan
 from bench.rundir import RunDir, read_jsonl
 
@@ -25,7 +27,9 @@ _PACKAGES = (
 )
 
 
-def manifest_of(run: RunDir, plan: RunPlan, *, anchor: ClockAnchor) -> dict[str, Any]:
+def manifest_of(
+    run: RunDir, plan: RunPlan, *, anchor: ClockAnchor, described: Mapping[str, Endpoint] | None = None
+) -> dict[str, Any]:
     """Everything a reader needs to know what was measured, on what; no secret.
 
     The master fills in clock and workers when the run starts, and `ended` at its end.
@@ -37,7 +41,10 @@ def manifest_of(run: RunDir, plan: RunPlan, *, anchor: ClockAnchor) -> dict[str,
         "plan": dataclasses.replace(plan, variants=shown).as_json(),
         "seed": plan.seed,
         "measure_from_ns": round(plan.warm_up_s * 1e9),
-        "target": {"kind": plan.target},
+        "target": {
+            "kind": plan.target,
+            "endpoints": {name: _shown(endpoint) for name, endpoint in (described or {}).items()},
+        },
         "variants": {
             variant.name: {
                 "auth_mode": variant.auth_mode.value,
@@ -52,6 +59,13 @@ def manifest_of(run: RunDir, plan: RunPlan, *, anchor: ClockAnchor) -> dict[str,
         "clock": {"monotonic_ns": anchor.monotonic_ns, "wall_ns": anchor.wall_ns, "pacer": ""},
         "workers": [],
     }
+
+
+def _shown(endpoint: Endpoint) -> dict[str, Any]:
+    """What ARM said of it; its scoring URI stands with the variants, where secrets are taken out of it."""
+    values = endpoint.as_json()
+    del values["scoring_uri"]
+    return values
 
 
 def samples_written(run: RunDir) -> dict[str, int]:

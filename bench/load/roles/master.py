@@ -7,6 +7,7 @@ aborted (an error, kept in `error`).
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -16,8 +17,9 @@ from typing import Any
 
 import gevent
 
-from bench import clock
+from bench import clock, handover
 from bench.credentials import RelayKey
+from bench.credentials.state import preflight
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, UsageError
 from bench.live.board import Board
@@ -33,15 +35,11 @@ from bench.load.roles.report import make_report
 from bench.load.roles.senders import LocalSender, Senders
 from bench.load.roles.workers import Workers
 from bench.local_emulator import LocalEmulator
-from bench.options import plan_of
+from bench.options import plan_of, words_of
 from bench.plan import RunPlan
 from bench.rundir import RunDir, write_json
-from bench.sample import WorkloadModel
 from bench.target import header_origins, kind_of, secret_headers_of, secret_origins, spec_of, variants_of
 from bench.variants import sides_of, uris_of
-
-RUN_FILE_VARIABLE = "BENCH_RUN_FILE"
-"""Set by `bench run`: the file that is told the run's folder. Who sets it makes the report itself."""
 
 _POLL_S = 0.02
 _GRACE_S = 2.0
@@ -90,11 +88,17 @@ class Master:
         spec = spec_of(values, default_modes=self._default_modes, emulator=self._emulator)
         if self._pool is None or self._pool.spec != spec:
             self._close_pool()
-            self._pool = ManagerPool(spec)
+            self._pool = ManagerPool(spec, say=_say)
+        plan = request_source.complete(plan_of(values, target=spec.kind, variants=(), payload_sha256=""), source)
+        described = self._pool.describe(timeout_s=plan.start_timeout_s)
+        lasts_s = None if plan.duration_s is None else plan.warm_up_s + plan.duration_s
+        known = self._pool.notes(lasts_s=lasts_s)
+        for deployment in words_of(plan.deployment) or ("",):
+            known += preflight(described.values(), deployment, plan.timeout_s)
+        for line in dict.fromkeys(known):
+            _say(line)
         sides = sides_of(values, default_modes=self._default_modes)
-        variants = variants_of(spec, self._pool.describe(), sides)
-        plan = plan_of(values, target=spec.kind, variants=variants, payload_sha256="")
-        self.plan = request_source.complete(plan, source)
+        self.plan = dataclasses.replace(plan, variants=variants_of(spec, described, sides))
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Whether a run can be started with these, as far as nobody has to be asked. Raises BenchError."""
@@ -155,7 +159,7 @@ class Master:
         write_json(run.manifest, {**self._manifest, **counted, "ended": {"at_ns": at_ns, "reason": self._reason}})
         self.last_run = run
         self.board.end(at_ns / 1e9, self._reason)
-        if self.error is None and RUN_FILE_VARIABLE not in os.environ:
+        if self.error is None and handover.RUN_VARIABLE not in os.environ:
             make_report(run, self._environment)
 
     def close(self, *, signal: bool) -> None:
@@ -169,6 +173,11 @@ class Master:
             self._emulator = None
         if self._environment.process_exit_code is None:
             self._environment.process_exit_code = self.error.exit_code if self.error is not None else 0
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of the last run's."""
+        return tuple(variant.name for variant in self.plan.variants) if self.plan is not None else ()
 
     def view(self) -> View:
         """What can be seen of the run now, or of the last one's end."""
@@ -195,7 +204,7 @@ class Master:
                 self.prepare()
             assert self.plan is not None and self._pool is not None  # noqa: S101, PT018 - prepare made them
             self._give_orders(self.plan, self._pool)
-            self._await_senders(self.plan)
+            self._await_senders()
             self._start_clock(self.plan)
             self._await_end(self.plan)
         except BenchError as exc:
@@ -209,19 +218,18 @@ class Master:
         anchor = clock.ClockAnchor.now()
         self.run = RunDir.create(self.results, anchor)
         self._flights.open(self.run.flights)
-        self._manifest = manifest_of(self.run, plan, anchor=anchor)
+        self._manifest = manifest_of(self.run, plan, anchor=anchor, described=pool.describe())
         write_json(self.run.manifest, self._manifest)
-        if announce := os.environ.get(RUN_FILE_VARIABLE):
-            Path(announce).write_text(str(self.run.path), encoding="utf-8")
+        handover.tell_folder(self.run.path)
         if not self._environment.stop_timeout:
             self._environment.stop_timeout = plan.timeout_s + 1
         self.senders.order(plan, pool, self.run)
 
-    def _await_senders(self, plan: RunPlan) -> None:
-        """Until all have their leases and, in the open model, all users are there to send what is due."""
+    def _await_senders(self) -> None:
+        """Until all have their leases and all users are there: a ramp would be measured as if it were the load."""
         runner = self._environment.runner
         while not self.senders.ready() or (
-            plan.model is WorkloadModel.OPEN
+            self._environment.shape_class is None
             and self.senders.complete
             and runner.user_count < (runner.target_user_count or 1)
         ):
@@ -276,9 +284,13 @@ class Master:
             asked = asked_rate(plan, from_s=max(elapsed_s - 1, 0), to_s=elapsed_s)
             self.board.tick(elapsed_s, self.view(), asked_rate=asked)
 
-    def interrupt(self) -> None:
-        """Ctrl-C: end the run as a signal ends it, and Locust with it."""
-        self._reason = "signal"
+    def shape_has_ended(self) -> None:
+        """A LoadTestShape's end is the run's."""
+        self._reason = "completed"
+
+    def interrupt(self, reason: str) -> None:
+        """End the run for a reason from outside, and Locust with it."""
+        self._reason = reason
         self.cut()
         self._environment.runner.quit()
         if self._environment.web_ui is not None:
@@ -306,3 +318,9 @@ class Master:
         if self._pool is not None:
             self._pool.close()
             self._pool = None
+
+
+def _say(line: str) -> None:
+    """What a person should know before the run; CI logs keep it."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

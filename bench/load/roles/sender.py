@@ -16,14 +16,19 @@ from gevent.event import Event
 
 from bench.clock import monotonic_ns
 from bench.credentials import CredentialManager
+from bench.credentials.patience import Patience
 from bench.errors import RunInvalid
 from bench.live.recent import Recent
 from bench.live.rolling import Rolling
-from bench.load.engine.arrivals import asked_rate, schedule, variant_order
+from bench.load.engine.arrivals import asked_rate, body_order, schedule
+from bench.load.engine.client_limits import make_room
 from bench.load.engine.dispatch import Dispatcher
+from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.lane import Lane
+from bench.load.engine.lateness import Lateness
 from bench.load.engine.request import Engine, Scorer, Tally
 from bench.load.engine.request_source import load_again
+from bench.load.engine.seats import Seat, Seats
 from bench.load.roles.part import Part
 from bench.load.wire.address import parse_address
 from bench.load.wire.connection import Connection
@@ -38,11 +43,12 @@ from bench.target import secret_headers_of
 _TICK_S = 1.0
 _POLL_S = 0.01
 _PAUSE_WITHOUT_LEASE_S = 0.1
-_FIRST_LEASE_S = 60.0
 _YOUNG_OBJECTS = 50_000
 _ADVICE = {
     "refused": "is the server up, and is this its port?",
     "dns": "is the host name right?",
+    "no_descriptors": "raise `ulimit -n`, or use fewer --users",
+    "no_ports": "wait until old connections are forgotten, or use fewer --users",
     "tls": "give the server's certificate authority with --ca-file",
     "timeout": "is it behind a firewall or a private network?",
 }
@@ -59,6 +65,7 @@ class Sender:
         run: RunDir,
         managers: tuple[CredentialManager, ...],
         fire: Callable[..., None],
+        say: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.plan = plan
         self.tally = Tally()
@@ -67,7 +74,9 @@ class Sender:
         self.managers = managers
         self.name = part.name
         self.cpu = 0.0
+        self.failures = FailureSamples(run.failures / f"{part.name}.jsonl")
         self._part = part
+        self._patience = Patience(timeout_s=plan.start_timeout_s, sleep=gevent.sleep, say=say)
         self._health = run.health / f"{part.name}.jsonl"
         self._deadlines = Deadlines()
         self._started = Event()
@@ -105,9 +114,22 @@ class Sender:
             id_prefix=f"{run.run_id}-{part.name}-".encode(),
             fire=fire,
             observe=self.recent.observe,
+            failures=self.failures,
         )
+        lanes, dues_ns = range(len(plan.variants)), source.dues_ns
+        self._seats = Seats(len(plan.variants), first=part.index)
+        self._bodies = [
+            body_order(self.bench.feeder.size, seed=f"{plan.seed}-{part.index}-{variant.name}")
+            for variant in plan.variants
+        ]
         self.dispatcher = (
-            Dispatcher(schedule(plan, worker=part.index, workers=part.workers, dues_ns=source.dues_ns))
+            Dispatcher(
+                [
+                    schedule(plan, worker=part.index, workers=part.workers, variant=lane, dues_ns=dues_ns)
+                    for lane in lanes
+                ],
+                [Lateness(self.watch, lane.lease_waits) for lane in self.bench.lanes],
+            )
             if plan.model is WorkloadModel.OPEN
             else None
         )
@@ -115,10 +137,11 @@ class Sender:
     def make_ready(self) -> None:
         """Have a lease for each lane and know that its server can be reached, before the first arrival is due.
 
-        Raises the manager's CredentialError, or RunInvalid when no connection can be made.
+        Raises the manager's CredentialError, or RunInvalid when no connection can be made, or not as many as needed.
         """
-        for lane in self.bench.lanes:
-            lane.head_for(lane.manager.lease(max(self.plan.timeout_s, _FIRST_LEASE_S)))
+        make_room(-(-self.plan.users // max(self._part.workers, 1)))
+        for lane, manager in zip(self.bench.lanes, self.managers, strict=True):
+            lane.head_for(manager.first_lease(self._patience))
             probe = Connection(lane.address, watch=self.watch, deadlines=self._deadlines)
             failure = probe.open(deadline_ns=monotonic_ns() + self.bench.timeout_ns)
             probe.close()
@@ -183,14 +206,34 @@ class Sender:
 
     def serve(self, user: Any, *, number: int) -> None:
         """Send requests as `user` until there are no more, or Locust wants it to stop."""
+        del number
         scorer = Scorer(self.bench)
+        seat = self._seats.take(gevent.getcurrent())
+        self._count_users()
         try:
             if self.dispatcher is not None:
-                self._serve_open(user, scorer, self.dispatcher)
+                self._serve_open(user, scorer, seat, self.dispatcher)
             else:
-                self._serve_closed(user, scorer, number)
+                self._serve_closed(user, scorer, seat)
         finally:
+            self._give_up(seat)
             scorer.close()
+
+    def _give_up(self, seat: Seat) -> None:
+        """A user leaves. If its variant has too few now, another one changes sides: an idle one, if there is one."""
+        candidates = self._seats.leave(seat)
+        if candidates:
+            to = self._seats.counts.index(min(self._seats.counts))
+            moved = next((one for one in candidates if self._move(one, to)), candidates[0])
+            self._seats.change(moved)
+        self._count_users()
+
+    def _move(self, seat: Seat, to: int) -> bool:
+        return self.dispatcher is not None and self.dispatcher.move(seat.user, to=to)
+
+    def _count_users(self) -> None:
+        if self.dispatcher is not None:
+            self.dispatcher.set_users(self._seats.counts)
 
     def withdraw(self, user: Any) -> None:
         """The greenlet `user` is about to be killed while it waits: give it no arrival any more."""
@@ -220,6 +263,7 @@ class Sender:
             manager.close()
         recorder = self.bench.recorder
         recorder.close()
+        self.failures.write(all_counts=True)
         self._started.set()
         self._all_answered.set()
         append_jsonl(
@@ -242,18 +286,21 @@ class Sender:
         while self.tally.in_flight and monotonic_ns() < give_up_ns:
             gevent.sleep(_POLL_S)
 
-    def _serve_open(self, user: Any, scorer: Scorer, dispatcher: Dispatcher) -> None:
+    def _serve_open(self, user: Any, scorer: Scorer, seat: Seat, dispatcher: Dispatcher) -> None:
         zero_ns = 0
         while True:
             user.waiting()
-            arrival = dispatcher.claim()
+            arrival = dispatcher.claim(seat.variant)
+            late_cause = dispatcher.late_cause
             if arrival is None:
                 self._await_the_last()
                 return
             if not user.working():
                 return
             zero_ns = zero_ns or self.bench.zero_ns
-            scorer.score(arrival.variant, intended_ns=zero_ns + arrival.due_ns, number=arrival.number)
+            scorer.score(
+                arrival.variant, intended_ns=zero_ns + arrival.due_ns, number=arrival.number, late_cause=late_cause
+            )
 
     def _await_the_last(self) -> None:
         """Until the last request is answered: closing hundreds of connections meanwhile would hold it up by 5 ms."""
@@ -261,17 +308,13 @@ class Sender:
             self._all_answered.set()
         self._all_answered.wait()
 
-    def _serve_closed(self, user: Any, scorer: Scorer, number: int) -> None:
-        order = variant_order(len(self.bench.lanes), seed=f"{self.plan.seed}-{self._part.index}-{number}")
+    def _serve_closed(self, user: Any, scorer: Scorer, seat: Seat) -> None:
         user.waiting()
         self._started.wait()
         gevent.sleep(max((self.bench.zero_ns - monotonic_ns()) / 1e9, 0))
-        request = number
-        for variant in order:
-            if not user.working() or monotonic_ns() >= self._end_ns:
-                return
-            well = scorer.score(variant, intended_ns=monotonic_ns(), number=request)
-            request += self.plan.users
+        while user.working() and monotonic_ns() < self._end_ns:
+            variant = seat.variant
+            well = scorer.score(variant, intended_ns=monotonic_ns(), number=next(self._bodies[variant]))
             if user.wait_time is not None:
                 user.wait()
             elif not well and self.managers[variant].current is None:
@@ -285,6 +328,7 @@ class Sender:
     def _tick(self) -> None:
         self.watch.blame("flush")
         self.bench.recorder.flush()
+        self.failures.write()
         now_ns, cpu_s = monotonic_ns(), time.process_time()
         then_ns, cpu_then_s = self._ticked
         self._ticked = (now_ns, cpu_s)

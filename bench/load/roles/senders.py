@@ -74,6 +74,7 @@ class LocalSender:
             run=run,
             managers=pool.managers(plan.variants, on_flight=self._on_flight),
             fire=self._fire,
+            say=pool.say,
         )
         try:
             sender.make_ready()

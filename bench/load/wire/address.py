@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
+from bench.authorities import trusting_context
 from bench.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Host, port and path of a scoring URI. `tls` is None for plain http."""
+    """Host, port and path of a scoring URI. `tls` is None for plain http.
+
+    `worked` are the name's addresses if it has several, the one that was connected to last in front (see `dial`).
+    """
 
     host: str
     port: int
     path: str
     tls: ssl.SSLContext | None
+    worked: list[Any] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def authority(self) -> str:
@@ -26,7 +32,8 @@ class Address:
 
 
 def parse_address(uri: str, *, ca_file: str = "") -> Address:
-    """The address of a scoring URI; certificates are always verified, against `ca_file` if given, else the system's.
+    """The address of a scoring URI; certificates are always verified, against the system's authorities
+    and `ca_file`.
 
     Raises UsageError for anything that is not an http(s) URI, and for a CA file that cannot be read.
     """
@@ -64,10 +71,7 @@ def _is_name(host: str) -> bool:
 
 
 def tls_context(ca_file: str) -> ssl.SSLContext:
-    """A context that verifies the chain and the host name; there is no other kind here."""
-    try:
-        context = ssl.create_default_context(cafile=ca_file or None)
-    except (OSError, ValueError) as exc:  # ValueError: a NUL, which no file's name can hold
-        raise UsageError(f"--ca-file {ca_file}: {exc}", hint="give a PEM file of certificate authorities") from exc
+    """A context that verifies the chain and the host name. Raises UsageError for a CA file that is none."""
+    context = trusting_context(ca_file)
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -135,6 +135,17 @@ class TestFaults:
             ({"do": "arm", "answer": "429"}, FailureKind.THROTTLED, "SubscriptionRequestsThrottled"),
             ({"do": "arm", "answer": "500"}, FailureKind.UNAVAILABLE, "500"),
             ({"do": "arm", "answer": "503"}, FailureKind.UNAVAILABLE, "503"),
+            ({"do": "arm", "answer": "policy"}, FailureKind.FORBIDDEN, "an Azure Policy forbids it: Resource 'ep'"),
+            ({"do": "arm", "answer": "deny_assignment"}, FailureKind.FORBIDDEN, "a deny assignment forbids it"),
+            ({"do": "arm", "answer": "linked"}, FailureKind.FORBIDDEN, "userAssignedIdentities/assign/action"),
+            ({"do": "arm", "answer": "locked"}, FailureKind.FORBIDDEN, "listing keys is a write"),
+            ({"do": "arm", "answer": "private"}, FailureKind.NETWORK, "in its private network only"),
+            ({"do": "arm", "answer": "proxy"}, FailureKind.NETWORK, "403 with a page of its own (squid)"),
+            ({"do": "arm", "answer": "disabled_subscription"}, FailureKind.FORBIDDEN, "subscription is disabled"),
+            ({"do": "arm", "answer": "tenant"}, FailureKind.IDENTITY, "another tenant"),
+            ({"do": "arm", "answer": "no_subscription"}, FailureKind.NOT_FOUND, "no such subscription"),
+            ({"do": "arm", "answer": "no_group"}, FailureKind.NOT_FOUND, "no such resource group"),
+            ({"do": "arm", "answer": "no_workspace"}, FailureKind.NOT_FOUND, "no workspace 'emulator'"),
             ({"do": "arm", "answer": "malformed"}, FailureKind.MALFORMED, "cannot be read"),
             ({"do": "arm", "answer": "expired_times"}, FailureKind.MALFORMED, "no life left"),
             ({"do": "arm", "answer": "missing_times"}, FailureKind.MALFORMED, "without an expiry"),
@@ -203,6 +214,41 @@ for _ in sys.stdin:
             assert fetch() == "failed"
             assert emulator.calls() == before
 
+    @pytest.mark.parametrize("answer", ["policy", "deny_assignment", "linked", "locked", "private", "proxy"])
+    def test_a_role_is_named_only_where_one_helps(self, agent, emulator, answer):
+        """Whoever is sent to an administrator for a role that would not help does not come back (D7)."""
+        emulator.fault(do="arm", answer=answer)
+        failure = agent.fetch(emulator.endpoint(AuthMode.KEY), AuthMode.KEY)
+        assert "Contributor" not in failure.hint
+        assert failure.action == ""
+
+    def test_a_provider_that_is_not_registered(self, agent, emulator):
+        """Asked by ourselves, for the SDK would try to register it."""
+        emulator.fault(do="arm", answer="unregistered")
+        failure = agent.fetch(emulator.endpoint(AuthMode.KEY), AuthMode.KEY, reads=False)
+        assert failure.kind is FailureKind.FORBIDDEN
+        assert "az provider register" in failure.hint
+
+    def test_another_tenant_is_named(self, agent, emulator):
+        """The one that ARM wants is in the hint (D9)."""
+        emulator.fault(do="arm", answer="tenant")
+        failure = agent.fetch(emulator.endpoint(AuthMode.KEY), AuthMode.KEY)
+        assert "az login --tenant 99999999-0000-4000-8000-00000000cafe" in failure.hint
+        assert "--tenant-id" in failure.hint
+
+    def test_the_least_role_gets_keys_and_tokens(self, agent, emulator):
+        """Without reads only the POST is made (D1); everything else denied, it is granted and scores."""
+        for action in ("read", "deployments/read", "workspace/read"):
+            emulator.fault(do="deny", action=action)
+        for mode, operation in ((AuthMode.KEY, "listkeys"), (AuthMode.AML_TOKEN, "token")):
+            before = emulator.calls()
+            manager = CredentialManager(
+                AgentSource(agent, endpoint=emulator.endpoint(mode), auth_mode=mode, reads=False)
+            )
+            assert emulator.score(mode, manager.lease().headers) == 200
+            assert (emulator.calls() - before)[operation] == 1
+            assert (emulator.calls() - before)["endpoint"] == 0
+
     def test_retries_of_the_sdk_are_off(self, agent, emulator):
         """A 503, which azure-core would try four times, is one call: the policy's back-off is the only one."""
         emulator.fault(do="arm", answer="503")
@@ -218,7 +264,7 @@ for _ in sys.stdin:
         emulator.fault(do="revoke_tokens", tokens="arm")
         assert agent.fetch(name, AuthMode.KEY).kind is FailureKind.IDENTITY
         emulator.fault(do="identity", answer="500")
-        assert "identity service answered 500" in agent.fetch(name, AuthMode.KEY).message
+        assert "answered 500" in agent.fetch(name, AuthMode.KEY).message
         emulator.calm()
         assert isinstance(agent.fetch(name, AuthMode.KEY), Grant)
 
@@ -325,11 +371,11 @@ class TestEntra:
 
 
 def test_no_login_at_all_says_what_was_tried(emulator):
-    """The newcomer's first error: one line, which credentials were tried, and what to do."""
+    """The newcomer's first error: one line about what is not there, and what to do; not a list of nine names."""
     environment = {"AZURE_TOKEN_CREDENTIALS": "dev", "PATH": "/nonexistent", "HOME": "/nonexistent"}
     with closing(PlainAgent(emulator.workspace, env=environment)) as agent, pytest.raises(CredentialError) as caught:
         agent.principal()
-    assert "AzureCliCredential" in caught.value.message
+    assert caught.value.message.startswith("nobody is signed in here")
     assert "az login" in caught.value.hint
 
 

@@ -40,13 +40,6 @@ def test_every_cycle_holds_every_request_once(size: int, start: int, seed: int) 
     assert sorted(picked(feeder(size, seed=seed), range(first, first + size))) == list(range(size))
 
 
-@pytest.mark.parametrize(("users", "size"), [(20, 20), (40, 20), (12, 6), (64, 8)])
-def test_a_user_meets_every_request(users: int, size: int) -> None:
-    """Also when users, by which the numbers of the closed model advance, are a multiple of the requests."""
-    for user in (0, 1, users - 1):
-        assert len(set(picked(feeder(size), range(user, user + users * size * 10, users)))) == size
-
-
 @pytest.mark.parametrize(
     ("weights", "counts"),
     [((3, 1), (3, 1)), ((0.75, 0.25), (3, 1)), ((2, 2), (1, 1)), ((1.5, 1, 0.5), (3, 2, 1)), ((1e6, 1), (100_000, 1))],
@@ -61,5 +54,5 @@ def test_weights_are_kept_in_every_cycle(weights: tuple[float, ...], counts: tup
 
 def test_a_trace_is_sent_in_its_order() -> None:
     """Again from its beginning when there are more arrivals than requests."""
-    made = Feeder.in_turn(payloads(3), order=[2, 0, 1])
+    made = Feeder(payloads(3), order=[2, 0, 1])
     assert picked(made, range(7)) == [2, 0, 1, 2, 0, 1, 2]
