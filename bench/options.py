@@ -185,6 +185,19 @@ REQUEST_OPTIONS = (
     ),
     Option(name="path", metavar="PATH", help="another route of the same server, as /v2/models/m/infer"),
     Option(name="method", default=DEFAULT_METHOD, choices=METHODS, help="of every request"),
+    Option(
+        name="expect",
+        metavar="CHECK",
+        repeat=True,
+        help="what an answer must be to count as ok: status==200, bytes>=10",
+    ),
+    Option(
+        name="expect-json",
+        metavar="PATH",
+        repeat=True,
+        help="what must be in its JSON: $.predictions, !$.error, '$.model == \"m\"'",
+    ),
+    Option(name="expect-body", metavar="REGEX", repeat=True, help="what must be found in its body"),
 )
 OUTPUT_OPTIONS = (
     Option(name="out", metavar="DIR", default="results", help="folder that gets the run's folder"),

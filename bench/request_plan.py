@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from bench.errors import UsageError
+from bench.expectation import Expectation, expectation_of
 
 Header = tuple[str, str]
 Route = tuple[str, str]
@@ -24,6 +25,7 @@ METHODS = ("POST", "PUT", "PATCH", "GET", "DELETE")
 DEFAULT_METHOD = METHODS[0]
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2: a token
+_IS_LIST = re.compile(r'\s*\[\s*("|\])')
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET = re.compile(
     r"authori[sz]ation|cookie|token|secret|passw|credential|signature|(api|access|subscription)[-_]?key"
@@ -52,6 +54,14 @@ class RequestPlan:
     method: str = DEFAULT_METHOD
     requests: str = ""
     requests_sha256: str = ""
+    expect: tuple[str, ...] = ()
+    expect_json: tuple[str, ...] = ()
+    expect_body: tuple[str, ...] = ()
+
+    @property
+    def expectation(self) -> Expectation | None:
+        """What answers must be beyond a 2xx."""
+        return expectation_of(self.expect, self.expect_json, self.expect_body)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -65,7 +75,8 @@ class RequestPlan:
             for name in ("content_type", "path", "method", "requests", "requests_sha256")
             if name in values
         }
-        known: dict[str, Any] = {**words, **pairs}
+        texts = {name: tuple(map(str, values.get(name, ()))) for name in ("expect", "expect_json", "expect_body")}
+        known: dict[str, Any] = {**words, **pairs, **texts}
         return cls(**known)
 
 
@@ -76,6 +87,8 @@ def request_plan_of(text: Mapping[str, str]) -> RequestPlan:
     _refuse_twice([*headers, *from_environment])
     if text.get("requests") and text.get("payload"):
         raise UsageError("--requests and --payload exclude each other", hint="give one of them")
+    expect, expect_json, expect_body = (listed(text.get(name, "")) for name in ("expect", "expect_json", "expect_body"))
+    expectation_of(expect, expect_json, expect_body)
     return RequestPlan(
         content_type=content_type_of(text.get("content_type", ""), where="--content-type"),
         headers=headers,
@@ -83,12 +96,15 @@ def request_plan_of(text: Mapping[str, str]) -> RequestPlan:
         path=path_of(text.get("path", ""), where="--path"),
         method=method_of(text.get("method") or DEFAULT_METHOD, where="--method"),
         requests=text.get("requests", ""),
+        expect=expect,
+        expect_json=expect_json,
+        expect_body=expect_body,
     )
 
 
 def listed(text: str) -> tuple[str, ...]:
     """The values of an option that may be given several times: a JSON list of them, or one as it stands."""
-    if not text.lstrip().startswith("["):
+    if not _IS_LIST.match(text):
         return (text,) if text.strip() else ()
     try:
         values = json.loads(text)

@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("cloud", "endpoint", "errors", "options", "plan", "request_plan", "sample", "variants")
+NOUNS = ("cloud", "endpoint", "errors", "expectation", "options", "plan", "request_plan", "sample", "variants")
 
 ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},

@@ -13,11 +13,13 @@ from typing import Any
 from bench.clock import monotonic_ns
 from bench.credentials import Denied
 from bench.errors import BenchError
+from bench.expectation import CAUSE, Expectation
 from bench.load.engine import outcome
 from bench.load.engine.blot import blot
 from bench.load.engine.failure_samples import NO_DETAILS, AnswerDetails, FailureSamples, details_of
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.lane import Lane
+from bench.load.wire.answer import Answer
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
@@ -65,6 +67,7 @@ class Engine:
     fire: Callable[..., None]
     observe: Callable[[int, int], None]
     failures: FailureSamples
+    expectation: Expectation | None = None
     zero_ns: int = 0
     measure_from_ns: int = 0
     sequence: int = 0
@@ -77,9 +80,20 @@ class Scorer:
     def __init__(self, bench: Engine) -> None:
         self._bench = bench
         self._payload = bench.feeder.at(0)
+        keep_body = bench.expectation is not None
         self._connections = [
             Connection(lane.address, watch=bench.watch, deadlines=bench.deadlines) for lane in bench.lanes
         ]
+        for connection in self._connections:
+            connection.answer.keep_body = keep_body
+
+    @staticmethod
+    def _unexpected(expectation: Expectation, answer: Answer) -> str:
+        """What is wrong with an answer whose time is measured already; "" when nothing is."""
+        encoding = answer.parsed_head()[1].get("content-encoding", "") if expectation.needs_body else ""
+        return expectation.failure(
+            status=answer.status, size=answer.response_bytes, body=b"".join(answer.pieces), encoding=encoding
+        )
 
     def close(self) -> None:
         for connection in self._connections:
@@ -176,12 +190,14 @@ class Scorer:
         )
         answer = connection.answer
         first_byte_ns, done_ns = connection.first_byte_ns, connection.done_ns
-        failure = connection.failure
+        failure, why = connection.failure, ""
         if not failure:
             status = answer.status
-            if status == 200:
+            if 200 <= status < 300:
                 kind, cause = outcome.OK
                 lane.worked = lease.generation
+                if bench.expectation is not None and (why := self._unexpected(bench.expectation, answer)):
+                    kind, cause = Outcome.UNEXPECTED.value, CAUSE
             else:
                 kind, cause = outcome.classify(
                     status,
@@ -195,7 +211,9 @@ class Scorer:
             kind, cause = _TIMED_OUT if failure == "timeout" else (_TRANSPORT_ERROR, failure)
         details = NO_DETAILS
         if kind != _OK and not bench.failures.knows(lane.variant.name, kind, cause, status):
-            details = details_of(answer, detail=connection.detail, secret=lease.secret)
+            details = details_of(
+                answer, detail=why or connection.detail, secret=lease.secret, more_secrets=lane.secrets
+            )
         return (
             *(kind, cause, status, sequence, connection.sent_ns, first_byte_ns, done_ns, connection.connect_ns),
             *(answer.server_time_ms, answer.response_bytes, answer.deployment, connection.replays, details),

@@ -115,6 +115,7 @@ class Sender:
             fire=fire,
             observe=self.recent.observe,
             failures=self.failures,
+            expectation=plan.request.expectation,
         )
         lanes, dues_ns = range(len(plan.variants)), source.dues_ns
         self._seats = Seats(len(plan.variants), first=part.index)
