@@ -21,7 +21,10 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("cloud", "endpoint", "errors", "metrics", "numbers", "options", "plain_text", "plan", "sample")
+NOUNS = (
+    *("cloud", "endpoint", "errors", "expectation", "metrics", "numbers", "options", "plain_text", "plan"),
+    *("request_plan", "sample", "variants"),
+)
 
 ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},
