@@ -224,7 +224,9 @@ def _auth_failures(run: LoadedRun, variant: str) -> dict[str, Any]:
 
 
 def _refreshes(run: LoadedRun, variant: str) -> dict[str, Any]:
-    block = asdict(auth_failures.refreshes(run, variant))
+    block: dict[str, Any] = asdict(auth_failures.refreshes(run, variant))
+    if not run.flights_known:
+        return dict.fromkeys([*block, "response_time"])
     around = refresh_time.of(run, variant)
     return block | {"response_time": asdict(around) if around else None}
 

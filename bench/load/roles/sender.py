@@ -34,6 +34,7 @@ from bench.load.engine.payload import Payload, load_bodies
 from bench.load.engine.request import Engine, Scorer, Tally
 from bench.load.engine.seats import Seat, Seats
 from bench.load.roles.closing import close_all
+from bench.load.roles.locust_stats import RequestEvents
 from bench.load.roles.messages import Progress, Share
 from bench.load.roles.part import Part
 from bench.load.wire.address import parse_address
@@ -42,7 +43,7 @@ from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
 from bench.plan import RunPlan
 from bench.rundir import RunDir
-from bench.sample import WorkloadModel
+from bench.sample import Outcome, WorkloadModel
 from bench.samples.recorder import Recorder
 
 _TICK_S = 1.0
@@ -70,7 +71,7 @@ class Sender:
         part: Part,
         run: RunDir,
         managers: tuple[CredentialManager, ...],
-        fire: Callable[..., None],
+        events: RequestEvents,
         say: Callable[[str], object] = lambda _: None,
         on_tick: Callable[[Progress], None] = lambda _: None,
     ) -> None:
@@ -110,7 +111,8 @@ class Sender:
                 f"cannot write samples to {run.path}: {exc.strerror or exc}", hint="make room, or choose another --out"
             ) from exc
         self.rolling = Rolling({column: words.codes for column, words in recorder.words.items()})
-        recorder.observe = self.rolling.fold
+        recorder.observe = self._fold
+        self._events = events
         self.bench = Engine(
             lanes=tuple(
                 Lane(
@@ -129,7 +131,7 @@ class Sender:
             payloads=tuple(Payload.of(body) for body in bodies),
             timeout_ns=round(plan.timeout_s * 1e9),
             id_prefix=f"{run.run_id}-{part.name}-".encode(),
-            fire=fire,
+            events=events,
             observe=self.recent.observe,
             failures=self.failures,
         )
@@ -146,6 +148,17 @@ class Sender:
             )
             if plan.model is WorkloadModel.OPEN
             else None
+        )
+
+    def _fold(self, rows: Any) -> None:
+        """Rows that are about to be written, for whoever counts."""
+        self.rolling.fold(rows)
+        bench = self.bench
+        self._events.fold(
+            rows,
+            names={lane.code: lane.name for lane in bench.lanes},
+            ok=bench.recorder.outcomes.codes[Outcome.OK.value],
+            zero_ns=bench.zero_ns,
         )
 
     def make_ready(self) -> None:
@@ -348,9 +361,9 @@ class Sender:
             if not user.working():
                 return
             zero_ns = zero_ns or self.bench.zero_ns
-            scorer.score(
-                arrival.variant, intended_ns=zero_ns + arrival.due_ns, number=arrival.number, late_cause=late_cause
-            )
+            due_ns = zero_ns + arrival.due_ns
+            if not scorer.score(arrival.variant, intended_ns=due_ns, number=arrival.number, late_cause=late_cause):
+                gevent.sleep(0)  # what fails at once (no descriptors) must not keep the hub from its turn
 
     def _await_the_last(self) -> None:
         """Until the last request is answered: closing hundreds of connections meanwhile would hold it up by 5 ms."""
@@ -367,8 +380,8 @@ class Sender:
             well = scorer.score(variant, intended_ns=monotonic_ns(), number=next(self._bodies[variant]))
             if user.wait_time is not None:
                 user.wait()
-            elif not well and self.managers[variant].current is None:
-                gevent.sleep(_PAUSE_WITHOUT_LEASE_S)
+            elif not well:  # never without the hub's turn
+                gevent.sleep(_PAUSE_WITHOUT_LEASE_S if self.managers[variant].current is None else 0)
 
     def _tick_for_ever(self) -> None:
         while True:
