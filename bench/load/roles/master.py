@@ -36,7 +36,6 @@ from bench.load.engine.arrivals import asked_rate
 from bench.load.engine.request_source import RequestSource
 from bench.load.roles import failure_file, messages
 from bench.load.roles.closing import close_all
-from bench.load.roles.locust_stats import RequestEvents
 from bench.load.roles.losses import are_bearable
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.manifest import samples_written
@@ -81,6 +80,8 @@ class Master:
                 on_failed=self._on_worker_failed,
             )
         else:
+            from bench.load.roles.locust_stats import RequestEvents  # imports Locust, which patches the process
+
             self.senders = LocalSender(RequestEvents(environment), self._on_flight)
         supervise.report_to(self._on_failure)
         self.board = Board()

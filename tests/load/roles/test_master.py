@@ -18,6 +18,7 @@ from gevent.event import Event
 
 from bench import handover, supervise
 from bench.clock import ClockAnchor
+from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, CredentialError
 from bench.live.view import NOTHING, View
@@ -102,7 +103,12 @@ class FakeRunner:
     def __init__(self) -> None:
         self.master: Master
         self.stats = SimpleNamespace(reset_all=lambda: None)
+        reports = SimpleNamespace(add_listener=lambda _: None)
+        self.environment = SimpleNamespace(events=SimpleNamespace(worker_report=reports))
         self.has_quit = Event()
+
+    def register_message(self, kind: str, listener: Any) -> None:
+        """Nobody sends any."""
 
     def quit(self) -> None:
         self.master.cut()
@@ -151,7 +157,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         process_exit_code=None,
         events=SimpleNamespace(request=SimpleNamespace(fire=lambda **_: None)),
     )
-    master = Master(environment, default_modes=(AuthMode.KEY,), relay_key=None)
+    master = Master(environment, default_modes=(AuthMode.KEY,), relay_key=RelayKey(b"k" * 32))
     runner.master = master
     senders = FakeSenders()
     master.senders = senders
