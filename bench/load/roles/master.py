@@ -35,12 +35,12 @@ from bench.load.engine.arrivals import asked_rate
 from bench.load.engine.payload import load_bodies
 from bench.load.roles import failure_file, messages
 from bench.load.roles.closing import close_all
-from bench.load.roles.locust_stats import RequestEvents
 from bench.load.roles.losses import are_bearable
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.manifest import samples_written
 from bench.load.roles.record import RunRecord
 from bench.load.roles.report import make_report
+from bench.load.roles.request_events import RequestEvents
 from bench.load.roles.senders import LocalSender, Senders
 from bench.load.roles.workers import Workers
 from bench.local_emulator import LocalEmulator
