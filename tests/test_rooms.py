@@ -111,7 +111,7 @@ LIBRARIES: dict[str, str] = {
     "flask": r"live\.",
     "gevent": r"supervise|load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
-    "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|session)|user)",
+    "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
     "msgspec": r"schemas|history\.(entry|ledger)|load\.roles\.(member|messages|order|workers)",

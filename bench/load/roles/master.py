@@ -41,6 +41,7 @@ from bench.load.roles.managers import ManagerPool
 from bench.load.roles.manifest import samples_written
 from bench.load.roles.record import RunRecord
 from bench.load.roles.report import make_report
+from bench.load.roles.request_events import RequestEvents
 from bench.load.roles.senders import LocalSender, Senders
 from bench.load.roles.workers import Workers
 from bench.local_emulator import LocalEmulator
