@@ -55,9 +55,15 @@ def _plan_fields() -> list[Any]:
     return [
         (field.name, _BOUNDS.get(field.name, hints[field.name]))
         if field.name in _OF_VERSION_1
-        else (field.name, _BOUNDS.get(field.name, hints[field.name]), field.default)
+        else (field.name, _BOUNDS.get(field.name, hints[field.name]), _default_of(field))
         for field in dataclasses.fields(RunPlan)
     ]
+
+
+def _default_of(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return msgspec.field(default_factory=field.default_factory)
+    return field.default
 
 
 Plan: Any = msgspec.defstruct("Plan", _plan_fields(), kw_only=True, frozen=True)

@@ -114,7 +114,7 @@ LIBRARIES: dict[str, str] = {
     "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
-    "msgspec": r"schemas|history\.(entry|ledger)|load\.roles\.(member|messages|order|workers)",
+    "msgspec": r"expectation|schemas|history\.(entry|ledger)|load\.(engine\.(body_checks|request_file)|roles\.)",
     "prometheus_client": r"live\.prometheus",
     "pyarrow": r"samples\.",
     "requests": r"credentials\.requests_auth",

@@ -41,7 +41,6 @@ from bench.load.roles.managers import ManagerPool
 from bench.load.roles.manifest import samples_written
 from bench.load.roles.record import RunRecord
 from bench.load.roles.report import make_report
-from bench.load.roles.request_events import RequestEvents
 from bench.load.roles.senders import LocalSender, Senders
 from bench.load.roles.workers import Workers
 from bench.local_emulator import LocalEmulator
@@ -81,7 +80,7 @@ class Master:
                 on_failed=self._on_worker_failed,
             )
         else:
-            from bench.load.roles.locust_stats import RequestEvents  # imports Locust, which patches the process
+            from bench.load.roles.request_events import RequestEvents  # imports Locust, which patches the process
 
             self.senders = LocalSender(RequestEvents(environment), self._on_flight)
         supervise.report_to(self._on_failure)
