@@ -10,8 +10,11 @@ from typing import Any, TypedDict
 
 from bench.plan import RunPlan
 from bench.report.numbers import by_frequency, difference, interval, listed, milliseconds, needed, percent, plural, rate
+from bench.sample import Cause
 
 Summary = Mapping[str, Any]
+
+_REASON_LIMIT = 200
 
 VERDICT_MEANING = {
     "BETTER": "faster by more than the difference that matters",
@@ -134,9 +137,18 @@ def auth_sentence(summary: Summary) -> str:
     if not failing:
         return f"no auth failure in {plural(requests, 'request')}"
     return "auth failures: " + "; ".join(
-        f"{name} {percent(failures['rate'])} ({by_frequency(failures['by_cause'])})"
+        f"{name} {percent(failures['rate'])} ({by_frequency(failures['by_cause'])}){_no_lease_because(summary, name)}"
         for name, failures in failing.items()
     )
+
+
+def _no_lease_because(summary: Summary, name: str) -> str:
+    """What the fetches that failed said most often, where requests went without a credential."""
+    variant = summary["variants"][name]
+    reasons = variant.get("refreshes", {}).get("reasons", {})
+    if not reasons or Cause.NO_LEASE not in variant["auth_failures"]["by_cause"]:
+        return ""
+    return f", no credential because {str(next(iter(reasons)))[:_REASON_LIMIT]}"
 
 
 def gates_verdict(gates: Sequence[GateRow]) -> str:
