@@ -7,13 +7,15 @@ is asked for, so that `bench --help` costs nothing.
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from bench.errors import BenchError
+from bench import lifeline, signals, streams
+from bench.errors import BenchError, RunInvalid
 
 COMMANDS: dict[str, str] = {
     "run": "load one endpoint in one auth mode, and report",
@@ -35,11 +37,31 @@ exit codes: 0 ok | 2 bad options or gate | 3 no credential | 4 run invalid or in
             10 gate failed | 11 gate inconclusive or without data | 1 anything else
 """
 
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE}
+"""What the machine lacks: no bug of this package, and what was stored so far is kept."""
 
-def main(argv: list[str] | None = None) -> NoReturn:
-    """Run one command and exit with its code."""
-    words = sys.argv[1:] if argv is None else argv
-    sys.exit(_run(words))
+
+def main() -> NoReturn:
+    """Run the process's one command and exit with its code, whatever becomes of its output."""
+    signals.while_starting()
+    streams.tolerate()
+    _follow_parent()
+    try:
+        code = _run(sys.argv[1:])
+    except signals.Interrupted:
+        signals.leave()
+    except SystemExit as exc:  # argparse
+        code = exc.code if isinstance(exc.code, int) else 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(code)
+
+
+def _follow_parent() -> None:
+    """Another command of this package that started this one takes it along when it goes."""
+    agreed = lifeline.from_variable(os.environ.pop(lifeline.PARENT_VARIABLE, ""))
+    if agreed is not None and not lifeline.follow(agreed, number=signals.ENDING[1]):
+        signals.leave()
 
 
 def _run(words: list[str]) -> int:
@@ -72,13 +94,16 @@ class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpF
 def _guarded(command: Callable[[], int]) -> int:
     """What goes wrong on purpose is one line; a traceback is a bug."""
     try:
+        signals.unwind()
         return command()
     except BenchError as exc:
         sys.stderr.write(f"error: {exc.describe()}\n")
         return exc.exit_code
+    except OSError as exc:
+        if exc.errno not in _NO_ROOM:
+            raise
+        sys.stderr.write(f"error: {exc.filename or 'a file'} cannot be written: {exc.strerror}\n")
+        return RunInvalid.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
-        return 1
-    except BrokenPipeError:  # `bench report | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return RunInvalid.exit_code

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.analysis.run import LoadedRun
 from bench.analysis.summary import summarise
-from bench.errors import UsageError
+from bench.errors import UsageError, first_of
 from bench.gates import baseline as baselines
 from bench.gates import evaluate
 from bench.gates.arguments import Gates
@@ -27,8 +27,7 @@ from bench.report.words import GateRow
 from bench.rundir import RunDir
 from bench.runreader import load_run
 
-INCOMPLETE = 4
-_INTERRUPTED = ("signal", "aborted", "overdue")
+_WHOLE = ("completed", "decided")
 
 
 def finish(folder: RunDir, *, gates: Gates, min_effect: str = "") -> int:
@@ -52,9 +51,13 @@ def finish(folder: RunDir, *, gates: Gates, min_effect: str = "") -> int:
     for result in results:
         sys.stdout.write(f"{result.verdict} {result.label}: {result.sentence}\n")
     sys.stdout.write(f"report: {folder.report}\n")
-    code = evaluate.exit_code(results, evaluate.trust_of(summary))
-    interrupted = run.manifest.get("ended", {}).get("reason") in _INTERRUPTED
-    return INCOMPLETE if interrupted and code == 0 else code
+    return first_of(evaluate.exit_code(results, evaluate.trust_of(summary)), 0 if _is_whole(run) else 4)
+
+
+def _is_whole(run: LoadedRun) -> bool:
+    """It went on for as long as it was asked to; one without an end may be stopped at any time."""
+    reason = (run.manifest.get("ended") or {}).get("reason")
+    return reason in _WHOLE or (reason == "stopped" and run.plan.duration_s is None)
 
 
 def _check_baseline(baseline: Baseline, run: LoadedRun, summary: dict[str, Any]) -> None:

@@ -1,25 +1,29 @@
-"""Running Locust as a child process, so that the command itself is never patched by gevent. Edge."""
+"""A run from its options to its folder: Locust started, watched and seen to its end. Edge: owns the waiting.
+
+Locust is a child process, so that the command itself is never patched by gevent.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterable, Mapping
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import bench
-from bench.errors import UsageError
-from bench.options import RUN_OPTIONS
+from bench import lifeline, signals
+from bench.errors import EXIT_CODES, RunInvalid, UsageError
+from bench.locust_process import LocustProcess
+from bench.locust_words import refuse
+from bench.overdue import Overdue
 from bench.rundir import RunDir
 
-_RUN_FILE_VARIABLE = "BENCH_RUN_FILE"
-_LOOK_EVERY_S = 5.0
-_LOOPBACK = "127.0.0.1"
+_LOOK_EVERY_S = 1.0
+_ASK_EVERY_LOOKS = 5
 _HERE = Path(bench.__file__).parent
 
 
@@ -38,72 +42,99 @@ def run_locust(
     extra: Iterable[str] = (),
     enough: Callable[[RunDir], bool] | None = None,
 ) -> tuple[RunDir | None, int]:
-    """Run Locust headless with the run's options. Returns the run's folder, if it began, and the exit code.
+    """Run Locust headless with the run's options. Returns the run's folder, if it began, and a documented exit code.
 
-    `enough` is asked about the folder every now and then, and ends the run when it says so.
+    `extra` are words for Locust; UsageError when one of them would change what the options ask for. `enough` is asked
+    about the folder every now and then, and ends the run when it says so.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "locust",
-        "-f",
-        str(locustfile),
-        "--headless",
-        "--only-summary",
-        "--skip-log-setup",
-    ]
-    processes = str(values.get("processes") or "1")
-    if processes != "1":
-        command += ["--processes", processes, *meeting_point()]
-    command += ["--users", str(values["users"])]
-    for option in RUN_OPTIONS:
-        value = values.get(option.dest)
-        if option.locust or not value:
-            continue
-        command += [option.flag] if option.switch else [f"{option.flag}={value}"]
-    with tempfile.NamedTemporaryFile(prefix="bench-run-", mode="r", encoding="utf-8") as told:
-        environment = {**os.environ, _RUN_FILE_VARIABLE: told.name}
-        child = subprocess.Popen([*command, *extra], env=environment)
-        code = _wait(child, lambda: enough is not None and _is_enough(told.name, enough))
-        path = told.read().strip()
-    return (RunDir(Path(path)) if path else None), code
-
-
-def _is_enough(told: str, enough: Callable[[RunDir], bool]) -> bool:
-    path = Path(told).read_text(encoding="utf-8").strip()
-    return bool(path) and enough(RunDir(Path(path)))
-
-
-def _wait(child: subprocess.Popen[bytes], enough: Callable[[], bool]) -> int:
-    """Until the child ends. Ctrl-C reaches it by itself (it shares the terminal); SIGTERM is passed on."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    words = list(extra)
+    refuse(words)
+    _say_what_is_ignored()
+    locust = LocustProcess(locustfile, values, extra=words)
     try:
-        while True:
-            try:
-                return child.wait(timeout=_LOOK_EVERY_S)
-            except subprocess.TimeoutExpired:
-                if enough():
-                    child.send_signal(signal.SIGUSR1)
-                    enough = _never
+        code = _wait(locust, enough or _never)
+        return locust.folder(), code
     finally:
-        signal.signal(signal.SIGINT, before[0])
-        signal.signal(signal.SIGTERM, before[1])
+        locust.close()
 
 
-def _never() -> bool:
+def run_bench(words: Sequence[str], *, environment: Mapping[str, str], core: int | None = None) -> tuple[int, str, str]:
+    """Run a command of this package as a child that does not outlive this process: exit code, stdout and stderr."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "bench", *words],
+        env={**os.environ, **environment, lifeline.PARENT_VARIABLE: lifeline.as_variable(lifeline.terms())},
+        preexec_fn=(lambda: os.sched_setaffinity(0, {core})) if core is not None else None,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        out, err = child.communicate()
+    except BaseException:
+        child.terminate()
+        child.communicate()
+        raise
+    return child.returncode, out, err
+
+
+def _wait(locust: LocustProcess, enough: Callable[[RunDir], bool]) -> int:
+    """Until it ends, by itself or because it has had its time. Signals are passed on: the run ends first, then this."""
+    overdue, looks, asked = Overdue(locust.process.pid), 0, set[int]()
+
+    def pass_on(number: int) -> None:
+        asked.add(number)
+        overdue.asked_to_end()
+        locust.pass_on(number)
+
+    with signals.passed_on(pass_on):
+        while not locust.ended_within(_LOOK_EVERY_S):
+            looks += 1
+            folder = locust.folder()
+            if why := overdue.why(folder):
+                sys.stderr.write(f"error: {why}: it was killed\n")
+                locust.kill()
+                return RunInvalid.exit_code
+            if folder is not None and looks % _ASK_EVERY_LOOKS == 0 and _is_enough(enough, folder):
+                locust.pass_on(signal.SIGUSR1)
+                enough = _never
+    code = locust.process.returncode
+    if code < 0:
+        said = "interrupted" if -code in asked else f"error: Locust was killed by {_name(-code)}"
+        sys.stderr.write(f"{said}\n")
+        return RunInvalid.exit_code
+    return code if code in EXIT_CODES else 1
+
+
+def _is_enough(enough: Callable[[RunDir], bool], folder: RunDir) -> bool:
+    """The watcher must not take the run with it when it breaks: it is switched off by what it says then."""
+    try:
+        return enough(folder)
+    except Exception as exc:  # noqa: BLE001 - whatever it is, the run goes on
+        sys.stderr.write(f"note: cannot look at the run for now: {type(exc).__name__}: {exc}; it goes on\n")
+        return False
+
+
+def _never(_: RunDir) -> bool:
     return False
 
 
-def meeting_point() -> list[str]:
-    """Locust's options for a master and the workers it forks, on a loopback port that was free a moment ago.
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
-    Left alone, Locust meets on port 5557 of every interface: two runs on one host would share workers, and the network
-    could join in.
-    """
-    with socket.socket() as probe:
-        probe.bind((_LOOPBACK, 0))
-        port = probe.getsockname()[1]
-    return [
-        *(f"--master-bind-host={_LOOPBACK}", f"--master-bind-port={port}"),
-        *(f"--master-host={_LOOPBACK}", f"--master-port={port}"),
-    ]
+
+def _say_what_is_ignored() -> None:
+    """Locust would read these by itself; a run of this tool is asked for by its own options only."""
+    found = sorted(name for name in os.environ if name.startswith("LOCUST_"))
+    found += [str(path) for path in (Path.home() / ".locust.conf", Path("locust.conf")) if path.is_file()]
+    try:
+        project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        project = {}
+    if isinstance(tool := project.get("tool"), dict) and "locust" in tool:
+        found.append("[tool.locust] in pyproject.toml")
+    if found:
+        sys.stderr.write(f"note: {', '.join(found)} ignored: give options to `bench`, or to Locust after --\n")

@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from numpy.typing import NDArray
 from bench.analysis.run import LoadedRun
 from bench.calibration import truth
 from bench.errors import RunInvalid
+from bench.launch import run_bench
 from bench.local_emulator import LocalEmulator
 from bench.runreader import load_run
 from bench.samples import stream
@@ -77,17 +76,10 @@ def bench(
     words: list[str], *, core: int | None, environment: Mapping[str, str], cwd: Path, command: str = "run"
 ) -> tuple[LoadedRun, dict[str, Any]]:
     """Run `bench run` (or `compare`) with `words` and load its run and summary. RunInvalid when there is none."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", command, *words, "--out", str(cwd)],
-        env={**os.environ, **environment},
-        preexec_fn=(lambda: hold(core)) if core is not None else None,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    code, out, err = run_bench([command, *words, "--out", str(cwd)], environment=environment, core=core)
     runs = sorted(cwd.glob("*/summary.json"))
-    if done.returncode not in {0, _ENDED_BADLY} or not runs:
-        raise RunInvalid(f"a calibration run failed: {(done.stderr or done.stdout).strip()}", hint="try `bench run`")
+    if code not in {0, _ENDED_BADLY} or not runs:
+        raise RunInvalid(f"a calibration run failed: {(err or out).strip()}", hint="try `bench run`")
     return load_run(runs[-1].parent), json.loads(runs[-1].read_text(encoding="utf-8"))
 
 

@@ -15,11 +15,12 @@ from pathlib import Path
 
 from bench.arguments import add_options
 from bench.endpoint import AuthMode
-from bench.errors import UsageError
+from bench.errors import RunInvalid, UsageError, first_of
 from bench.gates.arguments import Gates, add_gate_arguments, check_gates, read_gates
 from bench.launch import locustfile_for, run_locust
 from bench.options import RUN_OPTIONS, auth_modes_of, plan_of
 from bench.plan import RunPlan, name_variants, parse_duration_s
+from bench.rundir import RunDir, read_json
 from bench.target import kind_of
 from bench.watch import Watch
 
@@ -50,11 +51,19 @@ def run_and_finish(arguments: argparse.Namespace, modes: tuple[AuthMode, ...], *
         values = {**values, "duration": arguments.extend_up_to}
     locustfile = Path(arguments.locustfile) if arguments.locustfile else locustfile_for(default_file)
     folder, code = run_locust(locustfile, values, extra=arguments.locust, enough=watch.enough if watch else None)
-    if folder is None or code in {2, 3, 4}:
-        return code or 1
+    if folder is None or not _has_begun(folder):
+        return first_of(code, RunInvalid.exit_code) if code == 0 else code
     from bench.finish import finish  # numpy, pyarrow and matplotlib: not before there is something to report
 
-    return finish(folder, gates=gates)
+    return first_of(finish(folder, gates=gates), code)
+
+
+def _has_begun(folder: RunDir) -> bool:
+    """Its clock has started: before that Locust has said what was wrong, and there is nothing to report."""
+    try:
+        return bool(read_json(folder.manifest).get("workers"))
+    except UsageError:
+        return False  # there was no room for it, which Locust has said
 
 
 def _watch(arguments: argparse.Namespace, plan: RunPlan, gates: Gates) -> Watch | None:

@@ -21,7 +21,7 @@ from bench.drills import goals
 from bench.drills.drill import Deed, DeedKind, Drill
 from bench.drills.evidence import Attempt, Call, Evidence, Flight
 from bench.drills.findings import Findings, find
-from bench.drills.rig import Admin, LocustRun, environment_for, locust_command
+from bench.drills.rig import Admin, LocustRun
 from bench.errors import BenchError, RunInvalid
 from bench.local_emulator import LocalEmulator
 from bench.rundir import RunDir, read_jsonl
@@ -46,15 +46,14 @@ class Done:
     said: str
 
 
-def carry_out(
-    drill: Drill, *, locustfile: Path, out: Path, processes: int = 1, extra: Sequence[str] = ("--skip-log-setup",)
-) -> Done:
+def carry_out(drill: Drill, *, locustfile: Path, out: Path, processes: int = 1, extra: Sequence[str] = ()) -> Done:
     """Run it and look at what it cost; `extra` are options for Locust. BenchError when there is nothing to look at."""
     with _emulator(drill.emulator) as emulator:
         admin = Admin(emulator.facts["admin"])
         admin.script([fault for fault in drill.faults if "at" not in fault])
-        command = locust_command(drill, locustfile=locustfile, facts=emulator.facts, out=out, processes=processes)
-        with closing(LocustRun([*command, *extra], environment_for(emulator.facts))) as locust:
+        facts = emulator.facts
+        rig = LocustRun(drill, locustfile=locustfile, facts=facts, out=out, processes=processes, extra=extra)
+        with closing(rig) as locust:
             zero_ns = _await_zero(locust)
             _schedule(admin, drill.faults, zero_ns)
             for deed in sorted(drill.deeds, key=lambda deed: deed.at_s):

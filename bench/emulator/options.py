@@ -71,7 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--port", type=_port, default=0, metavar="N", help="first of 11 ports (default 0: any free)")
     where.add_argument("--tls", action="store_true", help="have the control plane tell the https scoring URIs")
     where.add_argument("--json", action="store_true", help="print one JSON line when ready, and nothing else")
-    where.add_argument("--die-with-parent", action="store_true", help="stop when the process that started it is gone")
+    where.add_argument(
+        "--die-with-parent",
+        metavar="PID",
+        nargs="?",
+        type=_positive,
+        const=0,
+        help="stop when the process that started it is gone; with its number, at once where the system can say so",
+    )
     where.add_argument("--busy-poll", action="store_true", help="never sleep: truest times, at the price of a core")
 
     service = parser.add_argument_group("the model")

@@ -86,5 +86,5 @@ class Settings:
     log: Path | None = None
     json_line: bool = False
     arm_throttling: bool = False
-    die_with_parent: bool = False
+    die_with_parent: int | None = None
     busy_poll: bool = False

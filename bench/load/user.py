@@ -11,6 +11,7 @@ Locust process. Nothing is fetched or opened before a run starts.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Mapping
@@ -27,16 +28,16 @@ from locust import User, events, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from bench import handover
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, UsageError
-from bench.load.roles import locust_stats
+from bench.load.roles import locust_options, locust_stats
 from bench.load.roles.master import Master
 from bench.load.roles.session import Session
 from bench.options import RUN_OPTIONS, WEB_UI_OPTIONS, is_on
 from bench.plan import DEFAULT_USERS
 
-_SPAWN_RATE = 100.0
 _POLL_S = 0.02
 _WEB_HOST = "127.0.0.1"
 """Locust's own default is every interface, and no login."""
@@ -102,21 +103,32 @@ class ScoringUser(User):
 _sessions: dict[Any, Session] = {}
 
 
+class _Given(argparse.Action):
+    """A value, and that somebody gave it."""
+
+    def __call__(self, _: Any, namespace: Any, values: Any, *__: Any) -> None:
+        setattr(namespace, self.dest, values)
+        setattr(namespace, f"{self.dest}_given", True)
+
+
 @events.init_command_line_parser.add_listener
 def _add_options(parser: Any) -> None:
     """The harness's options, as Locust options; those that a browser may set are on the web UI's form too."""
-    for option in RUN_OPTIONS + WEB_UI_OPTIONS:
-        if option.locust:
-            continue
+    parser.set_defaults(num_users=DEFAULT_USERS, spawn_rate=None, web_host=_WEB_HOST)
+    handed = handover.taken()
+    ours = [option for option in RUN_OPTIONS + WEB_UI_OPTIONS if not option.locust]
+    if handed is not None:  # `bench` has read them all, and Locust's command line has none
+        parser.set_defaults(**{option.dest: option.default for option in ours} | handed.options)
+        return
+    for option in ours:
         extra: dict[str, Any] = {"choices": list(option.choices)} if option.choices else {}
         if option.switch:
             extra["action"] = "store_true"
         else:
-            extra |= {"default": option.default, "metavar": option.metavar}
+            extra |= {"default": option.default, "metavar": option.metavar, "action": _Given}
         parser.add_argument(
             option.flag, env_var=option.env, help=option.help, include_in_web_ui=option.from_browser, **extra
         )
-    parser.set_defaults(num_users=DEFAULT_USERS, spawn_rate=_SPAWN_RATE, web_host=_WEB_HOST)
 
 
 @events.init.add_listener
@@ -129,6 +141,11 @@ def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
         if web_ui is not None:
             _guard(web_ui, dict(vars(environment.parsed_options)), None)
         return
+    try:
+        locust_options.settle(environment, scoring, waits=User)
+    except BenchError as exc:
+        sys.stderr.write(f"error: {exc.describe()}\n")
+        sys.exit(exc.exit_code)
     modes = tuple(AuthMode(mode) for mode in scoring[0].auth_modes)
     session = Session(environment, default_modes=modes, relay_key=_RELAY_KEY)
     _sessions[environment] = session

@@ -1,9 +1,11 @@
 """The credential agent: a process of its own that holds the Azure SDK. `python -m bench.credentials.agent`.
 
 It is asked over stdin and stdout, one JSON object a line; it is of no use by hand. It may touch the
-network and nothing else: no file, no port, no log. It ends with its parent: at the end of stdin, and by PDEATHSIG.
+network and nothing else: no file, no port, no log. It ends with its parent: at the end of stdin, and by a signal of the
+system's.
 
-    -> {"parent": 4711, "workspace": {...}, "sign_in": {...}, "connection_timeout_s": 3, "read_timeout_s": 5}   first
+    -> {"life": {"parent": 4711, ...}, "workspace": {...}, "sign_in": {...},
+        "connection_timeout_s": 3, "read_timeout_s": 5}                         first
     <- {"ready": true}                                                          the SDK is imported (it takes seconds)
     -> {"id": 1, "op": "fetch", "endpoint": "e", "auth_mode": "key"}
     <- {"id": 1, "answer": {...}}  or  {"id": 1, "failure": {...}}              in order of completion, not of asking
@@ -15,7 +17,6 @@ Secrets travel through the pipe and are in no message about a failure.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import logging
 import os
@@ -27,6 +28,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from bench import lifeline
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.lease import Grant
 from bench.endpoint import AuthMode, Endpoint, SignIn, Workspace
@@ -35,18 +37,16 @@ if TYPE_CHECKING:
     from bench.credentials.agent.control_plane import ControlPlane
 
 _THREADS = 4
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
     """Serve until stdin ends."""
     replies = _Replies()
     _keep_quiet()
-    _die_with_parent()
     os.environ.pop("PYTHONPATH", None)  # it was for us; `az` is another Python's program
     first = json.loads(sys.stdin.readline() or "{}")
-    if first.get("parent") != os.getppid():
-        return  # it died before it could be told so
+    if not first or not lifeline.follow(first["life"], number=signal.SIGKILL):
+        return  # the parent was gone before that
     control_plane = _connect(first)
     replies.send({"ready": True})
     pool = ThreadPoolExecutor(max_workers=_THREADS)
@@ -113,12 +113,6 @@ def _keep_quiet() -> None:
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _die_with_parent() -> None:
-    """Even if the pipe's other end lives on in another child of the parent. Linux only; elsewhere stdin's end does."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench import lifeline
 from bench.credentials.agent.environment import needed_to_sign_in
 from bench.endpoint import SignIn, Workspace
 from bench.options import without_secrets
@@ -32,18 +33,13 @@ class AgentProcess:
     def __init__(self, workspace: Workspace, env: Mapping[str, str], sign_in: SignIn) -> None:
         agent_reads, self.writing = os.pipe()
         self.reading, agent_writes = os.pipe()
+        command = [sys.executable, "-P", "-m", "bench.credentials.agent"]
         try:
-            self.pid = os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-P", "-m", "bench.credentials.agent"],
-                _environment(env),
-                setpgroup=0,  # Ctrl-C reaches the whole terminal group; the parent decides when the agent ends
-                file_actions=[(os.POSIX_SPAWN_DUP2, agent_reads, 0), (os.POSIX_SPAWN_DUP2, agent_writes, 1)],
-            )
+            self.pid = _spawn(command, _environment(env), reads=agent_reads, writes=agent_writes)
         finally:
             os.close(agent_reads)
             os.close(agent_writes)
-        self._pidfd = os.pidfd_open(self.pid)  # a pid may have been reaped by gevent and given to somebody else
+        self._pidfd = _pidfd(self.pid)
         os.set_blocking(self.reading, False)
         os.set_blocking(self.writing, False)
         self._parent = os.getpid()
@@ -51,7 +47,7 @@ class AgentProcess:
         self._closed = False
         self.write(
             {
-                "parent": self._parent,
+                "life": lifeline.terms(),
                 "workspace": dataclasses.asdict(workspace),
                 "sign_in": dataclasses.asdict(sign_in),
                 "connection_timeout_s": CONNECTION_TIMEOUT_S,
@@ -80,8 +76,7 @@ class AgentProcess:
     def kill(self) -> None:
         """End it at once. Its pipes stay open until `close`, for a reader may be waiting on one."""
         if self.is_ours and not self._closed:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            _kill(self.pid, self._pidfd)
 
     def close(self) -> None:
         """Kill it, let go of the pipes and, unless somebody else has, of the dead process."""
@@ -90,7 +85,8 @@ class AgentProcess:
         self.kill()
         self._closed = True
         for fd in (self.writing, self.reading, self._pidfd):
-            os.close(fd)
+            if fd is not None:
+                os.close(fd)
         if self.is_ours:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(self.pid, 0)
@@ -99,6 +95,41 @@ class AgentProcess:
     def is_ours(self) -> bool:
         """False in a fork of the process that started it: two readers of one pipe would steal each other's replies."""
         return os.getpid() == self._parent
+
+
+def _spawn(command: list[str], environment: dict[str, str], *, reads: int, writes: int) -> int:
+    """Start `command` on two pipe ends, in a process group of its own; the child's number.
+
+    Ctrl-C reaches the whole group of a terminal, and the parent decides when the agent ends.
+    """
+    if hasattr(os, "posix_spawn"):
+        pipes = [(os.POSIX_SPAWN_DUP2, reads, 0), (os.POSIX_SPAWN_DUP2, writes, 1)]
+        return os.posix_spawn(command[0], command, environment, setpgroup=0, file_actions=pipes)
+    if pid := os.fork():
+        return pid
+    try:
+        os.setpgid(0, 0)
+        os.dup2(reads, 0)
+        os.dup2(writes, 1)
+        os.execve(command[0], command, environment)
+    finally:
+        os._exit(127)
+
+
+def _pidfd(pid: int) -> int | None:
+    """A hold on a child whose number may be given to somebody else once it is reaped; None where there is none."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
+
+
+def _kill(pid: int, pidfd: int | None) -> None:
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        if pidfd is not None:
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        elif os.waitpid(pid, os.WNOHANG) == (0, 0):  # still this process's child, and running
+            os.kill(pid, signal.SIGKILL)
 
 
 def _environment(env: Mapping[str, str]) -> dict[str, str]:

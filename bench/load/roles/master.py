@@ -17,7 +17,7 @@ from typing import Any
 
 import gevent
 
-from bench import clock
+from bench import clock, handover
 from bench.credentials import RelayKey
 from bench.credentials.state import preflight
 from bench.endpoint import AuthMode
@@ -39,9 +39,6 @@ from bench.plan import RunPlan
 from bench.rundir import RunDir, write_json
 from bench.sample import WorkloadModel
 from bench.target import kind_of, secret_origins, spec_of, variants_of
-
-RUN_FILE_VARIABLE = "BENCH_RUN_FILE"
-"""Set by `bench run`: the file that is told the run's folder. Who sets it makes the report itself."""
 
 _POLL_S = 0.02
 _GRACE_S = 2.0
@@ -152,7 +149,7 @@ class Master:
         write_json(run.manifest, {**self._manifest, **counted, "ended": {"at_ns": at_ns, "reason": self._reason}})
         self.last_run = run
         self.board.end(at_ns / 1e9, self._reason)
-        if self.error is None and RUN_FILE_VARIABLE not in os.environ:
+        if self.error is None and handover.RUN_VARIABLE not in os.environ:
             make_report(run, self._environment)
 
     def close(self, *, signal: bool) -> None:
@@ -166,6 +163,11 @@ class Master:
             self._emulator = None
         if self._environment.process_exit_code is None:
             self._environment.process_exit_code = self.error.exit_code if self.error is not None else 0
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of the last run's."""
+        return tuple(variant.name for variant in self.plan.variants) if self.plan is not None else ()
 
     def view(self) -> View:
         """What can be seen of the run now, or of the last one's end."""
@@ -208,8 +210,7 @@ class Master:
         self._flights.open(self.run.flights)
         self._manifest = manifest_of(self.run, plan, anchor=anchor, described=pool.describe())
         write_json(self.run.manifest, self._manifest)
-        if announce := os.environ.get(RUN_FILE_VARIABLE):
-            Path(announce).write_text(str(self.run.path), encoding="utf-8")
+        handover.tell_folder(self.run.path)
         if not self._environment.stop_timeout:
             self._environment.stop_timeout = plan.timeout_s + 1
         self.senders.order(plan, pool, self.run)
@@ -273,9 +274,13 @@ class Master:
             asked = asked_rate(plan, from_s=max(elapsed_s - 1, 0), to_s=elapsed_s)
             self.board.tick(elapsed_s, self.view(), asked_rate=asked)
 
-    def interrupt(self) -> None:
-        """Ctrl-C: end the run as a signal ends it, and Locust with it."""
-        self._reason = "signal"
+    def shape_has_ended(self) -> None:
+        """A LoadTestShape's end is the run's."""
+        self._reason = "completed"
+
+    def interrupt(self, reason: str) -> None:
+        """End the run for a reason from outside, and Locust with it."""
+        self._reason = reason
         self.cut()
         self._environment.runner.quit()
         if self._environment.web_ui is not None:

@@ -9,7 +9,6 @@ Nothing is fetched or opened when the locustfile is imported: Locust forks its `
 
 from __future__ import annotations
 
-import signal
 from typing import Any
 
 import gevent
@@ -17,13 +16,13 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
+from bench.errors import RunInvalid, first_of
+from bench.load.roles.endings import Endings, exit_now
+from bench.load.roles.locust_options import others_failed
 from bench.load.roles.master import Master
 from bench.load.roles.sender import Sender
 from bench.load.roles.senders import LocalSender
 from bench.load.roles.worker import Worker
-
-_MASTER_SPEAKS_FIRST_S = 2.0
-"""A terminal's Ctrl-C reaches master and workers alike; a worker leaves the end to the master, if there is one."""
 
 
 class Session:
@@ -39,9 +38,13 @@ class Session:
             shared_key = relay_key if isinstance(runner, MasterRunner) else None
             self.master = Master(environment, default_modes=default_modes, relay_key=shared_key)
         self._users = 0
-        # Python would raise KeyboardInterrupt in whatever greenlet runs, which is a user's more often than not
-        gevent.signal_handler(signal.SIGINT, self._on_interrupt)
+        self._environment = environment
         self._runner = runner
+        self._began = False
+        self._over = False
+        self._cut_short = False
+        # Python would raise KeyboardInterrupt in whatever greenlet runs, which is a user's more often than not
+        self._endings = Endings(self._end, is_worker=self.worker is not None)
         events = environment.events
         events.test_start.add_listener(self._on_test_start)
         events.test_stopping.add_listener(self._on_test_stopping)
@@ -61,16 +64,22 @@ class Session:
         self._users += 1
         return self._users - 1
 
-    def _on_interrupt(self) -> None:
-        """Ctrl-C: the first ends the run in order, the second ends the process."""
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        if self.master is not None:
-            self.master.interrupt()
-        else:
-            gevent.sleep(_MASTER_SPEAKS_FIRST_S)
+    def _end(self, *, by_person: bool) -> None:
+        """The run ends in order, and Locust with it."""
+        if self.master is None:
             self._runner.quit()
+            return
+        if self._over:
+            return
+        endless = self.master.plan is not None and self.master.plan.duration_s is None
+        self._cut_short = not (by_person and endless)
+        if not self._began and self._environment.web_ui is None:
+            self.master.close(signal=True)
+            exit_now(RunInvalid.exit_code)
+        self.master.interrupt("stopped" if by_person and endless else "signal")
 
     def _on_test_start(self, **_: Any) -> None:
+        self._began = True
         self._users = 0
         if self.master is not None:
             self.master.begin()
@@ -78,6 +87,8 @@ class Session:
     def _on_test_stopping(self, **_: Any) -> None:
         """Users are about to be taken away: arrivals due from here on would have nobody to send them."""
         if self.master is not None:
+            if gevent.getcurrent() is self._runner.shape_greenlet:
+                self.master.shape_has_ended()
             self.master.cut()
         elif self.sender is not None:
             self.sender.cut()
@@ -86,11 +97,19 @@ class Session:
         self._finish_sender()
         if self.master is not None:
             self.master.end()
+            self._over = self._environment.web_ui is None
 
     def _on_quitting(self, **_: Any) -> None:
         self._finish_sender()
         if self.master is not None:
             self.master.close(signal=True)
+            if self._environment.web_ui is None:
+                code = self._environment.process_exit_code or 0
+                self._environment.process_exit_code = first_of(
+                    code,
+                    RunInvalid.exit_code if self._cut_short else 0,
+                    1 if others_failed(self._environment, self.master.variants) else 0,
+                )
         elif self.worker is not None:
             self.worker.close()
 
