@@ -33,6 +33,7 @@ from bench.load.roles.manifest import manifest_of, samples_written
 from bench.load.roles.report import make_report
 from bench.load.roles.senders import LocalSender, Senders
 from bench.load.roles.workers import Workers
+from bench.load.wire.address import proxy_of
 from bench.local_emulator import LocalEmulator
 from bench.options import plan_of
 from bench.plan import RunPlan
@@ -95,6 +96,10 @@ class Master:
         for line in known:
             _say(line)
         self.plan = dataclasses.replace(plan, variants=variants_of(spec, described))
+        for shown in sorted(
+            {proxy.shown for variant in self.plan.variants if (proxy := proxy_of(variant.scoring_uri))}
+        ):
+            _say(f"requests go through the proxy {shown}: its time is part of every figure (NO_PROXY makes exceptions)")
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Whether a run can be started with these, as far as nobody has to be asked. Raises BenchError."""

@@ -8,16 +8,18 @@ from urllib.parse import urlsplit
 
 from bench.authorities import trusting_context
 from bench.errors import UsageError
+from bench.proxy import Proxy, proxy_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Host, port and path of a scoring URI. `tls` is None for plain http."""
+    """Host, port and path of a scoring URI. `tls` is None for plain http, `proxy` for a direct way."""
 
     host: str
     port: int
     path: str
     tls: ssl.SSLContext | None
+    proxy: Proxy | None = None
 
     @property
     def authority(self) -> str:
@@ -53,7 +55,14 @@ def parse_address(uri: str, *, ca_file: str = "") -> Address:
             f"scoring URI {uri!r}: {parts.hostname!r} is not a host's name", hint="write https://host/score"
         )
     tls = tls_context(ca_file) if parts.scheme == "https" else None
-    return Address(host=parts.hostname, port=port or (443 if tls else 80), path=path, tls=tls)
+    proxy = proxy_for(parts.hostname, secure=tls is not None)
+    return Address(host=parts.hostname, port=port or (443 if tls else 80), path=path, tls=tls, proxy=proxy)
+
+
+def proxy_of(uri: str) -> Proxy | None:
+    """The proxy on the way to a scoring URI that `parse_address` takes."""
+    parts = urlsplit(uri)
+    return proxy_for(parts.hostname or "", secure=parts.scheme == "https")
 
 
 def _is_name(host: str) -> bool:

@@ -15,6 +15,7 @@ import gevent.socket
 from bench.clock import monotonic_ns
 from bench.load.wire.address import Address
 from bench.load.wire.tls import TlsStream
+from bench.proxy import HEAD_LIMIT, Proxy, refusal
 
 
 class DialFailed(Exception):
@@ -37,8 +38,11 @@ def dial(address: Address, *, deadline_ns: int) -> tuple[Any, TlsStream | None]:
     tls = None
     try:
         with timeout:
-            gsocket = gevent.socket.create_connection((address.host, address.port))
+            first = address if address.proxy is None else address.proxy
+            gsocket = gevent.socket.create_connection((first.host, first.port))
             gsocket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if address.proxy is not None:
+                _tunnel(gsocket, address.proxy, address)
             if address.tls is not None:
                 tls = TlsStream(address.tls, address.host)
                 tls.handshake(gsocket)
@@ -48,9 +52,25 @@ def dial(address: Address, *, deadline_ns: int) -> tuple[Any, TlsStream | None]:
         if exc is timeout:
             raise DialFailed("timeout", "connecting took too long") from exc
         if isinstance(exc, OSError):
-            raise DialFailed(*failure_of(exc)) from exc
+            word, detail = failure_of(exc)
+            way = f" (through the proxy {address.proxy.shown})" if address.proxy else ""
+            raise DialFailed(word, detail + way) from exc
         raise  # killed while connecting
     return gsocket, tls
+
+
+def _tunnel(gsocket: Any, proxy: Proxy, address: Address) -> None:
+    """Have the proxy connect on to the server, which speaks only after TLS's first word: nothing is read over."""
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    gsocket.sendall(proxy.connect_to(f"{host}:{address.port}"))
+    head = b""
+    while b"\r\n\r\n" not in head and len(head) < HEAD_LIMIT:
+        data = gsocket.recv(4096)
+        if not data:
+            break
+        head += data
+    if said := refusal(head):
+        raise DialFailed("unreachable", f"{said} ({proxy.shown})")
 
 
 def failure_of(exc: OSError) -> tuple[str, str]:
