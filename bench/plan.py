@@ -97,12 +97,18 @@ class RunPlan:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The inverse of `as_json`."""
-        known = {f.name: values[f.name] for f in dataclasses.fields(cls) if f.name in values}
+        known = _known(cls, values)
         known["variants"] = tuple(
-            Variant(**{**variant, "auth_mode": AuthMode(variant["auth_mode"])}) for variant in values["variants"]
+            Variant(**{**_known(Variant, variant), "auth_mode": AuthMode(variant["auth_mode"])})
+            for variant in values["variants"]
         )
-        known["stages"] = tuple(Stage(**stage) for stage in values.get("stages", ()))
+        known["stages"] = tuple(Stage(**_known(Stage, stage)) for stage in values.get("stages", ()))
         return cls(**known)
+
+
+def _known(cls: type, values: dict[str, Any]) -> dict[str, Any]:
+    """Without the keys that a newer version may have added."""
+    return {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
 
 
 def name_variants(auth_modes: tuple[AuthMode, ...]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.analysis import rates
 from bench.analysis.blocks import CELLS, cell_of
-from bench.analysis.run import LoadedRun
+from bench.analysis.run import Ints, LoadedRun
 from bench.sample import Outcome
 
 _INITIAL = "initial"
@@ -91,12 +91,28 @@ def refreshes(run: LoadedRun, variant: str) -> Refreshes:
 
 def failure_share(run: LoadedRun, variant: str, *, auth_only: bool) -> rates.Share:
     """Auth failures, or everything that is not ok, as a share of the measured samples of `variant`."""
-    rows = run.rows(variant)
-    outcome = run.samples.where("outcome", Outcome.AUTH_FAILURE if auth_only else Outcome.OK)
-    failed = rows & (outcome if auth_only else ~outcome)
-    times = run.samples.intended_ns
-    key = f"requests of {variant} by cell"
+    if auth_only:
+        return outcome_share(run, variant, Outcome.AUTH_FAILURE)
+    good = outcome_share(run, variant, Outcome.OK)
+    return rates.Share(hits=good.count - good.hits, count=good.count)
+
+
+def outcome_share(run: LoadedRun, variant: str, outcome: Outcome) -> rates.Share:
+    """The samples with one outcome as a share of the measured samples of `variant`."""
+    words = run.samples.words["outcome"]
+    table = _by_cell(run, variant)
+    hits = table[:, words.index(outcome)] if outcome in words else np.zeros(CELLS, np.int64)
+    return rates.Share(hits=hits, count=table.sum(axis=1))
+
+
+def _by_cell(run: LoadedRun, variant: str) -> Ints:
+    """Measured samples of a variant by cell of time (first axis) and outcome; counted once a run."""
+    key = f"outcomes of {variant} by cell"
     if key not in run.memo:
-        run.memo[key] = np.bincount(cell_of(times[np.flatnonzero(rows)], run.window_ns), minlength=CELLS)
-    hits = np.bincount(cell_of(times[np.flatnonzero(failed)], run.window_ns), minlength=CELLS)
-    return rates.Share(hits=hits, count=run.memo[key])
+        rows = np.flatnonzero(run.rows(variant))
+        codes = run.samples.outcome[rows].astype(np.int64)
+        width = max(len(run.samples.words["outcome"]), int(codes.max(initial=0)) + 1)
+        place = cell_of(run.samples.intended_ns[rows], run.window_ns).astype(np.int64) * width + codes
+        run.memo[key] = np.bincount(place, minlength=CELLS * width).reshape(CELLS, width)
+    table: Ints = run.memo[key]
+    return table

@@ -10,15 +10,15 @@ per draw, and its coverage holds with ten samples in the tail. Why and how well:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis import blocks
-from bench.analysis.blocks import Blocks
+from bench.analysis.blocks import CELLS, Blocks
 from bench.analysis.run import Floats
 from bench.analysis.student import t_quantile, z_quantile
 
@@ -28,18 +28,26 @@ LEAST_TAIL = 10
 
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 _LEAST_DEGREES = 3.0
+_WIDER_AT_ALL = 1.2
+_MOSTLY = 0.35
+_ENOUGH = CELLS * blocks.LONG_BIAS / blocks.ENOUGH_BLOCKS
+_LONG = 24.0
+"""From how many cells on the middle of the distribution counts for its tail: a fortieth of the run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Statistic:
     """A figure of one variant that is a function of `sum(hits) / sum(count)`, both arrays of one value a cell.
 
-    `value(d)` gives the figures for an array of deviations of that ratio; `value(0)` is the estimate.
+    `value(d)` gives the figures for an array of deviations of that ratio; `value(0)` is the estimate. `pieces` are the
+    cells in which a stage of the load begins; `fitted` counts what a trend that was taken out of `hits` was fitted by.
     """
 
     hits: NDArray[Any]
     count: NDArray[Any]
     value: Callable[[Floats], Any]
+    pieces: tuple[int, ...] = ()
+    fitted: int = 0
 
     @property
     def n(self) -> int:
@@ -52,26 +60,46 @@ class Statistic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """Both ends of a 95 % interval; or NaN for both, and how many more samples it takes to tell it."""
+    """Both ends of a 95 % interval; or NaN for both, and about how many more samples it takes to tell it.
+
+    `reach` is for how long the figure hangs together in time, as a share of the run; where it is too long for a run of
+    this length the interval is so wide that it holds all the same. `episodes` is on how many stretches of time that
+    have nothing to do with each other a quantile rests; infinite for what is no quantile.
+    """
 
     low: float
     high: float
     more_needed: int = 0
+    reach: float = 0.0
+    episodes: float = math.inf
+
+    @property
+    def known(self) -> bool:
+        return not (math.isnan(self.low) or math.isnan(self.high))
+
+    @property
+    def too_long(self) -> bool:
+        """Whether what hangs together does so for too long."""
+        return self.reach * CELLS > blocks.LONGEST
 
 
-def own(figure: Statistic, *, guide: Statistic | None = None, seed: int) -> Interval:
+def own(figure: Statistic, *, guide: Statistic | None = None, middle: Statistic | None = None, seed: int) -> Interval:
     """The interval of one variant's figure.
 
     `guide` is a quantile nearer to the middle for a figure of the tail: what hangs together for long shows there, where
-    samples are many, and tells how long the blocks must be.
+    samples are many, and tells how long the blocks must be. `middle`, the median, shows what hangs together for so long
+    that even `guide` sees only a part of it.
     """
+    figure = _steady(figure)
     contrast = _Contrast.of(figure)
-    chosen = _blocks(contrast, _Contrast.of(guide) if guide else None)
+    seen = _Dependence.of(contrast, *(_Contrast.of(_steady(one)) if one else None for one in (guide, middle)))
+    chosen = blocks.of_length(seen.blocks_reach)
     variance, degrees = _spread(contrast.influence(chosen))
     finest = contrast.influence(blocks.FINEST)  # shows bursts that ten long blocks even out
-    widening = _student((variance, min(degrees, _degrees(finest))))
+    widening = _student((variance, min(degrees, _degrees(finest)))) * seen.widening
     (deviations,) = _deviations(contrast, chosen, seed)
-    return _ends(figure.value(widening * deviations))
+    low, high = np.sort(figure.value(np.quantile(widening * deviations, _TAILS)))  # it only grows, or only falls
+    return Interval(low=float(low), high=float(high), reach=seen.reach / CELLS)
 
 
 def paired(
@@ -79,14 +107,16 @@ def paired(
     candidate: Statistic,
     *,
     guides: tuple[Statistic, Statistic] | None = None,
+    middles: tuple[Statistic, Statistic] | None = None,
     seed: int,
 ) -> Interval:
     """The interval of candidate - baseline in one run: both see the same blocks, so shared drift cancels."""
     contrast = _Contrast.between(baseline, candidate)
-    chosen = _blocks(contrast, _Contrast.between(*guides) if guides else None)
-    widening = _student(_spread(contrast.influence(chosen)))
+    seen = _Dependence.of(contrast, *(_Contrast.between(*pair) if pair else None for pair in (guides, middles)))
+    chosen = blocks.of_length(seen.blocks_reach)
+    widening = _student(_spread(contrast.influence(chosen))) * seen.widening
     ours, theirs = (widening * deviations for deviations in _deviations(contrast, chosen, seed))
-    return _ends(_paired_difference(baseline, candidate, ours, theirs))
+    return _ends(_paired_difference(baseline, candidate, ours, theirs), seen.reach)
 
 
 def independent(
@@ -94,18 +124,48 @@ def independent(
     candidate: Statistic,
     *,
     guides: tuple[Statistic, Statistic] | None = None,
+    middles: tuple[Statistic, Statistic] | None = None,
     seed: int,
 ) -> Interval:
     """The interval of candidate - baseline from two runs: each has blocks of its own, nothing cancels."""
-    contrasts = [_Contrast((side,), (_slope(side),)) for side in (baseline, candidate)]
-    guiding = [_Contrast.of(guide) for guide in guides] if guides else [None, None]
-    chosen = [_blocks(contrast, guide) for contrast, guide in zip(contrasts, guiding, strict=True)]
+    contrasts = [_Contrast((side,), (_slope(side),)) for side in map(_steady, (baseline, candidate))]
+    helping = [[_Contrast.of(_steady(one)) for one in pair] if pair else [None, None] for pair in (guides, middles)]
+    seen = [_Dependence.of(*three) for three in zip(contrasts, *helping, strict=True)]
+    chosen = [blocks.of_length(one.blocks_reach) for one in seen]
     widening = _student(*(_spread(contrast.influence(own)) for contrast, own in zip(contrasts, chosen, strict=True)))
     ours, theirs = (
-        widening * _deviations(contrast, own, seed + i)[0]
-        for i, (contrast, own) in enumerate(zip(contrasts, chosen, strict=True))
+        widening * one.widening * _deviations(contrast, own, seed + i)[0]
+        for i, (contrast, own, one) in enumerate(zip(contrasts, chosen, seen, strict=True))
     )
-    return _ends(candidate.value(theirs) - baseline.value(ours))
+    return _ends(candidate.value(theirs) - baseline.value(ours), max(one.reach for one in seen))
+
+
+def episodes(
+    sides: Sequence[Statistic], tail: float, *, fuller: Sequence[Statistic] = (), fuller_tail: float = math.inf
+) -> float:
+    """On how many stretches of time that have nothing to do with each other a quantile, or a difference of two, rests.
+
+    `tail` samples beyond it, over how many of them come together: by how much the variance of blocks is larger than
+    that of independent samples. Where the tail is short, `fuller`, a quantile with `fuller_tail` samples beyond it,
+    tells better how many would: their excess over one is taken to grow with the root of the tail.
+    """
+    together = _clustering(sides)
+    if fuller:
+        together = max(together, 1 + (_clustering(fuller) - 1) * math.sqrt(min(tail / fuller_tail, 1)))
+    return tail / max(together, 1.0)
+
+
+def _clustering(figures: Sequence[Statistic]) -> float:
+    """How many times the variance of one share, or of the difference of two, is that of independent samples."""
+    sides = [_steady(figure) for figure in figures]
+    contrast = _Contrast.of(sides[0]) if len(sides) == 1 else _Contrast.between(sides[0], sides[1])
+    variance, _ = _spread(contrast.influence(blocks.FINEST))
+    shares = [float(side.hits.sum()) / max(side.n, 1) for side in sides]
+    independent = sum(
+        slope**2 * share * (1 - share) / max(side.n, 1)
+        for side, slope, share in zip(sides, contrast.slopes, shares, strict=True)
+    )
+    return variance * blocks.FINEST.correction() / independent if independent > 0 else 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,9 +189,49 @@ class _Contrast:
         return np.asarray(sum(slope * _influence(side, chosen) for side, slope in sides), dtype=np.float64)
 
 
-def _blocks(contrast: _Contrast, guide: _Contrast | None) -> Blocks:
-    reach = [blocks.correlation_cells(one.influence()) for one in (contrast, guide) if one is not None]
-    return blocks.of_length(max(reach))
+def _steady(figure: Statistic) -> Statistic:
+    """The figure without what a trend or the stages of the load do to it: they are no chance."""
+    trend, fitted = blocks.trend(_influence(figure), figure.pieces)
+    return replace(figure, hits=figure.hits - trend * max(figure.n, 1), fitted=fitted) if fitted else figure
+
+
+@dataclass(frozen=True, slots=True)
+class _Dependence:
+    """For how many cells a figure hangs together, what its blocks must reach, and how much wider it gets by that."""
+
+    reach: float
+    blocks_reach: float
+    widening: float
+
+    @classmethod
+    def of(cls, contrast: _Contrast, guide: _Contrast | None, middle: _Contrast | None) -> _Dependence:
+        """From the figure itself, and from what lies nearer to the middle of the distribution.
+
+        There correlation shows that the few samples of a tail cannot show. How much of the tail goes along with it, the
+        blocks of both tell: a tail may be all noise though the middle drifts.
+        """
+        others = [one for one in (guide, middle) if one is not None]
+        own, *reached = (blocks.correlation_cells(one.influence()) for one in (contrast, *others))
+        near = max([own, *reached[:1]] if guide is not None else [own])
+        longest = max((own, *reached))
+        if own > blocks.LONGEST:
+            return cls(longest, longest, blocks.WIDER)
+        long = [one for one, reach in zip(others, reached, strict=True) if reach > blocks.LONGEST]
+        shared = max((_shared(contrast, one) for one in long), default=0.0)
+        widening = math.sqrt(1 + (blocks.WIDER**2 - 1) * shared)
+        if shared > _MOSTLY:
+            return cls(longest, longest, widening)
+        reach = max(near, longest if longest > _LONG else 0.0)
+        told = longest if widening > _WIDER_AT_ALL else min(reach, blocks.LONGEST)
+        return cls(told, min(reach, _ENOUGH if long else blocks.LONGEST), widening)
+
+
+def _shared(one: _Contrast, other: _Contrast) -> float:
+    """The share of the variance of one that goes along with the other, from block to block; 0 where it is chance."""
+    ours, theirs = one.influence(blocks.FINEST), other.influence(blocks.FINEST)
+    power = float((ours @ ours) * (theirs @ theirs))
+    count = blocks.FINEST.count
+    return max(0.0, (float(ours @ theirs) ** 2 / power * (count - 1) - 1) / (count - 2)) if power > 0 else 0.0
 
 
 def _influence(figure: Statistic, chosen: Blocks | None = None) -> Floats:
@@ -153,9 +253,9 @@ def _slope(figure: Statistic) -> float:
 def _deviations(contrast: _Contrast, chosen: Blocks, seed: int) -> list[Floats]:
     """Deviations of each side's ratio in every resample of the blocks, from n to n - 1, and for what blocks miss."""
     weights = blocks.weights(chosen.count, seed)
-    corrected = math.sqrt(chosen.correction)
     deviations = []
     for side in contrast.sides:
+        corrected = math.sqrt(chosen.correction(side.fitted))
         hits, count = chosen.sums(side.hits), chosen.sums(side.count)
         drawn = weights @ count
         ratio = np.divide(weights @ hits, drawn, out=np.full(len(drawn), np.nan), where=drawn > 0)
@@ -218,6 +318,6 @@ def _trend(at: Floats, values: Floats) -> float:
     return float(centred @ values) / power if power > 0 else 0.0
 
 
-def _ends(figures: Floats) -> Interval:
+def _ends(figures: Floats, reach: float) -> Interval:
     low, high = np.quantile(figures, _TAILS)
-    return Interval(low=float(low), high=float(high))
+    return Interval(low=float(low), high=float(high), reach=reach / CELLS)

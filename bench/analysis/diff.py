@@ -1,14 +1,16 @@
 """Stored runs against stored runs: did this deployment get slower? Pure.
 
 Nothing is paired here, so nothing cancels. With one run a side the interval is that of time blocks within each, and
-cannot know how much runs of the same thing differ (restarts, placement, neighbours). With several runs a side, the run
-is the unit: the figure of each run is one observation (Treadmill, ISCA 2016). See docs/decisions/034.
+cannot know how much runs of the same thing differ (restarts, placement, neighbours): so there is no verdict. With
+several runs a side, the run is the unit: the figure of each run is one observation (Treadmill, ISCA 2016), and of one
+run against several the interval is that in which the next run of the same thing lies. See docs/decisions/034.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,17 +23,24 @@ from bench.analysis.compare import (
     DEFAULT_SEED,
     Comparison,
     Estimate,
+    Verdict,
     judge,
 )
 from bench.analysis.fold import Fold, fold_variant
-from bench.analysis.quantiles import PRINTED
 from bench.analysis.run import LoadedRun
 from bench.analysis.student import t_quantile
-from bench.analysis.summary import SCHEMA_VERSION, comparison_json, plain
-from bench.errors import UsageError
+from bench.analysis.summary import SCHEMA_VERSION, comparison_json, plain, without_verdicts
+from bench.analysis.trust import TrustVerdict
+from bench.errors import RunInvalid, UsageError
+from bench.metrics import PRINTED
 from bench.plan import DEFAULT_MIN_EFFECT_MS
 
+ONE_AGAINST_ONE = "one run against one, for nobody knows how much runs of one thing differ"
+
 _HALF = (1 + LEVEL) / 2
+_PAIR = 2
+_STATISTICS: dict[str, float | None] = {**PRINTED, "mean": None}
+_WORST_LAST = (TrustVerdict.TRUSTED, TrustVerdict.SUSPECT, TrustVerdict.INVALID)
 
 
 def summarise_diff(
@@ -41,28 +50,40 @@ def summarise_diff(
     min_effect_ms: float = DEFAULT_MIN_EFFECT_MS,
     min_effect_rate: float = DEFAULT_MIN_EFFECT_RATE,
     seed: int = DEFAULT_SEED,
+    anyway: bool = False,
 ) -> dict[str, Any]:
     """Runs B (candidate) against runs A (baseline), variant by variant.
 
     Variants are matched by name; where no name is shared and each side has one variant, these two are compared.
-    UsageError when there is nothing to match. `differences` says in sentences what else is not the same.
+    UsageError when there is nothing to match, or when the runs were not of one load; RunInvalid when one of them cannot
+    be believed. With `anyway` both are compared all the same, and nothing is concluded from an INVALID run.
+    `differences` says in sentences what is not the same.
     """
+    everyone = (*runs_a, *runs_b)
+    invalid = [run for run in everyone if trust.of(run).verdict is TrustVerdict.INVALID]
+    if not anyway:
+        _refuse(invalid, _differences(runs_a, runs_b, _LOAD))
     pairs = _pairs(runs_a, runs_b)
     comparisons = [
         _compare(runs_a, runs_b, *pair, min_effect_ms=min_effect_ms, min_effect_rate=min_effect_rate, seed=seed)
         for pair in pairs
     ]
+    blocks = [comparison_json(found) | {"figures": _sides(runs_a, runs_b, found)} for found in comparisons]
+    if invalid:
+        blocks = [without_verdicts(block) for block in blocks]
     result: dict[str, Any] = plain(
         {
             "schema_version": SCHEMA_VERSION,
+            "sentence": _sentence(blocks, invalid, one_against_one=len(everyone) == _PAIR),
+            "trust": str(max((trust.of(run).verdict for run in everyone), key=_WORST_LAST.index)),
             "baseline_runs": [_identity(run) for run in runs_a],
             "candidate_runs": [_identity(run) for run in runs_b],
-            "unit": "run" if len(runs_a) + len(runs_b) > 2 else "block of time",
-            "comparisons": [comparison_json(found) for found in comparisons],
+            "unit": "run" if len(everyone) > _PAIR else "block of time",
+            "comparisons": blocks,
             "min_effect_ms": min_effect_ms,
             "min_effect_rate": min_effect_rate,
             "seed": seed,
-            "differences": _differences(runs_a, runs_b),
+            "differences": _differences(runs_a, runs_b, _LOAD | _PLACE),
         }
     )
     return result
@@ -77,6 +98,8 @@ def pooled(
     within the runs allow. It takes two runs on one side at least.
     """
     groups = [np.array([figure for figure, _ in side]) for side in (baseline, candidate)]
+    if not all(np.isfinite(group).all() for group in groups):
+        return math.nan, Interval(low=math.nan, high=math.nan)
     missing = max(interval.more_needed for _, interval in (*baseline, *candidate))
     estimate = float(groups[1].mean() - groups[0].mean())
     if missing:
@@ -106,17 +129,19 @@ def _compare(
         a = [fold_variant(run, metric, name_a) for run in runs_a]
         b = [fold_variant(run, metric, name_b) for run in runs_b]
         if len(a) == len(b) == 1:
-            return compare.folds(a[0], b[0], pairing=bootstrap.independent, min_effect_ms=min_effect_ms, seed=seed)
-        return {
+            found = compare.folds(a[0], b[0], pairing=bootstrap.independent, min_effect_ms=min_effect_ms, seed=seed)
+            return {name: _undecided(one) for name, one in found.items()}
+        found = {
             name: judge(*pooled(_figures(a, q, seed), _figures(b, q, seed)), min_effect=min_effect_ms)
             for name, q in [*PRINTED.items(), ("mean", None)]
         }
+        return compare.all_at_once(found, min_effect=min_effect_ms)
 
     def failures(*, auth_only: bool) -> Estimate:
         a = [failure_share(run, name_a, auth_only=auth_only) for run in runs_a]
         b = [failure_share(run, name_b, auth_only=auth_only) for run in runs_b]
         if len(a) == len(b) == 1:
-            return compare.shares(a[0], b[0], min_effect=min_effect_rate)
+            return _undecided(compare.shares(a[0], b[0], min_effect=min_effect_rate))
         sides = [[(share.rate, rates.own(share)) for share in side] for side in (a, b)]
         return judge(*pooled(*sides), min_effect=min_effect_rate)
 
@@ -128,6 +153,66 @@ def _compare(
         auth_failure_rate=failures(auth_only=True),
         error_rate=failures(auth_only=False),
     )
+
+
+def _undecided(one: Estimate) -> Estimate:
+    """One run against one: the interval of this pair, and no verdict on what they are runs of."""
+    return replace(one, verdict=Verdict.INCONCLUSIVE, more_needed=0, why=ONE_AGAINST_ONE)
+
+
+def _sides(runs_a: Sequence[LoadedRun], runs_b: Sequence[LoadedRun], found: Comparison) -> dict[str, Any]:
+    """Both sides' own figures, as means over their runs; a time that requests without an answer decide is not known."""
+    return {
+        side: {
+            "requests": sum(int(run.rows(name).sum()) for run in runs),
+            "error_rate": float(np.mean([failure_share(run, name, auth_only=False).rate for run in runs])),
+            **{
+                f"{metric}_ms": {
+                    statistic: float(np.mean([compare.figure_ms(fold_variant(run, metric, name), q=q) for run in runs]))
+                    for statistic, q in _STATISTICS.items()
+                }
+                for metric in ("response_time", "service_time")
+            },
+        }
+        for side, name, runs in (("baseline", found.baseline, runs_a), ("candidate", found.candidate, runs_b))
+    }
+
+
+def _sentence(blocks: list[dict[str, Any]], invalid: list[LoadedRun], *, one_against_one: bool) -> str:
+    """The answer to whether it got slower, in one sentence."""
+    if invalid:
+        names = ", ".join(run.run_id for run in invalid)
+        return f"nothing can be concluded: {names} {'is' if len(invalid) == 1 else 'are'} INVALID"
+    if one_against_one:
+        return f"cannot be told from {ONE_AGAINST_ONE}: give three runs of the baseline or more"
+    said = []
+    for block in blocks:
+        found = {name: one["verdict"] for name, one in block["response_time_ms"].items()}
+        found["error rate"] = block["error_rate"]["verdict"]
+        worse = [name for name, verdict in found.items() if verdict == Verdict.WORSE]
+        better = [name for name, verdict in found.items() if verdict == Verdict.BETTER]
+        if worse or better:
+            parts = [f"{word} at {', '.join(names)}" for word, names in (("worse", worse), ("better", better)) if names]
+            said.append(f"{block['candidate']} is {' and '.join(parts)}")
+        elif found["p50"] == Verdict.EQUIVALENT:
+            said.append(f"{block['candidate']} is as fast as before at p50")
+        else:
+            said.append(f"what differs in {block['candidate']} cannot be told")
+    return "; ".join(said)
+
+
+def _refuse(invalid: list[LoadedRun], unlike: list[str]) -> None:
+    if invalid:
+        reasons = trust.of(invalid[0]).reasons
+        raise RunInvalid(
+            f"run {invalid[0].run_id} is INVALID and compares with nothing: {reasons[0].text}",
+            hint="run it again, or add --anyway to see the figures",
+        )
+    if unlike:
+        raise UsageError(
+            f"these runs measured different things: {'; '.join(unlike)}",
+            hint="compare runs of one plan, or add --anyway",
+        )
 
 
 def _figures(folds: list[Fold], q: float | None, seed: int) -> list[tuple[float, Interval]]:
@@ -156,24 +241,15 @@ def _identity(run: LoadedRun) -> dict[str, Any]:
     judged = trust.of(run)
     return {
         "run_id": run.run_id,
-        "trust": {"verdict": judged.verdict, "reasons": [reason.text for reason in judged.reasons]},
+        "trust": {"verdict": str(judged.verdict), "reasons": [reason.text for reason in judged.reasons]},
         "problems": list(run.problems),
     }
 
 
-def _differences(runs_a: Sequence[LoadedRun], runs_b: Sequence[LoadedRun]) -> list[str]:
+def _differences(
+    runs_a: Sequence[LoadedRun], runs_b: Sequence[LoadedRun], facts: Mapping[str, Callable[[LoadedRun], Any]]
+) -> list[str]:
     """What of plan and host is not the same in all runs: a difference found may come from there."""
-    facts: dict[str, Callable[[LoadedRun], Any]] = {
-        "arrival rate": lambda run: run.plan.arrival_rate,
-        "stages": lambda run: run.plan.stages,
-        "users": lambda run: run.plan.users,
-        "arrivals": lambda run: run.plan.arrivals,
-        "payload": lambda run: run.plan.payload_sha256 or run.plan.payload,
-        "processes": lambda run: run.plan.processes,
-        "target": lambda run: run.manifest.get("target", {}).get("kind"),
-        "host": lambda run: run.manifest.get("host", {}).get("hostname"),
-        "CPU": lambda run: run.manifest.get("host", {}).get("cpu_model"),
-    }
     found = []
     for name, read in facts.items():
         values = [{str(read(run)) for run in side} for side in (runs_a, runs_b)]
@@ -181,3 +257,22 @@ def _differences(runs_a: Sequence[LoadedRun], runs_b: Sequence[LoadedRun]) -> li
             a, b = (" and ".join(sorted(side)) for side in values)
             found.append(f"{name} is not the same: {a} in the baseline, {b} in the candidate")
     return found
+
+
+_LOAD: dict[str, Callable[[LoadedRun], Any]] = {
+    "arrival rate": lambda run: run.plan.arrival_rate,
+    "stages": lambda run: run.plan.stages,
+    "users": lambda run: run.plan.users,
+    "workload model": lambda run: run.plan.model,
+    "arrivals": lambda run: run.plan.arrivals,
+    "payload": lambda run: run.plan.payload_sha256 or run.plan.payload,
+    "target": lambda run: run.manifest.get("target", {}).get("kind"),
+}
+"""What must be the same for a difference to be one of the deployments."""
+
+_PLACE: dict[str, Callable[[LoadedRun], Any]] = {
+    "processes": lambda run: run.plan.processes,
+    "host": lambda run: run.manifest.get("host", {}).get("hostname"),
+    "CPU": lambda run: run.manifest.get("host", {}).get("cpu_model"),
+}
+"""What may be another, and is told."""

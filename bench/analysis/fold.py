@@ -7,8 +7,9 @@ means, their intervals and their comparison follow without another look at the s
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,58 +22,125 @@ from bench.analysis.quantiles import CURVE_Q
 from bench.analysis.run import Floats, Ints, LoadedRun, Mask
 
 _CELL_BITS = (CELLS - 1).bit_length()
+_CENSORED = 1 << _CELL_BITS
+_KEY_BITS = _CELL_BITS + 1
+
+CENSORED_METRICS = ("response_time", "service_time")
+"""The durations that a request without an answer leaves open; how late it began is known all the same."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Answers:
+    """Where some requests got no answer: those that did, `ordered_ns` sorted, with the others slower than any of them.
+
+    `above[cell, i]` counts the values above the quantile `q[i]` of that order; `first_open_ns` is the earliest time at
+    which one ended without an answer.
+    """
+
+    ordered_ns: Ints
+    above: Ints
+    first_open_ns: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Fold:
-    """`ordered_ns` sorted; `count` and `total_ns` per cell; `above[cell, i]` values above the quantile `q[i]`."""
+    """`ordered_ns` sorted; `count` and `total_ns` per cell; `above[cell, i]` values above the quantile `q[i]`.
+
+    A request without an answer is censored: it stands in these arrays with the time at which it ended, the least it can
+    have taken. What `quantile_ms` and `mean_ms` tell counts it as slower than any answer, and is infinite where that
+    decides; the least values possible are `least_ms`. `answers` is None where all were answered. `pieces` are the cells
+    in which a stage of the load begins.
+    """
 
     ordered_ns: Ints
     count: Ints
     total_ns: Floats
     q: Floats
     above: Ints
+    answers: Answers | None = None
+    pieces: tuple[int, ...] = ()
 
     @property
     def n(self) -> int:
         return len(self.ordered_ns)
 
     @property
+    def censored(self) -> int:
+        """Requests without an answer."""
+        return self.n - len(self.answers.ordered_ns) if self.answers else 0
+
+    @property
     def mean_ms(self) -> float:
-        return float(self.total_ns.sum() / self.n / 1e6) if self.n else float("nan")
+        return math.inf if self.answers else self.least_ms(None)
 
     def quantile_ms(self, q: float) -> float:
+        if self.answers is None:
+            return self.least_ms(q)
+        return float(quantiles.among(self.answers.ordered_ns, self.n, q)) / 1e6
+
+    def least_ms(self, q: float | None) -> float:
+        """The quantile `q`, or the mean when `q` is None, if each request took no longer than until it ended."""
+        if q is None:
+            return float(self.total_ns.sum() / self.n / 1e6) if self.n else math.nan
         return float(quantiles.at(self.ordered_ns, q)) / 1e6
 
+    def clear(self, up_to_ms: float) -> bool:
+        """Whether every request that took less than `up_to_ms` is known to have taken it."""
+        return self.answers is None or up_to_ms < self.answers.first_open_ns / 1e6
+
     def quantile(self, q: float) -> Statistic:
-        """The quantile `q` in ms for the bootstrap; `q` must be one of `self.q`."""
-        column = int(np.searchsorted(self.q, q))
-        if column == len(self.q) or self.q[column] != q:
-            raise ValueError(f"quantile {q} was not folded")
+        """The least quantile `q` in ms for the bootstrap; `q` must be one of `self.q`."""
         return Statistic(
-            hits=self.above[:, column],
+            hits=self.above[:, self._column(q)],
             count=self.count,
             value=lambda deviation: quantiles.at(self.ordered_ns, q - deviation) / 1e6,
+            pieces=self.pieces,
+        )
+
+    def most(self, q: float) -> Statistic:
+        """The same with what was not answered as slower than any answer."""
+        answers = self.answers
+        if answers is None:
+            return self.quantile(q)
+        return Statistic(
+            hits=answers.above[:, self._column(q)],
+            count=self.count,
+            value=lambda deviation: quantiles.among(answers.ordered_ns, self.n, q - deviation) / 1e6,
+            pieces=self.pieces,
         )
 
     def mean(self) -> Statistic:
-        """The mean in ms for the bootstrap."""
-        mean_ms = self.mean_ms
-        return Statistic(hits=self.total_ns / 1e6, count=self.count, value=lambda deviation: mean_ms + deviation)
+        """The least mean in ms for the bootstrap."""
+        mean_ms = self.least_ms(None)
+        return Statistic(
+            hits=self.total_ns / 1e6,
+            count=self.count,
+            value=lambda deviation: mean_ms + deviation,
+            pieces=self.pieces,
+        )
+
+    def _column(self, q: float) -> int:
+        column = int(np.searchsorted(self.q, q))
+        if column == len(self.q) or self.q[column] != q:
+            raise ValueError(f"quantile {q} was not folded")
+        return column
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picked:
-    """Row numbers of some samples, and the cell of time each was due in."""
+    """Row numbers of some samples, the cell of time each was due in, and which got no answer (None: all did)."""
 
     rows: Ints
     cell: NDArray[np.int16]
+    censored: Mask | None = None
 
 
 def pick(run: LoadedRun, mask: Mask) -> Picked:
     """The samples of `mask`."""
     rows = np.flatnonzero(mask)
-    return Picked(rows, cell_of(run.samples.intended_ns[rows], run.window_ns))
+    censored = run.censored[rows]
+    cell = cell_of(run.samples.intended_ns[rows], run.window_ns)
+    return Picked(rows, cell, censored if censored.any() else None)
 
 
 def pick_variant(run: LoadedRun, variant: str) -> Picked:
@@ -81,31 +149,46 @@ def pick_variant(run: LoadedRun, variant: str) -> Picked:
     return kept
 
 
-def fold(values_ns: Ints, cell: NDArray[np.int16], q: Floats = CURVE_Q) -> Fold:
+def fold(values_ns: Ints, cell: NDArray[np.int16], q: Floats = CURVE_Q, *, censored: Mask | None = None) -> Fold:
     """Fold durations in ns (negative ones count as 0) with the cell of each; `q` must be sorted.
 
     Overwrites `values_ns`. One sort: a duration and its cell share an integer, so the cells come along in its order.
     """
     key = np.maximum(values_ns, 0, out=values_ns)
-    key <<= _CELL_BITS
+    key <<= _KEY_BITS
     key |= cell
+    if censored is not None:
+        key |= np.where(censored, _CENSORED, 0)
     key.sort()
-    sorted_cell = key.astype(np.int16) & ((1 << _CELL_BITS) - 1)
-    key >>= _CELL_BITS
-    cuts = [0, *np.searchsorted(key, quantiles.at(key, q), side="right"), len(key)] if len(key) else [0] * (len(q) + 2)
-    between = np.zeros((CELLS, len(q) + 1), np.int64)
+    place = key.astype(np.int16) & ((1 << _KEY_BITS) - 1)
+    key >>= _KEY_BITS
     total_ns = np.zeros(CELLS)
-    for column, (start, end) in enumerate(itertools.pairwise(cuts)):
-        between[:, column] = np.bincount(sorted_cell[start:end], minlength=CELLS)
-        total_ns += np.bincount(sorted_cell[start:end], weights=key[start:end], minlength=CELLS)
-    up_to = np.cumsum(between, axis=1)
+    if censored is None:
+        up_to = _up_to(key, place, quantiles.at(key, q), total_ns)
+        return Fold(ordered_ns=key, count=up_to[:, -1], total_ns=total_ns, q=q, above=up_to[:, -1:] - up_to[:, :-1])
+    answered = place < _CENSORED
+    up_to = _up_to(key, place & (_CENSORED - 1), quantiles.at(key, q), total_ns)
+    ordered, there = key[answered], place[answered]
+    known = _up_to(ordered, there, quantiles.among(ordered, len(key), q), np.zeros(CELLS))
     return Fold(
         ordered_ns=key,
         count=up_to[:, -1],
         total_ns=total_ns,
         q=q,
         above=up_to[:, -1:] - up_to[:, :-1],
+        answers=Answers(ordered_ns=ordered, above=up_to[:, -1:] - known[:, :-1], first_open_ns=int(key[~answered][0])),
     )
+
+
+def _up_to(ordered: Ints, cell: NDArray[np.int16], limits: Floats, total_ns: Floats) -> Ints:
+    """How many of the values of each cell lie up to each limit, and of all in the last column; adds up `total_ns`."""
+    inside = np.searchsorted(ordered, limits, side="right") if len(ordered) else np.zeros(len(limits), np.int64)
+    between = np.zeros((CELLS, len(limits) + 1), np.int64)
+    for column, (start, end) in enumerate(itertools.pairwise((0, *inside, len(ordered)))):
+        between[:, column] = np.bincount(cell[start:end], minlength=CELLS)
+        total_ns += np.bincount(cell[start:end], weights=ordered[start:end], minlength=CELLS)
+    up_to: Ints = np.cumsum(between, axis=1)
+    return up_to
 
 
 def fold_picked(run: LoadedRun, metric: str, picked: Picked, q: Floats = CURVE_Q) -> Fold:
@@ -113,7 +196,16 @@ def fold_picked(run: LoadedRun, metric: str, picked: Picked, q: Floats = CURVE_Q
     values_ns, cell = run.samples.durations_ns(metric, picked.rows), picked.cell
     if len(values_ns) < len(cell):
         cell = cell[np.isin(picked.rows, run.samples.telling(picked.rows), assume_unique=True)]
-    return fold(values_ns, cell, q)
+    folded = fold(values_ns, cell, q, censored=picked.censored if metric in CENSORED_METRICS else None)
+    return replace(folded, pieces=_stage_cells(run)) if run.plan.stages else folded
+
+
+def _stage_cells(run: LoadedRun) -> tuple[int, ...]:
+    """The cells in which a stage of the plan begins."""
+    begin, until = run.window_ns
+    ends_ns = np.cumsum([stage.duration_s * 1e9 for stage in run.plan.stages])
+    cells = np.rint((ends_ns - begin) / max(until - begin, 1) * CELLS).astype(int)
+    return tuple(cell for cell in cells.tolist() if 0 < cell < CELLS)
 
 
 def fold_variant(run: LoadedRun, metric: str, variant: str) -> Fold:

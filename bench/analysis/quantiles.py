@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 from bench.analysis.bootstrap import LEAST_TAIL
 from bench.analysis.run import Floats
 from bench.analysis.student import z_quantile
-
-PRINTED = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
-"""The quantiles every table prints, by name."""
+from bench.metrics import PRINTED
 
 CURVE_Q: Floats = np.unique(np.round(np.concatenate(([*PRINTED.values()], 1.0 - np.logspace(0, -4, 97))), 9))
 """The points of a percentile curve: q from 0 to 0.9999, evenly spaced on the logarithm of the tail 1 - q."""
@@ -46,6 +44,21 @@ def at(ordered: NDArray[Any], q: Any) -> Any:
     above = np.minimum(below + 1, len(ordered) - 1)
     low = ordered[below].astype(np.float64)
     return low + (rank - below) * (ordered[above] - low)
+
+
+def among(ordered: NDArray[Any], n: int, q: Any) -> Any:
+    """The quantile(s) `q` of `n` values of which only `ordered` are known, and the rest are larger; infinite there."""
+    if n == 0:
+        return np.full(np.shape(q), np.nan)
+    rank = np.clip(q, 0.0, 1.0) * (n - 1)
+    if len(ordered) == 0:
+        return np.full(np.shape(q), np.inf)
+    below = np.floor(rank).astype(np.int64)
+    above = np.ceil(rank).astype(np.int64)
+    last = len(ordered) - 1
+    low = ordered[np.minimum(below, last)].astype(np.float64)
+    value = low + (rank - below) * (ordered[np.minimum(above, last)] - low)
+    return np.where(above > last, np.inf, value)
 
 
 def of_unsorted(values: NDArray[Any], q: tuple[float, ...]) -> tuple[float, ...]:

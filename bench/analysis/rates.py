@@ -2,12 +2,16 @@
 
 Wilson's score interval on the number of independent samples the clustering in time leaves (Korn and Graubard 1998),
 and Newcombe's hybrid of two of them for a difference. Both stay honest at 0 failures, where a bootstrap says [0, 0].
+
+Failures come in bursts, and a run that saw none of them, or one, does not know how long the next one lasts: the limit
+of a share itself is then 3 in the number of blocks (the rule of three, with a block of time as the unit), and not 3 in
+the number of requests. A difference is of what both sides of a run saw, and is left as it is.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -15,6 +19,10 @@ from numpy.typing import NDArray
 from bench.analysis import blocks
 from bench.analysis.bootstrap import LEVEL, Interval
 from bench.analysis.student import t_quantile
+
+_KNOWN_EPISODES = 1.5
+"""With fewer, none or one burst was seen."""
+_RULE_OF_THREE = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -34,17 +42,19 @@ class Share:
 
 
 def own(share: Share) -> Interval:
-    """The interval of a share, within 0..1."""
-    if share.n == 0:
-        return Interval(low=math.nan, high=math.nan, more_needed=1)
-    chosen, effective = _clustering(share)
-    z = t_quantile((1 + LEVEL) / 2, chosen - 1)
-    return _wilson(share.rate, effective, z)
+    """The interval of a share, within 0..1; `episodes` are the bursts that its hits, or what missed, are worth."""
+    seen, episodes = _seen(share)
+    if episodes >= _KNOWN_EPISODES or not seen.known:
+        return replace(seen, episodes=episodes)
+    unseen = _RULE_OF_THREE / min(blocks.MOST_BLOCKS, max(share.n, 3))
+    if share.rate <= 0.5:
+        return replace(seen, high=max(seen.high, unseen), episodes=episodes)
+    return replace(seen, low=min(seen.low, 1 - unseen), episodes=episodes)
 
 
 def difference(baseline: Share, candidate: Share) -> Interval:
     """The interval of candidate - baseline; failures of both sides at the same time are not taken to cancel."""
-    ours, theirs = own(baseline), own(candidate)
+    (ours, _), (theirs, _) = _seen(baseline), _seen(candidate)
     if ours.more_needed or theirs.more_needed:
         return Interval(low=math.nan, high=math.nan, more_needed=1)
     gap = candidate.rate - baseline.rate
@@ -54,6 +64,15 @@ def difference(baseline: Share, candidate: Share) -> Interval:
     )
 
 
+def _seen(share: Share) -> tuple[Interval, float]:
+    """What the failures that were seen say, and how many bursts they are worth."""
+    if share.n == 0:
+        return Interval(low=math.nan, high=math.nan, more_needed=1), 0.0
+    chosen, effective = _clustering(share)
+    z = t_quantile((1 + LEVEL) / 2, chosen - 1)
+    return _wilson(share.rate, effective, z), effective * min(share.rate, 1 - share.rate)
+
+
 def _clustering(share: Share) -> tuple[int, float]:
     """Blocks used, and how many independent requests the requests are worth."""
     rate = share.rate
@@ -61,7 +80,7 @@ def _clustering(share: Share) -> tuple[int, float]:
         return blocks.MOST_BLOCKS, float(share.n)
     chosen = blocks.choose((share.hits - rate * share.count) / share.n)
     residual = chosen.sums(share.hits) - rate * chosen.sums(share.count)
-    spread = float(residual @ residual) * chosen.correction / share.n**2
+    spread = float(residual @ residual) * chosen.correction() / share.n**2
     design_effect = max(1.0, spread / (rate * (1 - rate) / share.n))
     return chosen.count, share.n / design_effect
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.metrics import DURATIONS
 from bench.plan import RunPlan
 from bench.sample import NO_TIME, Outcome, Phase, WorkloadModel
 
@@ -24,11 +25,12 @@ Mask = NDArray[np.bool_]
 Rows = Mask | Ints
 """Which samples: a mask over all of them, or their row numbers."""
 
-METRICS = ("response_time", "service_time", "schedule_lag", "lease_wait", "server_time")
+METRICS = tuple(DURATIONS)
 """The durations that are summarised, in the order of the summary."""
 
 LATENCY_OUTCOMES = (Outcome.OK, Outcome.TIMED_OUT)
-"""Outcomes whose durations count as latency; see docs/decisions/031."""
+"""Outcomes that count in latency: answers with their time, time-outs as not answered until they ended; see decision
+031."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -55,6 +57,8 @@ class Samples:
     deployment: NDArray[Any]
     freshness: NDArray[Any]
     attempt: NDArray[np.uint8]
+    replays: NDArray[np.uint8]
+    late_cause: NDArray[Any]
     worker: NDArray[Any]
     words: Mapping[str, tuple[str, ...]]
 
@@ -109,7 +113,9 @@ class Samples:
 class LoadedRun:
     """One run as it lies on disk, complete or not; `problems` says in plain sentences what is missing.
 
-    `health` has one tuple of records a worker; `flights` are the records of flights.jsonl.
+    `health` has one tuple of records a worker; `flights` are the records of flights.jsonl, none where
+    they are not known (`flights_known`), `failures` those of failures/*.jsonl; a worker whose health is
+    not known has no record.
     Not slotted, and with `memo` for what is folded: each is computed once a run.
     """
 
@@ -118,6 +124,8 @@ class LoadedRun:
     samples: Samples
     flights: tuple[Mapping[str, Any], ...] = ()
     health: Mapping[str, tuple[Mapping[str, Any], ...]]
+    failures: tuple[Mapping[str, Any], ...] = ()
+    flights_known: bool = True
     problems: tuple[str, ...] = ()
     memo: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -156,12 +164,17 @@ class LoadedRun:
     def _latency(self) -> Mask:
         return self.measured & self.samples.where("outcome", *LATENCY_OUTCOMES)
 
+    @cached_property
+    def censored(self) -> Mask:
+        """Rows of requests that got no answer in time: ours ran out, or a 408 or a 504 says so of the target's."""
+        return self.samples.where("outcome", Outcome.TIMED_OUT)
+
     def rows(self, variant: str | None = None) -> Mask:
         """Measured rows, of one variant or of all."""
         return self.measured if variant is None else self.measured & self.samples.where("variant", variant)
 
     def latency_rows(self, variant: str | None = None) -> Mask:
-        """Measured rows whose durations count as latency (`LATENCY_OUTCOMES`), of one variant or of all."""
+        """Measured rows that count in latency (`LATENCY_OUTCOMES`), of one variant or of all."""
         return self._latency if variant is None else self._latency & self.samples.where("variant", variant)
 
     @cached_property

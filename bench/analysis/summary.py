@@ -18,17 +18,19 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import auth_failures, compare, decompose, refresh_time, trust
+from bench.analysis import auth_failures, compare, decompose, outcomes, refresh_time, trust
+from bench.analysis.bootstrap import Interval
 from bench.analysis.compare import DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED, Comparison
 from bench.analysis.fold import Fold, fold_picked, fold_variant, pick, pick_variant
-from bench.analysis.quantiles import PRINTED, QuantileCurve
+from bench.analysis.quantiles import QuantileCurve
 from bench.analysis.rates import own as share_interval
 from bench.analysis.run import METRICS, LoadedRun
+from bench.metrics import LATENCIES, PRINTED
 from bench.sample import Outcome
 
 SCHEMA_VERSION = 1
 
-_CURVES = ("response_time", "service_time")
+_CURVES = LATENCIES
 _PRINTED_Q = np.array(list(PRINTED.values()))
 
 
@@ -67,6 +69,8 @@ def summarise(
             seed=seed,
         )
         comparisons.append(_comparison(run, found, min_effect_ms, min_effect_rate, seed))
+    if trusted["verdict"] == trust.TrustVerdict.INVALID:
+        comparisons = [without_verdicts(one) for one in comparisons]
     if comparisons:
         summary["comparison"] = comparisons[0]
     if len(comparisons) > 1:
@@ -95,6 +99,7 @@ def _trust(run: LoadedRun) -> dict[str, Any]:
     return {
         "verdict": found.verdict,
         "reasons": [reason.text for reason in found.reasons],
+        "client_late": [reason.text for reason in found.reasons if reason.client_late],
         "schedule_lag_ms": facts.lag_ms,
         "asked_rate": facts.asked_rate,
         "achieved_rate": facts.achieved_rate,
@@ -111,8 +116,8 @@ def _trust(run: LoadedRun) -> dict[str, Any]:
 
 def _variant(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
     rows = run.rows(variant)
-    outcomes = run.samples.counts("outcome", rows)
-    requests = sum(outcomes.values())
+    ended = run.samples.counts("outcome", rows)
+    requests = sum(ended.values())
     errors = auth_failures.failure_share(run, variant, auth_only=False)
     error_interval = share_interval(errors)
     block: dict[str, Any] = {
@@ -122,10 +127,14 @@ def _variant(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
         "throughput": requests / run.span_s if run.span_s else math.nan,
         "error_rate": errors.rate,
         "error_rate_interval": {"low": error_interval.low, "high": error_interval.high},
-        "outcomes": {str(Outcome.OK): 0} | dict(sorted(outcomes.items())),
+        "outcomes": {str(Outcome.OK): 0} | dict(sorted(ended.items())),
+        "outcome_rates": {str(outcome): _outcome_rate(run, variant, outcome) for outcome in Outcome},
+        "failures": outcomes.failures(run, variant),
+        "failure_rates": outcomes.failure_rates(run, variant),
         "auth_failures": _auth_failures(run, variant),
         "refreshes": _refreshes(run, variant),
         "latency_samples": fold_variant(run, "response_time", variant).n,
+        "censored_samples": fold_variant(run, "response_time", variant).censored,
     }
     for metric in METRICS:
         fine = metric in _CURVES
@@ -134,23 +143,47 @@ def _variant(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
             if fine
             else fold_picked(run, metric, pick_variant(run, variant), _PRINTED_Q)
         )
-        block |= _durations(metric, folded, seed)
+        block |= _durations(run, metric, folded, seed)
     block["distribution"] = _distribution(run, variant, seed)
     block["deployments"] = _deployments(run, variant, seed)
     return block
 
 
-def _durations(metric: str, side: Fold, seed: int) -> dict[str, Any]:
-    """`<metric>_ms` with the printed figures, and `<metric>_ms_interval` with their intervals."""
-    figures = {name: side.quantile_ms(q) for name, q in PRINTED.items()}
-    figures |= {"mean": side.mean_ms, "max": side.quantile_ms(1.0)}
-    intervals = {}
-    for name, q in [*PRINTED.items(), ("mean", None)]:
-        found = compare.own_interval(side, q, seed=seed)
-        intervals[name] = {"low": found.low, "high": found.high}
-        if found.more_needed:
-            intervals[name]["more_needed"] = found.more_needed
-    return {f"{metric}_ms": figures, f"{metric}_ms_interval": intervals}
+def _outcome_rate(run: LoadedRun, variant: str, outcome: Outcome) -> dict[str, Any]:
+    share = auth_failures.outcome_share(run, variant, outcome)
+    found = share_interval(share)
+    return {"rate": share.rate, "low": found.low, "high": found.high}
+
+
+def _durations(run: LoadedRun, metric: str, side: Fold, seed: int) -> dict[str, Any]:
+    """`<metric>_ms` with the printed figures, and `<metric>_ms_interval` with their intervals.
+
+    A figure that requests without an answer decide is null, and `<metric>_ms_censored` says what it is above.
+    """
+    quantiles = {**PRINTED, "max": 1.0}
+    figures = {name: side.quantile_ms(q) for name, q in quantiles.items()} | {"mean": side.mean_ms}
+    least = {name: side.least_ms(q) for name, q in quantiles.items()} | {"mean": side.least_ms(None)}
+    block: dict[str, Any] = {
+        f"{metric}_ms": figures,
+        f"{metric}_ms_interval": {
+            name: _interval(run, compare.own_interval(side, q, seed=seed))
+            for name, q in [*PRINTED.items(), ("mean", None)]
+        },
+    }
+    censored = {name: {"above": least[name]} for name, value in figures.items() if math.isinf(value)}
+    return block | ({f"{metric}_ms_censored": censored} if censored else {})
+
+
+def _interval(run: LoadedRun, found: Interval) -> dict[str, Any]:
+    """`open` where the upper end is not known; what it rests on where that is little."""
+    return {
+        "low": found.low,
+        "high": found.high,
+        **({"open": True} if math.isinf(found.high) else {}),
+        **({"more_needed": found.more_needed} if found.more_needed else {}),
+        **({"hangs_together_s": found.reach * run.span_s} if found.too_long else {}),
+        **({"episodes": max(round(found.episodes), 1)} if found.episodes < compare.ENOUGH_EPISODES else {}),
+    }
 
 
 def _distribution(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
@@ -175,7 +208,7 @@ def _deployments(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
         blocks[name] = {
             "requests": requests,
             "error_rate": 1 - ok / requests,
-            **_durations("response_time", folded, seed),
+            **_durations(run, "response_time", folded, seed),
         }
     return blocks
 
@@ -191,7 +224,9 @@ def _auth_failures(run: LoadedRun, variant: str) -> dict[str, Any]:
 
 
 def _refreshes(run: LoadedRun, variant: str) -> dict[str, Any]:
-    block = asdict(auth_failures.refreshes(run, variant))
+    block: dict[str, Any] = asdict(auth_failures.refreshes(run, variant))
+    if not run.flights_known:
+        return dict.fromkeys([*block, "response_time"])
     around = refresh_time.of(run, variant)
     return block | {"response_time": asdict(around) if around else None}
 
@@ -225,6 +260,23 @@ def _comparison(
             },
         },
     }
+
+
+NO_CONCLUSION = "no conclusion is drawn from an INVALID run"
+
+
+def without_verdicts(comparison: Mapping[str, Any]) -> dict[str, Any]:
+    """The same figures of a run that cannot be believed: nothing is concluded, and no more samples are asked for."""
+    plainer: dict[str, Any] = {}
+    for key, value in comparison.items():
+        if key == "sentence":
+            plainer[key] = NO_CONCLUSION
+        else:
+            plainer[key] = without_verdicts(value) if isinstance(value, Mapping) else value
+    if "verdict" in plainer:
+        plainer.pop("more_needed", None)
+        plainer |= {"verdict": str(compare.Verdict.INCONCLUSIVE), "why": NO_CONCLUSION}
+    return plainer
 
 
 def comparison_json(found: Comparison) -> dict[str, Any]:

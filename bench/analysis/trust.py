@@ -44,10 +44,14 @@ class TrustVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One plain sentence: what was found, where the limit is, what to do."""
+    """One plain sentence: what was found, where the limit is, what to do.
+
+    `client_late`: the client began or handled requests late, so response times are longer than the target made them.
+    """
 
     verdict: TrustVerdict
     text: str
+    client_late: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +77,8 @@ def _incomplete(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
     ended = run.manifest.get("ended")
     if not run.measured.any():
         yield _invalid("no request was measured: check that the target was reached and --duration exceeds --warm-up")
-    elif not run.latency_rows().any():
-        yield _invalid("no request succeeded, so there is no latency to tell: look at the outcomes first")
+    else:
+        yield from _unanswering(run)
     if not ended:
         yield _invalid(f"the run was killed before it ended, after {run.span_s:.1f} s of measuring: run it again")
     elif ended.get("reason") not in ("completed", "decided") and not (
@@ -88,8 +92,27 @@ def _incomplete(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
     broken = [problem for problem in run.problems if problem.startswith("samples/")]
     yield from (_invalid(f"{problem}; run it again") for problem in broken)
     written = evidence.last_total(run, "written")
-    if not broken and len(run.samples) < written:
+    if not broken and written is not None and len(run.samples) < written:
         yield _invalid(f"{len(run.samples)} samples are on disk of {written} that were written: was a file changed?")
+
+
+def _unknown(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
+    if run.manifest.get("ended") and found.dropped_arrivals is None:
+        yield _suspect(
+            "what the client lost, its CPU and its stalls are not known: a health file is missing or damaged"
+        )
+
+
+def _unanswering(run: LoadedRun) -> Iterator[Reason]:
+    """Variants of which nothing is known but that they fail."""
+    good = run.samples.where("outcome", Outcome.OK)
+    for variant in run.variants:
+        rows = run.rows(variant)
+        which = f" of {variant}" if len(run.variants) > 1 else ""
+        if not rows.any():
+            yield _invalid(f"no request{which} was measured: check its users and its rate")
+        elif not (rows & good).any():
+            yield _invalid(f"no request{which} succeeded, so there is no latency to tell: look at the outcomes first")
 
 
 def _lost(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
@@ -103,6 +126,25 @@ def _lost(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
             yield make(f"{number} {what} (limit 0, invalid above {worst:.1%} of all): {remedy}")
 
 
+def _lost_workers(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
+    """Whoever led the run has judged it: ending `lost` is more than the others could make up for."""
+    lost = run.manifest.get("lost") or ()
+    is_invalid = (run.manifest.get("ended") or {}).get("reason") == "lost"
+    for loss in lost:
+        told = f"worker {loss['worker']} was lost at {loss['at_ns'] / 1e9:.1f} s ({loss['why']})"
+        if is_invalid:
+            yield _invalid(f"{told}, and {loss['lost_samples']} samples with it: run it again")
+        else:
+            yield _suspect(f"{told}: the others took over, and {loss['lost_samples']} samples are lost")
+    disk = run.manifest.get("disk") or {}
+    if is_invalid and disk.get("lost_from_s") is not None:
+        yield _invalid(
+            f"the disk was full: samples from second {disk['lost_from_s']:.0f} on are lost; make room, and run it again"
+        )
+    elif is_invalid and not lost:
+        yield _invalid("workers, or what they measured, were lost: run it again")
+
+
 def _rate(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
     if not run.measured.any() or found.kept >= LIMITS["achieved_suspect"]:
         return
@@ -113,9 +155,9 @@ def _rate(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
     if _users_to_blame(found):
         yield _suspect(f"{said} because the users were all busy: raise --users, or lower --arrival-rate")
     elif found.kept < LIMITS["achieved_invalid"]:
-        yield _invalid(f"{said}; {_what_holds(found)}")
+        yield _invalid(f"{said}; {_what_holds(found)}", client_late=True)
     else:
-        yield _suspect(f"{said}; {_what_holds(found)}")
+        yield _suspect(f"{said}; {_what_holds(found)}", client_late=True)
 
 
 def _lag(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
@@ -131,9 +173,9 @@ def _lag(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
             "are too few for this rate and target, and response time includes their debt; raise --users"
         )
     elif any(found.lag_ms[q] > LIMITS[f"lag_{q}_invalid_ms"] for q in ("p50", "p99")):
-        yield _invalid(f"{said}, so the client was the bottleneck; {_what_holds(found)}")
+        yield _invalid(f"{said}, so the client was the bottleneck; {_what_holds(found)}", client_late=True)
     else:
-        yield _suspect(f"{said}, which is in every response time; {_what_holds(found)}")
+        yield _suspect(f"{said}, which is in every response time; {_what_holds(found)}", client_late=True)
 
 
 def _cpu(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
@@ -141,11 +183,14 @@ def _cpu(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
         return
     said = f"the client used {found.cpu:.0%} of its core in its busiest seconds (limit {LIMITS['cpu_suspect']:.0%})"
     if not run.open_model:
-        yield _suspect(f"{said}: latency includes waiting for the client itself; lower --users or raise --processes")
+        yield _suspect(
+            f"{said}: latency includes waiting for the client itself; lower --users or raise --processes",
+            client_late=True,
+        )
     elif found.cpu > LIMITS["cpu_invalid"]:
-        yield _invalid(f"{said}; {_what_holds(found)}")
+        yield _invalid(f"{said}; {_what_holds(found)}", client_late=True)
     else:
-        yield _suspect(f"{said}; {_what_holds(found)}")
+        yield _suspect(f"{said}; {_what_holds(found)}", client_late=True)
 
 
 def _stalled(_: LoadedRun, found: Evidence) -> Iterator[Reason]:
@@ -153,12 +198,14 @@ def _stalled(_: LoadedRun, found: Evidence) -> Iterator[Reason]:
         make = _invalid if found.stalled_share > LIMITS["stalled_share_invalid"] else _suspect
         yield make(
             f"the client stood still for {found.stalled_share:.1%} of the time "
-            f"(limit {LIMITS['stalled_share_suspect']:.0%}): use a quieter machine or a lower rate"
+            f"(limit {LIMITS['stalled_share_suspect']:.0%}): use a quieter machine or a lower rate",
+            client_late=True,
         )
     elif found.longest_stall_ms > LIMITS["longest_stall_suspect_ms"]:
         yield _suspect(
             f"the client stood still for {_short(found.longest_stall_ms)} ms at once (limit "
-            f"{LIMITS['longest_stall_suspect_ms']:g} ms): requests sent meanwhile look slower than they were"
+            f"{LIMITS['longest_stall_suspect_ms']:g} ms): requests sent meanwhile look slower than they were",
+            client_late=True,
         )
 
 
@@ -185,7 +232,9 @@ def _auth_mode_changed(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
 
 _CHECKS: tuple[Callable[[LoadedRun, Evidence], Iterator[Reason]], ...] = (
     _incomplete,
+    _unknown,
     _lost,
+    _lost_workers,
     _rate,
     _lag,
     _cpu,
@@ -207,12 +256,12 @@ def _what_holds(found: Evidence) -> str:
     return "its CPU had room or is not known, so look for stalls and for other load on this machine"
 
 
-def _invalid(text: str) -> Reason:
-    return Reason(verdict=TrustVerdict.INVALID, text=text)
+def _invalid(text: str, *, client_late: bool = False) -> Reason:
+    return Reason(verdict=TrustVerdict.INVALID, text=text, client_late=client_late)
 
 
-def _suspect(text: str) -> Reason:
-    return Reason(verdict=TrustVerdict.SUSPECT, text=text)
+def _suspect(text: str, *, client_late: bool = False) -> Reason:
+    return Reason(verdict=TrustVerdict.SUSPECT, text=text, client_late=client_late)
 
 
 def _short(number: float) -> str:

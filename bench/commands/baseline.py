@@ -2,6 +2,7 @@
 
 examples:
   bench baseline save results/20261124-081530-123-ab12 --as main
+  bench baseline save RUN RUN RUN --as main      (three runs or more say how much runs of one thing differ)
   bench baseline list
 """
 
@@ -10,15 +11,18 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
+from bench import schemas
 from bench.errors import UsageError
 from bench.gates import baseline as baselines
-from bench.rundir import RunDir, read_json
+from bench.rundir import RunDir
+from bench.runreader import load_manifest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("save", "list"), help="what to do")
-    parser.add_argument("run", metavar="RUN", nargs="?", default="", help="run folder to save")
+    parser.add_argument("runs", metavar="RUN", nargs="*", default=[], help="run folders to save as one baseline")
     parser.add_argument("--as", dest="name", metavar="NAME", default="", help="the baseline's name, such as main")
 
 
@@ -28,9 +32,17 @@ def run(arguments: argparse.Namespace) -> int:
             baseline = baselines.load(path.stem)
             sys.stdout.write(f"{baseline.name}: run {baseline.run_id}\n")
         return 0
-    if not arguments.run or not arguments.name:
+    if not arguments.runs or not arguments.name:
         raise UsageError("a run and a name are needed", hint="write `bench baseline save RUN --as main`")
-    folder = RunDir(Path(arguments.run))
-    path = baselines.save(read_json(folder.summary), read_json(folder.manifest), name=arguments.name)
+    (first, *others) = [_read(RunDir(Path(name))) for name in arguments.runs]
+    path = baselines.save(*first, name=arguments.name, more=others)
     sys.stdout.write(f"saved: {path}\n")
     return 0
+
+
+def _read(folder: RunDir) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Summary and manifest of a run, as they can be believed."""
+    manifest = load_manifest(folder)
+    if not folder.summary.exists():
+        raise UsageError(f"{folder.summary} does not exist", hint=f"make it with `bench report {folder.path}`")
+    return schemas.load(folder.summary, schemas.Summary), manifest

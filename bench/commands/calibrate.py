@@ -11,6 +11,7 @@ examples:
   bench calibrate --overhead 3         a known delay in token validation: do the intervals hold it?
   bench calibrate --flapping 50        one unchanged target, a gate 10 % above its p99: does it fail?
   bench calibrate --statistics         do the 95 % intervals cover the truth? (simulation)
+  bench calibrate --audit              the same where it is hard, with gates and repeated looks (simulation)
 
 Tables go to results/calibration/ as JSON and markdown, with what they were measured on.
 """
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
+from bench.options import MOST_PER_S, within
 from bench.rundir import write_json
 
 _STALLS_S = 20.0
@@ -52,12 +54,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, text in _COUNTED.items():
         what.add_argument(f"--{name}", metavar="RUNS", type=int, default=0, help=text)
     what.add_argument("--statistics", action="store_true", help="coverage of the intervals, by simulation")
+    what.add_argument("--audit", action="store_true", help="intervals, verdicts and gates where they are hard")
     parser.add_argument("--trials", metavar="N", type=int, default=1000, help="trials of each simulated scenario")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    _check(arguments)
     if arguments.statistics:
         return _statistics(arguments)
+    if arguments.audit:
+        return _audit(arguments)
     from bench.calibration import table
 
     names = ("tls", "stalls", "workers", "peers", "costs", *_COUNTED)
@@ -78,6 +84,15 @@ def run(arguments: argparse.Namespace) -> int:
     page = f"# {title}\n\n{_sentence(machine)}\n\n{table.markdown(shown)}\n"
     (out / f"{name}.md").write_text(page, encoding="utf-8")
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """UsageError for a number that would measure nothing, or for ever."""
+    within(arguments.seconds, "seconds", least=1, most=86_400)
+    within(arguments.repeat, "repeat", least=1, most=1000)
+    within(arguments.trials, "trials", least=1, most=1_000_000)
+    for name in _COUNTED:
+        within(getattr(arguments, name), name, least=0, most=10_000)
 
 
 def _rows(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -105,8 +120,8 @@ def _rates(text: str) -> list[int]:
         rates = [int(word) for word in text.split(",")]
     except ValueError as exc:
         raise UsageError(f"--rates: {text!r} is not a list of whole numbers", hint="write 500,1000") from exc
-    if min(rates) < 1:
-        raise UsageError("--rates: a rate must be above 0")
+    for rate in rates:
+        within(rate, "rates", least=1, most=MOST_PER_S)
     return rates
 
 
@@ -119,8 +134,6 @@ def _statistics(arguments: argparse.Namespace) -> int:
     from bench.calibration.simulated import FAILURES, SCENARIOS
 
     trials = arguments.trials
-    if trials < 1:
-        raise UsageError(f"--trials: {trials} is too few", hint="1,000 tell coverage to within 1.4 %")
     rows: list[calibration.Row] = []
     longer: list[calibration.Enough] = []
     for scenario in SCENARIOS:
@@ -134,6 +147,31 @@ def _statistics(arguments: argparse.Namespace) -> int:
     found = {"schema_version": 1, "trials": trials, "rows": [*map(asdict, rows)], "longer": [*map(asdict, longer)]}
     write_json(out / "statistics.json", plain(found))
     (out / "statistics.md").write_text(page, encoding="utf-8")
+    return 0
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from bench.analysis.summary import plain
+    from bench.calibration import audit, audit_page
+    from bench.calibration.audit_processes import TARGETS
+
+    trials = arguments.trials
+    rows: list[dict[str, Any]] = []
+    for target in TARGETS:
+        rows += [asdict(row) for row in audit.figures(target, trials=trials)]
+        sys.stderr.write(f"{target.name}: done\n")
+    shares = [audit.shares(failing, trials=trials) for failing in audit.FAILING]
+    looks = [row for name in audit.LOOKED_AT for row in audit.looks(name, trials=trials)]
+    page = audit_page.page(
+        rows, shares, looks, trials=trials, look_trials=trials, every_s=audit.LOOK_EVERY_S, share_trials=trials
+    )
+    sys.stdout.write(page)
+    out = Path(arguments.out)
+    found = {"schema_version": 1, "trials": trials, "figures": rows, "rates": shares, "looks": looks}
+    write_json(out / "audit.json", plain(found))
+    (out / "audit.md").write_text(page, encoding="utf-8")
     return 0
 
 

@@ -4,7 +4,7 @@ metrics          what a gate can be about
 gate             Gate and its parts; whether a run can answer it (`check`)
 expression       the grammar, and `parse`
 settings       ! gates from --gate, bench.toml or pyproject.toml (`find_gates`)
-measure          a gate's figure in a summary; `binomial` and `uncertainty` say how sure it is
+measure          a gate's figure in a summary; `uncertainty` says how sure it is
 evaluate         `evaluate` a summary, `exit_code`; `result` and `sentence` are what comes out
 extend           whether to go on (`needs_more`) or to give up (`hopeless`)
 baseline       ! accepted summaries: `save`, `load`, `refuse_unlike`, `caveats`

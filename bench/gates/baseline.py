@@ -7,65 +7,95 @@ by, no samples and no secret. It is refused where a comparison would be of two d
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import schemas
 from bench.errors import RunInvalid, UsageError
 from bench.gates.evaluate import INVALID, trust_of
 from bench.plan import RunPlan
-from bench.rundir import read_json, write_json
+from bench.rundir import write_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = schemas.VERSION
 FOLDER = Path("results/baselines")
 
 _TRUST = ("verdict", "reasons", "asked_rate", "achieved_rate", "dropped_arrivals", "unwritten_samples")
 _VARIANT = {
     *("auth_mode", "requests", "latency_samples", "throughput", "error_rate", "error_rate_interval"),
-    *("outcomes", "auth_failures", "refreshes"),
+    *("outcomes", "outcome_rates", "auth_failures", "refreshes"),
 }
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """A baseline as read: what it was measured by (`workload`), on (`host`), and its summary."""
+    """A baseline as read: what it was measured by (`workload`), on (`host`), and its summary.
+
+    `more_runs` are the summaries of further runs of the same: three runs say how much runs differ.
+    """
 
     name: str
     workload: Mapping[str, Any]
     host: Mapping[str, Any]
     summary: Mapping[str, Any]
+    more_runs: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def summaries(self) -> tuple[Mapping[str, Any], ...]:
+        """Of every run, the first first."""
+        return (self.summary, *self.more_runs)
 
     @property
     def run_id(self) -> str:
         return str(self.summary.get("run_id", ""))
 
 
-def save(summary: Mapping[str, Any], manifest: Mapping[str, Any], *, name: str, folder: Path = FOLDER) -> Path:
-    """Write the baseline `name`, in the place of an older one. RunInvalid for a run that cannot be believed."""
+def save(
+    summary: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    *,
+    name: str,
+    folder: Path = FOLDER,
+    more: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]] = (),
+) -> Path:
+    """Write the baseline `name`, in the place of an older one; `more` has summary and manifest of further runs.
+
+    RunInvalid for a run that cannot be believed, UsageError for runs that measured different things.
+    """
     path = _path(name, folder)
-    if trust_of(summary) == INVALID:
-        reasons = summary.get("trust", {}).get("reasons", ["no trust verdict"])
-        raise RunInvalid(
-            f"run {summary.get('run_id')} is INVALID and makes no baseline: {reasons[0]}", hint="run it again"
-        )
+    for one, measured_by in ((summary, manifest), *more):
+        if trust_of(one) == INVALID:
+            reasons = one.get("trust", {}).get("reasons", ["no trust verdict"])
+            raise RunInvalid(
+                f"run {one.get('run_id')} is INVALID and makes no baseline: {reasons[0]}", hint="run it again"
+            )
+        differing = unlike(workload(manifest), workload(measured_by))
+        if differing:
+            raise UsageError(
+                f"run {one.get('run_id')} measured something else than run {summary.get('run_id')}: "
+                f"{'; '.join(differing)}",
+                hint="save runs of one plan as one baseline",
+            )
     host = manifest.get("host", {})
-    write_json(
-        path,
-        {
-            "schema_version": SCHEMA_VERSION,
-            "name": name,
-            "workload": _workload(manifest),
-            "host": {key: host[key] for key in ("cpus", "cpu_model") if key in host},
-            "summary": _figures(summary),
-        },
-    )
+    values = {
+        "schema_version": SCHEMA_VERSION,
+        "name": name,
+        "workload": workload(manifest),
+        "host": {key: host[key] for key in ("cpus", "cpu_model") if key in host},
+        "summary": _figures(summary),
+        **({"more_runs": [_figures(one) for one, _ in more]} if more else {}),
+    }
+    try:
+        write_json(path, values)
+    except OSError as exc:
+        raise UsageError(f"cannot write {path}: {exc.strerror}", hint="is the folder writable, the disk full?") from exc
     return path
 
 
 def load(name: str, folder: Path = FOLDER) -> Baseline:
-    """The baseline `name`; UsageError when there is none, or when it is not of this version."""
+    """The baseline `name`; UsageError when there is none, or when it is not as `schemas.Baseline` says."""
     path = _path(name, folder)
     if not path.exists():
         known = ", ".join(sorted(each.stem for each in folder.glob("*.json"))) or "none"
@@ -73,16 +103,19 @@ def load(name: str, folder: Path = FOLDER) -> Baseline:
             f"there is no baseline {name!r} in {folder}; there are: {known}",
             hint=f"make it with `bench baseline save RUN --as {name}`",
         )
-    values = read_json(path)
-    if values.get("schema_version") != SCHEMA_VERSION:
-        raise UsageError(
-            f"{path} has schema {values.get('schema_version')}, this version reads {SCHEMA_VERSION}",
-            hint=f"save it again with `bench baseline save RUN --as {name}`",
-        )
-    try:
-        return Baseline(name=name, workload=values["workload"], host=values["host"], summary=values["summary"])
-    except KeyError as exc:
-        raise UsageError(f"{path} lacks {exc}", hint="is it a file of this tool?") from exc
+    values = schemas.load(path, schemas.Baseline, error=UsageError)
+    more_runs = tuple(values.get("more_runs", ()))
+    for summary in (values["summary"], *more_runs):
+        if summary["schema_version"] > schemas.VERSION:
+            newer = f"schema_version {summary['schema_version']}, this version reads {schemas.VERSION}"
+            raise UsageError(f"{path} has a summary of {newer}", hint="update this tool")
+    return Baseline(
+        name=name,
+        workload=values["workload"],
+        host=values["host"],
+        summary=values["summary"],
+        more_runs=more_runs,
+    )
 
 
 def refuse_plan(baseline: Baseline, plan: RunPlan) -> None:
@@ -96,7 +129,7 @@ def refuse_plan(baseline: Baseline, plan: RunPlan) -> None:
 
 def refuse_unlike(baseline: Baseline, summary: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
     """UsageError with every difference between what was measured then and now; returns when there is none."""
-    differences = _differences(baseline, _workload(manifest))
+    differences = _differences(baseline, workload(manifest))
     then, now = baseline.summary.get("schema_version"), summary.get("schema_version")
     if then != now:
         differences.append(f"summary schema was {then}, is {now}")
@@ -115,12 +148,12 @@ def caveats(baseline: Baseline, manifest: Mapping[str, Any]) -> list[str]:
 
 def _path(name: str, folder: Path) -> Path:
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot name a baseline", hint="use letters, digits, dot, dash and underscore")
+        raise UsageError(f"{name[:110]!r} cannot name a baseline", hint="use up to 100 letters, digits, dots, dashes")
     return folder / f"{name}.json"
 
 
-def _workload(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """All that must agree, under the names an error calls it by."""
+def workload(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """All that must agree for two runs to have measured one thing, under the names an error calls it by."""
     plan = manifest.get("plan", {})
     return {
         "target": manifest.get("target", {}).get("kind"),
@@ -128,6 +161,15 @@ def _workload(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "payload": plan.get("payload_sha256"),
         **_load(plan),
     }
+
+
+def unlike(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What is not the same in two workloads, a sentence each."""
+    return [
+        f"{name} was {_short(then.get(name))}, is {_short(value)}"
+        for name, value in now.items()
+        if then.get(name) != value
+    ]
 
 
 def _load(plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,12 +184,8 @@ def _load(plan: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _differences(baseline: Baseline, workload: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{name} was {_short(baseline.workload.get(name))}, is {_short(now)}"
-        for name, now in workload.items()
-        if baseline.workload.get(name) != now
-    ]
+def _differences(baseline: Baseline, measured: Mapping[str, Any]) -> list[str]:
+    return unlike(baseline.workload, measured)
 
 
 def _refuse(baseline: Baseline, differences: list[str]) -> None:

@@ -4,7 +4,8 @@ A gate FAILs only when its whole interval is beyond the threshold. When the figu
 straddles, it is INCONCLUSIVE and says about how many more requests would tell. When the figure is within, it
 PASSes, also where the interval straddles: a gate that asks for proof of health would flap on every short run.
 Counts are compared as they are. Without data there is NO_DATA, and a run that cannot be believed passes nothing.
-Why so, and what was rejected: docs/decisions/050.
+Where requests without an answer decide, a time is only known from below: it can FAIL, and it never passes a limit.
+Where the client itself was late, a response time fails nothing. Why so: docs/decisions/050 and 031.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from typing import Any, Protocol
 
 from bench.gates import sentence
 from bench.gates.gate import Gate
-from bench.gates.measure import NOTHING, Figure, find, judged_variants
+from bench.gates.measure import NOTHING, Figure, find, judged_variants, of_runs
 from bench.gates.result import GateResult, GateVerdict
 from bench.gates.uncertainty import Standing, excess, more_requests, stand, widened
+from bench.metrics import OVERHEAD
 
 INVALID = "INVALID"
 
+_FROM_DUE = ("response_time", OVERHEAD)
+"""What grows by every delay of the client."""
 _WORST_FIRST = (GateVerdict.FAIL, GateVerdict.NO_DATA, GateVerdict.INCONCLUSIVE, GateVerdict.PASS)
 
 
@@ -40,7 +44,7 @@ def evaluate(
 
     `summary` is that of `analysis.summary.summarise`, of a whole run or of a part of one.
     """
-    return tuple(_distrusted(judge(gate, summary, baseline), summary) for gate in gates)
+    return tuple(_distrusted(of_client(judge(gate, summary, baseline), summary), summary) for gate in gates)
 
 
 def judge(
@@ -69,11 +73,37 @@ def trust_of(summary: Mapping[str, Any]) -> str:
     return str(summary.get("trust", {}).get("verdict", INVALID))
 
 
+def of_client(result: GateResult, summary: Mapping[str, Any]) -> GateResult:
+    """The result, undecided where the client's own lateness may have made it.
+
+    A limit that is kept is kept all the more without it.
+    """
+    reasons = summary.get("trust", {}).get("client_late") or []
+    kept = result.verdict is GateVerdict.PASS and result.gate.comparison.wants_less
+    if not reasons or kept or result.verdict is GateVerdict.NO_DATA or result.gate.metric.name not in _FROM_DUE:
+        return result
+    return replace(
+        result,
+        verdict=GateVerdict.INCONCLUSIVE,
+        sentence=sentence.of_client(result, list(reasons)),
+        needed_requests=None,
+        settled=True,
+    )
+
+
 def _of_variant(gate: Gate, variant: str, figure: Figure, baseline: Reference | None) -> GateResult:
-    reference = find(gate, baseline.summary, variant) if baseline and gate.bound.on_baseline else NOTHING
+    reference = _reference(gate, variant, baseline)
     name = baseline.name if baseline and gate.bound.on_baseline else ""
-    undecided = GateResult(gate=gate, verdict=GateVerdict.NO_DATA, sentence="", variant=variant, measured=figure.value)
-    if not figure.tells:
+    undecided = GateResult(
+        gate=gate,
+        verdict=GateVerdict.NO_DATA,
+        sentence="",
+        variant=variant,
+        measured=figure.value,
+        above=figure.above,
+        settled=figure.above is not None,
+    )
+    if not figure.tells and figure.above is None:
         return replace(
             undecided,
             sentence=sentence.no_data(gate, variant, figure),
@@ -81,29 +111,55 @@ def _of_variant(gate: Gate, variant: str, figure: Figure, baseline: Reference | 
         )
     if gate.bound.on_baseline and not reference.tells:
         return replace(undecided, sentence=sentence.no_baseline(gate, variant, name))
+    if figure.above is not None:
+        return _from_below(undecided, figure, reference, name)
     standing = stand(figure, gate, reference)
     verdict = _verdict(standing)
+    waits = verdict is GateVerdict.INCONCLUSIVE and not standing.one_run
     result = replace(
         undecided,
         verdict=verdict,
         interval=standing.interval,
         threshold=standing.threshold,
-        needed_requests=more_requests(figure, gate, standing) if verdict is GateVerdict.INCONCLUSIVE else None,
+        needed_requests=(more_requests(figure, gate, standing) or figure.more_needed or None) if waits else None,
+        settled=standing.beyond and standing.one_run,
     )
-    return replace(result, sentence=sentence.told(result, baseline=name, reference=reference))
+    return replace(result, sentence=sentence.told(result, figure, baseline=name, reference=reference))
+
+
+def _reference(gate: Gate, variant: str, baseline: Reference | None) -> Figure:
+    if baseline is None or not gate.bound.on_baseline:
+        return NOTHING
+    # older callers know one summary only
+    return of_runs(gate, getattr(baseline, "summaries", None) or (baseline.summary,), variant)
+
+
+def _from_below(undecided: GateResult, figure: Figure, reference: Figure, baseline: str) -> GateResult:
+    """The verdict on a time of which the least is known."""
+    gate, above = undecided.gate, figure.above or 0.0
+    low, high = figure.interval or (above, above)
+    standing = stand(replace(figure, value=above, interval=(low, above), above=None), gate, reference)
+    verdict = GateVerdict.NO_DATA
+    if gate.comparison.wants_less and standing.beyond:
+        verdict = _verdict(standing)
+    elif not gate.comparison.wants_less and not standing.beyond and gate.comparison.holds(low, standing.threshold):
+        verdict = GateVerdict.PASS
+    result = replace(undecided, verdict=verdict, interval=(low, high), threshold=standing.threshold)
+    return replace(result, sentence=sentence.from_below(result, baseline=baseline))
 
 
 def _verdict(standing: Standing) -> GateVerdict:
-    if standing.surely:
+    if standing.surely and not standing.one_run:
         return GateVerdict.FAIL
     return GateVerdict.INCONCLUSIVE if standing.beyond else GateVerdict.PASS
 
 
 def _badness(result: GateResult) -> tuple[int, float]:
     """Sorts the worst verdict first, and among equal ones the figure that is furthest beyond, or nearest to it."""
-    if result.measured is None or result.threshold is None:
+    value = result.above if result.measured is None else result.measured
+    if value is None or result.threshold is None:
         return _WORST_FIRST.index(result.verdict), 0.0
-    return _WORST_FIRST.index(result.verdict), -excess(result.gate, result.measured, result.threshold)
+    return _WORST_FIRST.index(result.verdict), -excess(result.gate, value, result.threshold)
 
 
 def _distrusted(result: GateResult, summary: Mapping[str, Any]) -> GateResult:

@@ -10,26 +10,30 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bench.gates.evaluate import INVALID, Reference, judge, trust_of
+from bench.gates.evaluate import INVALID, Reference, judge, of_client, trust_of
 from bench.gates.gate import Comparison, Gate
-from bench.gates.metrics import Kind
 from bench.gates.result import GateResult, GateVerdict
+from bench.metrics import Kind
 
 DEFAULT_GRACE_S = 10.0
+LOOKS = 1.5
+"""How many times its width an interval must clear the threshold for a run to end before it must. Looked at every 5 s
+from one minute to five, one of this width fails a target on its threshold in 1 % of the runs; with the last look, which
+takes the interval as it is, in 3 %; see docs/decisions/053."""
 DOUBT = 2.0
-"""How many times its width an interval must clear the threshold in the middle of a run. Looked at every 5 s for
-5 minutes, a 95 % interval of a target on its threshold misses by chance in 16 % of the runs, one of twice the width
-in 0.1 %; see docs/decisions/053."""
+"""The same for giving up, where a run may be looked at from its first seconds on: one run in 1,000."""
 
 
 def needs_more(results: Sequence[GateResult], summary: Mapping[str, Any]) -> float:
     """About how many more seconds of load decide the gates: 0 when they are decided or nothing would help.
 
-    Infinite when the figure lies so close to its threshold that no number can be told: go on as long as allowed.
+    Whoever looks again and again stops at the first luck: so a gate is decided when an interval of `LOOKS` times its
+    width lies on one side of the threshold, whichever that is. Infinite when the figure lies so close to it that no
+    number can be told: go on as long as allowed.
     """
-    if trust_of(summary) == INVALID or any(result.verdict is GateVerdict.FAIL for result in results):
+    if trust_of(summary) == INVALID or any(_lost(of_client(result, summary)) for result in results):
         return 0.0
-    return max((_seconds(result, summary) for result in results), default=0.0)
+    return max((_seconds(of_client(result, summary), summary) for result in results), default=0.0)
 
 
 def hopeless(
@@ -48,19 +52,58 @@ def hopeless(
     """
     if measured_s < grace_s:
         return ()
-    results = (judge(gate, summary, baseline, doubt=DOUBT) for gate in gates)
+    results = (of_client(judge(gate, summary, baseline, doubt=DOUBT), summary) for gate in gates)
     return tuple(result for result in results if result.verdict is GateVerdict.FAIL and _for_good(result))
 
 
+def _lost(result: GateResult) -> bool:
+    return result.verdict is GateVerdict.FAIL and (_room(result) or 0.0) >= LOOKS
+
+
 def _seconds(result: GateResult, summary: Mapping[str, Any]) -> float:
-    if result.verdict is GateVerdict.PASS:
+    if result.settled:
         return 0.0
-    if result.needed_requests is None:
-        return math.inf if result.verdict is GateVerdict.INCONCLUSIVE else 0.0
+    room = _room(result)
+    if room is None or room >= LOOKS:
+        return 0.0 if result.verdict is not GateVerdict.INCONCLUSIVE else math.inf
+    if result.verdict is GateVerdict.NO_DATA or math.isnan(room):
+        return _requested(result, summary)
+    return _measured_s(result, summary) * ((LOOKS / room) ** 2 - 1) if room > 0 else math.inf
+
+
+def _room(result: GateResult) -> float | None:
+    """How far the figure is from its threshold, in distances from the figure to the end of its interval on that side.
+
+    Infinite where it is counted, NaN where there is no interval yet, None where nothing would make one.
+    """
+    if result.verdict is GateVerdict.NO_DATA:
+        return None if result.needed_requests is None else math.nan
+    if result.gate.comparison is Comparison.EQUAL or result.above is not None:
+        return math.inf
+    if result.interval is None or result.measured is None or result.threshold is None:
+        return math.nan if result.needed_requests else math.inf
+    low, high = result.interval
+    apart = result.threshold - result.measured
+    reach = high - result.measured if apart > 0 else result.measured - low
+    if not math.isfinite(reach) or (result.measured in (0.0, 1.0) and result.gate.metric.kind is Kind.RATE):
+        return math.inf  # no load makes the limit of what was never seen narrower
+    return abs(apart) / reach if reach > 0 else math.inf
+
+
+def _requested(result: GateResult, summary: Mapping[str, Any]) -> float:
+    """Seconds until as many requests more are there as the result asks for."""
+    slowest = min((block.get("throughput") or 0.0 for block in _asked(result, summary)), default=0.0)
+    return (result.needed_requests or 0) / slowest if slowest else math.inf
+
+
+def _measured_s(result: GateResult, summary: Mapping[str, Any]) -> float:
+    lasted = [block["requests"] / block["throughput"] for block in _asked(result, summary) if block.get("throughput")]
+    return max(lasted, default=math.inf)
+
+
+def _asked(result: GateResult, summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     variants = summary.get("variants", {})
-    asked = [variants.get(result.variant, {})] if result.variant else list(variants.values())
-    slowest = min((block.get("throughput") or 0.0 for block in asked), default=0.0)
-    return result.needed_requests / slowest if slowest else math.inf
+    return [variants.get(result.variant, {})] if result.variant else list(variants.values())
 
 
 def _for_good(result: GateResult) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.gates.result import GateResult, GateVerdict, show, show_interval
+from bench.plain_text import printable
 
 _MARK = {
     GateVerdict.PASS: "✅ pass",
@@ -65,7 +66,7 @@ def _row(result: GateResult) -> str:
     cells = (
         f"`{result.gate}`" + (f" ({result.variant})" if result.variant and not result.gate.variant else ""),
         _MARK[result.verdict],
-        "" if result.measured is None else show(kind, result.measured),
+        result.shown,
         "" if result.interval is None else show_interval(kind, result.interval),
         "" if result.threshold is None else show(kind, result.threshold),
     )
@@ -74,11 +75,11 @@ def _row(result: GateResult) -> str:
 
 def _inline(text: str) -> str:
     """Text that stays in its cell and on its line."""
-    return " ".join(text.split()).replace("|", "\\|")
+    return printable(text).replace("|", "\\|")
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace("%", "%25")
 
 
 def _property(text: str) -> str:

@@ -1,19 +1,18 @@
 """Finds a gate's figure in a summary, and how sure the run is of it. Pure.
 
-A time has the interval the summary gives it. So have the rates of errors and of auth failures, which come in
-bursts; the share of another outcome has the exact binomial one. What is counted (counts, `max`, `throughput`,
-`achieved_rate`) is what happened, and has none.
+A time and the share of an outcome have the interval the summary gives them. What is counted (counts, `max`,
+`throughput`, `achieved_rate`) is what happened, and has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.gates import binomial
 from bench.gates.gate import Gate
-from bench.gates.metrics import ACHIEVED_RATE, OVERHEAD, Kind
+from bench.metrics import ACHIEVED_RATE, OVERHEAD, Kind
 from bench.sample import Outcome
 
 Interval = tuple[float, float]
@@ -23,8 +22,10 @@ Interval = tuple[float, float]
 class Figure:
     """One figure of a summary, in its units (ms, a share of 1, a number, 1/s).
 
-    `value` is None when there is nothing to judge. `counted` figures are exact and have no `interval`; an
-    estimated figure without one rests on too few requests, and `more_needed` says about how many are missing.
+    `value` is None when there is nothing to judge, or when requests without an answer decide: then `above` is the least
+    it can be. `counted` figures are exact and have no `interval`; an estimated figure without one rests on too few
+    requests, and `more_needed` says about how many are missing. `doubt` says why there is none although there are
+    enough, `remark` what an interval rests on where that is little. `runs` are the figures of each run of a baseline.
     """
 
     value: float | None = None
@@ -32,11 +33,15 @@ class Figure:
     counted: bool = False
     requests: int = 0
     more_needed: int = 0
+    above: float | None = None
+    doubt: str = ""
+    remark: str = ""
+    runs: tuple[float, ...] = ()
 
     @property
     def tells(self) -> bool:
         """Whether there is enough to judge by."""
-        return self.value is not None and (self.counted or self.interval is not None)
+        return self.value is not None and (self.counted or self.interval is not None or bool(self.doubt))
 
 
 NOTHING = Figure()
@@ -64,6 +69,8 @@ def find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
         case Kind.TIME:
             return _time(gate, block)
         case Kind.RATE:
+            if gate.where:
+                return _narrowed(gate, block)
             return _rate(gate.metric.name.removesuffix("_rate"), block)
         case Kind.COUNT:
             return Figure(value=_count(gate.metric.name, block), counted=True, requests=block["requests"])
@@ -71,14 +78,38 @@ def find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
             return Figure(value=block.get("throughput"), counted=True, requests=block["requests"])
 
 
+def of_runs(gate: Gate, summaries: Sequence[Mapping[str, Any]], variant: str) -> Figure:
+    """What several runs of one thing say of the gate's metric: their mean, and the figure of each."""
+    found = [find(gate, summary, variant) for summary in summaries]
+    if len(found) == 1 or not all(one.tells for one in found):
+        return next((one for one in found if not one.tells), found[0])
+    values = tuple(one.value for one in found if one.value is not None)
+    mean = math.fsum(values) / len(values)
+    known = [(one.interval, one.value) for one in found if one.interval is not None and one.value is not None]
+    if len(known) < len(found):
+        return replace(found[0], value=mean, interval=None, runs=values)
+    below, above = (
+        math.sqrt(math.fsum((limits[end] - value) ** 2 for limits, value in known)) / len(known) for end in (0, 1)
+    )
+    return replace(found[0], value=mean, interval=(mean - below, mean + above), runs=values)
+
+
 def _time(gate: Gate, block: Mapping[str, Any]) -> Figure:
     name = f"{gate.metric.name}_ms"
     value = block.get(name, {}).get(gate.quantile)
-    if value is None:
+    least = block.get(f"{name}_censored", {}).get(gate.quantile, {}).get("above")
+    if value is None and least is None:
         return NOTHING
+    estimate = block.get(f"{name}_interval", {}).get(gate.quantile, {})
+    if value is None:
+        low = estimate.get("low")
+        return Figure(
+            above=least,
+            interval=(least if low is None else low, math.inf),
+            requests=block["latency_samples"],
+        )
     if gate.quantile == "max":
         return Figure(value=value, counted=True, requests=block["latency_samples"])
-    estimate = block.get(f"{name}_interval", {}).get(gate.quantile, {})
     return _estimated(value, estimate, block["latency_samples"])
 
 
@@ -92,7 +123,8 @@ def _overhead(quantile: str, summary: Mapping[str, Any], candidate: str) -> Figu
     comparison = _comparisons(summary).get(candidate, {})
     estimate = comparison.get("response_time_ms", {}).get(quantile, {})
     if estimate.get("estimate") is None:
-        return NOTHING
+        low = estimate.get("low")
+        return NOTHING if low is None else Figure(above=low, interval=(low, math.inf))
     variants = summary.get("variants", {})
     sides = [variants.get(comparison[side], {}).get("latency_samples", 0) for side in ("baseline", "candidate")]
     return _estimated(estimate["estimate"], estimate, min(sides))
@@ -100,12 +132,27 @@ def _overhead(quantile: str, summary: Mapping[str, Any], candidate: str) -> Figu
 
 def _estimated(value: float, estimate: Mapping[str, Any], requests: int) -> Figure:
     low, high = estimate.get("low"), estimate.get("high")
+    if high is None and estimate.get("open"):
+        high = math.inf
+    interval = None if low is None or high is None else (low, high)
     return Figure(
         value=value,
-        interval=None if low is None or high is None else (low, high),
+        interval=interval,
         requests=requests,
         more_needed=estimate.get("more_needed", 0),
+        doubt="" if interval else _rests_on(estimate),
+        remark=_rests_on(estimate) if interval else "",
     )
+
+
+def _rests_on(estimate: Mapping[str, Any]) -> str:
+    """What makes an interval wide, or none, although there are enough requests; empty where nothing does."""
+    if "hangs_together_s" in estimate:
+        return f"the run is too short: it hangs together for {estimate['hangs_together_s']:.2g} s"
+    if "episodes" in estimate:
+        number = estimate["episodes"]
+        return f"it rests on {number} episode{'' if number == 1 else 's'}"
+    return str(estimate.get("why", ""))
 
 
 def _of_run(metric: str, trust: Mapping[str, Any]) -> Figure:
@@ -123,26 +170,45 @@ def _events(name: str, block: Mapping[str, Any]) -> int:
 
 
 def _rate(name: str, block: Mapping[str, Any]) -> Figure:
-    """From the counts, for a share that was rounded for the file may miss the threshold it equals."""
-    events, requests = _events(name, block), block["requests"]
-    low, high = binomial.interval(events, requests)
-    clustered = {
-        "error": block.get("error_rate_interval"),
-        "ok": _complement(block.get("error_rate_interval")),
-        Outcome.AUTH_FAILURE: block.get("auth_failures", {}).get("rate_interval"),
-    }.get(name)
-    if clustered and clustered["low"] is not None:
-        low, high = clustered["low"], clustered["high"]
-    return Figure(value=events / requests, interval=(low, high), requests=requests)
+    """The figure from the counts, for a share that was rounded for the file may miss the threshold it equals."""
+    requests = block["requests"]
+    found = block.get("error_rate_interval") if name == "error" else block.get("outcome_rates", {}).get(name)
+    low, high = (found.get("low"), found.get("high")) if found else (None, None)
+    return Figure(
+        value=_events(name, block) / requests,
+        interval=None if low is None or high is None else (low, high),
+        requests=requests,
+    )
 
 
-def _complement(interval: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if not interval or interval["low"] is None:
-        return None
-    return {"low": 1 - interval["high"], "high": 1 - interval["low"]}
+def _narrowed(gate: Gate, block: Mapping[str, Any]) -> Figure:
+    """The share of the failures that `gate.where` means. One that was written before there were kinds has no data."""
+    if "failures" not in block:
+        return NOTHING
+    wanted = dict(gate.where)
+    fitting = [kind for kind in block["failures"] if all(str(kind[label]) == wanted[label] for label in wanted)]
+    rates = block.get("failure_rates", {})
+    if len(wanted) == 1:
+        [(label, value)] = wanted.items()
+        found = rates.get(label, {}).get(value, rates.get("none", {}))
+    elif len(fitting) == 1:
+        found = fitting[0]
+    else:  # an interval for each, and none of both together: as wide as all of them allow
+        lows, highs = ([kind[end] for kind in fitting] for end in ("low", "high"))
+        known = bool(fitting) and None not in (*lows, *highs)
+        found = {"low": max(lows), "high": min(1.0, sum(highs))} if known else rates.get("none", {})
+    low, high = found.get("low"), found.get("high")
+    count = found.get("count") if len(wanted) == 1 else None
+    events = sum(kind["count"] for kind in fitting) if count is None else count
+    return Figure(
+        value=events / block["requests"],
+        interval=None if low is None or high is None else (low, high),
+        requests=block["requests"],
+    )
 
 
-def _count(metric: str, block: Mapping[str, Any]) -> int:
+def _count(metric: str, block: Mapping[str, Any]) -> int | None:
+    """None where the run does not know it."""
     match metric:
         case "requests":
             return int(block["requests"])
@@ -151,6 +217,10 @@ def _count(metric: str, block: Mapping[str, Any]) -> int:
         case "auth_failures":
             return int(block["auth_failures"]["count"])
         case "refreshes":
-            return int(block["refreshes"]["count"])
+            return _known(block["refreshes"]["count"])
         case _:
-            return int(block["refreshes"]["failures"])
+            return _known(block["refreshes"]["failures"])
+
+
+def _known(count: int | None) -> int | None:
+    return None if count is None else int(count)

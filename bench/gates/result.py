@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bench import numbers
 from bench.gates.gate import Gate
-from bench.gates.metrics import Kind
+from bench.metrics import Kind
+from bench.plain_text import printable
 
 
 class GateVerdict(StrEnum):
@@ -18,7 +21,7 @@ class GateVerdict(StrEnum):
     NO_DATA = "NO_DATA"
 
 
-_UNIT = {Kind.TIME: " ms", Kind.RATE: "%", Kind.COUNT: "", Kind.THROUGHPUT: "/s"}
+UNIT_SHOWN = {Kind.TIME: " ms", Kind.RATE: " %", Kind.COUNT: "", Kind.THROUGHPUT: "/s"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,8 @@ class GateResult:
     `measured`, `interval` and `threshold` are in the summary's units (ms, a share of 1, a number, 1/s).
     `interval` is what was held against the threshold: against a baseline it includes the baseline's own
     uncertainty. It is None for what is counted and not estimated. `needed_requests` is how many more
-    requests of that variant would decide an INCONCLUSIVE gate, None where more would not help.
+    requests of that variant would decide an INCONCLUSIVE gate, None where more would not help. `above` stands in the
+    place of `measured` where requests got no answer: the least the figure can be. `settled`: no more load decides it.
     """
 
     gate: Gate
@@ -39,37 +43,38 @@ class GateResult:
     interval: tuple[float, float] | None = None
     threshold: float | None = None
     needed_requests: int | None = None
+    above: float | None = None
+    settled: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The figure as it is printed: `241.3 ms`, `> 1,001 ms`, or nothing."""
+        kind = self.gate.metric.kind
+        if self.above is not None:
+            return f"> {show(kind, self.above)}"
+        return "" if self.measured is None else show(kind, self.measured)
 
     @property
     def label(self) -> str:
         """What to call the gate: the name its settings file gives it, or its expression."""
-        return self.gate.name or str(self.gate)
+        return printable(self.gate.name) or str(self.gate)
 
 
 def show(kind: Kind, value: float) -> str:
-    """One number with its unit, to four digits that matter: `241.3 ms`, `0.12%`, `451/s`, `1,204`."""
-    return f"{_number(kind, value)}{_UNIT[kind]}"
+    """One number with its unit: `241.3 ms`, `0.12 %`, `451.2/s`, `1,204`."""
+    match kind:
+        case Kind.TIME:
+            return f"{numbers.short_milliseconds(value)} ms"
+        case Kind.RATE:
+            return numbers.percent(value)
+        case Kind.COUNT:
+            return numbers.count(value)
+        case Kind.THROUGHPUT:
+            return numbers.rate(value)
 
 
 def show_interval(kind: Kind, interval: tuple[float, float]) -> str:
     """`[238.9, 244] ms`."""
-    low, high = interval
-    return f"[{_number(kind, low)}, {_number(kind, high)}]{_UNIT[kind]}"
-
-
-def _number(kind: Kind, value: float) -> str:
-    return _digits(value * 100 if kind is Kind.RATE else value)
-
-
-def _digits(value: float) -> str:
-    """At most four significant digits, never an exponent: 12,345 · 241.3 · 0.3127 · 0.00042."""
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    rounded = float(f"{value:.4g}")
-    decimals = max(0, 3 - _exponent(rounded))
-    text = f"{rounded:.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _exponent(value: float) -> int:
-    return int(f"{value:e}".split("e")[1])
+    unit = UNIT_SHOWN[kind]
+    low, high = (show(kind, limit).removesuffix(unit) if math.isfinite(limit) else "no limit" for limit in interval)
+    return f"[{low}, {high}]{unit}"

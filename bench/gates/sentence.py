@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from bench.gates.gate import Comparison, Gate
 from bench.gates.measure import Figure
-from bench.gates.metrics import OVERHEAD
 from bench.gates.result import GateResult, GateVerdict, show, show_interval
+from bench.metrics import OVERHEAD
+from bench.numbers import MOST_SAMPLES
 
 
 def subject(gate: Gate, variant: str) -> str:
     """`response_time.p99 of key`."""
     quantile = f".{gate.quantile}" if gate.quantile else ""
-    return f"{gate.metric.name}{quantile}{f' of {variant}' if variant else ''}"
+    labels = f"{{{', '.join(f'{label}={value}' for label, value in gate.where)}}}" if gate.where else ""
+    return f"{gate.metric.name}{quantile}{labels}{f' of {variant}' if variant else ''}"
 
 
 def no_data(gate: Gate, variant: str, figure: Figure) -> str:
@@ -32,26 +34,59 @@ def no_baseline(gate: Gate, variant: str, name: str) -> str:
     return f"{subject(gate, variant)} has no data in baseline {name}, or too little: save a longer run as {name}"
 
 
-def told(result: GateResult, *, baseline: str = "", reference: Figure | None = None) -> str:
+def told(result: GateResult, figure: Figure, *, baseline: str = "", reference: Figure | None = None) -> str:
     """What was measured, where it stands, and about how many more requests would tell."""
     gate, kind = result.gate, result.gate.metric.kind
-    measured = show(kind, result.measured or 0.0)
+    measured = result.shown
     if result.interval:
         measured += f" {show_interval(kind, result.interval)}"
-    limit = f"{gate.comparison} {show(kind, result.threshold or 0.0)}"
+    if figure.remark:
+        measured += f" ({figure.remark})"
+    limit = _limit(result)
     if baseline and reference is not None:
-        limit += f" ({gate.bound}, where {baseline} has {show(kind, reference.value or 0.0)})"
+        whose = f"{baseline} has" if len(reference.runs) < 2 else f"{len(reference.runs)} runs of {baseline} have"
+        limit += f" ({gate.bound}, where {whose} {show(kind, reference.value or 0.0)})"
     head = f"{subject(gate, result.variant)} is {measured}, which"
     estimated = result.interval is not None and gate.comparison is not Comparison.EQUAL
     match result.verdict:
         case GateVerdict.FAIL:
             return f"{head} breaks {limit}{' with its whole interval' if estimated else ''}"
         case GateVerdict.INCONCLUSIVE:
-            needed = _more(result.needed_requests) or _no_help(baseline)
-            return f"{head} breaks {limit}, but its interval straddles that{needed}"
+            return f"{head} breaks {limit}, but {_undecided(result, figure, baseline)}"
         case _:
-            doubtful = estimated and _reaches(result)
-            return f"{head} meets {limit}{', though its interval reaches beyond' if doubtful else ''}"
+            reaches = ", though its interval reaches beyond" if estimated and _reaches(result) else ""
+            return f"{head} meets {limit}{f', though {figure.doubt}' if figure.doubt else reaches}"
+
+
+def _limit(result: GateResult) -> str:
+    return f"{result.gate.comparison} {show(result.gate.metric.kind, result.threshold or 0.0)}"
+
+
+def _undecided(result: GateResult, figure: Figure, baseline: str) -> str:
+    if result.settled:
+        return f"runs differ by more than one run knows: save three runs or more as {baseline}"
+    if figure.doubt:
+        return f"{figure.doubt}{_more(result.needed_requests)}"
+    return f"its interval straddles that{_more(result.needed_requests) or _no_help(baseline)}"
+
+
+def from_below(result: GateResult, *, baseline: str = "") -> str:
+    """A time that is only known from below, for requests got no answer."""
+    head = f"{subject(result.gate, result.variant)} is {result.shown} (requests there got no answer in time)"
+    limit = _limit(result) + (f" ({result.gate.bound})" if baseline else "")
+    match result.verdict:
+        case GateVerdict.FAIL:
+            return f"{head}, which breaks {limit} with its whole interval"
+        case GateVerdict.INCONCLUSIVE:
+            return f"{head}, which breaks {limit}, but its interval straddles that"
+        case GateVerdict.PASS:
+            return f"{head}, which meets {limit}"
+    return f"{head}: whether it meets {limit} is not known; look at timed_out_rate, or raise --timeout"
+
+
+def of_client(result: GateResult, reasons: list[str]) -> str:
+    """A verdict that is not given because the client may have made the figure."""
+    return f"not decided, for the client itself was late: {reasons[0]} (it said: {result.sentence})"
 
 
 def distrusted(result: GateResult, reasons: list[str]) -> str:
@@ -66,6 +101,8 @@ def _reaches(result: GateResult) -> bool:
 
 
 def _more(requests: int | None) -> str:
+    if requests and requests > MOST_SAMPLES:
+        return "; no run of this length will tell"
     return f"; about {requests:,} more requests needed" if requests else ""
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bench.sample import COLUMNS, Cause, Freshness, Outcome, Phase
+from bench.sample import COLUMNS, Cause, Freshness, LateCause, Outcome, Phase
 from bench.samples.sealed import SealedWriter
 
 ROWS = 1024
@@ -75,6 +75,7 @@ class Recorder:
         self.variants = Words(())
         self.deployments = Words(("",))
         self.freshnesses = Words(freshness.value for freshness in Freshness)
+        self.late_causes = Words(cause.value for cause in LateCause)
         self.recorded = 0
         self.written = 0
         self.observe: Callable[[Any], None] = _nobody
@@ -86,6 +87,7 @@ class Recorder:
             "variant": self.variants,
             "deployment": self.deployments,
             "freshness": self.freshnesses,
+            "late_cause": self.late_causes,
         }
         self._rows = bytearray(_ROW.size * ROWS)
         self._used = 0

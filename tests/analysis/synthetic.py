@@ -150,6 +150,7 @@ def write_run(
         "generation": generation,
         "status": status,
         "attempt": np.zeros(total, int),
+        "replays": np.zeros(total, int),
         **words,
     }
     names = [f"w{i}" for i in range(workers)]

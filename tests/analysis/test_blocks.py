@@ -41,10 +41,11 @@ def test_the_memory_of_an_autoregressive_series_is_found(memory_cells: int) -> N
 
 def test_longer_memory_gives_fewer_blocks_down_to_a_floor() -> None:
     """Beyond the floor the bias that remains is known, so that it can be corrected for."""
-    short, long = blocks.of_length(1.0), blocks.of_length(30.0)
+    short, long, longest = (blocks.of_length(cells) for cells in (1.0, 30.0, 60.0))
     assert (short.count, long.count) == (blocks.MOST_BLOCKS, blocks.FEWEST_BLOCKS)
     assert short.bias == pytest.approx(blocks.MOST_BLOCKS / CELLS)
-    assert long.bias == blocks.MOST_BIAS
+    assert long.bias == pytest.approx(30 * blocks.FEWEST_BLOCKS / CELLS)
+    assert longest.bias == blocks.MOST_BIAS
 
 
 @pytest.mark.parametrize("memory_cells", [1, 8, 16])
@@ -53,8 +54,31 @@ def test_blocks_know_the_variance_they_miss(memory_cells: int) -> None:
     series = [autoregressive(memory_cells, seed) for seed in range(400)]
     true = np.mean([one.sum() ** 2 for one in series])
     chosen = blocks.of_length(memory_cells)
-    told = np.mean([np.sum((chosen.sums(one - one.mean())) ** 2) * chosen.correction for one in series])
+    told = np.mean([np.sum((chosen.sums(one - one.mean())) ** 2) * chosen.correction() for one in series])
     assert told == pytest.approx(true, rel=0.15)
+
+
+def test_correlation_that_single_cells_cannot_show_is_seen_in_joined_ones() -> None:
+    """With one sample a cell, a memory of 16 cells is within the noise of each lag, and found all the same."""
+    found = []
+    for seed in range(20):
+        noise = np.random.default_rng(1000 + seed).standard_normal(CELLS)
+        found.append(blocks.correlation_cells(autoregressive(16, seed) + 2 * noise))
+    assert np.median(found) > 4
+
+
+def test_a_trend_is_told_from_what_merely_wanders() -> None:
+    """A line, and the steps of a load's stages, are taken out; a slow wander, which also has a slope, is not."""
+    noise = np.random.default_rng(1).standard_normal(CELLS)
+    line = np.linspace(-2, 2, CELLS)
+    step = np.where(np.arange(CELLS) < 600, -1.0, 1.0) * 2
+    for steady, pieces in ((line, ()), (step, (600,))):
+        trend, fitted = blocks.trend(noise + steady, pieces)
+        assert fitted > 0
+        assert np.corrcoef(trend, steady)[0, 1] > 0.99
+    assert blocks.trend(noise)[1] == 0
+    wandering = [blocks.trend(autoregressive(320, seed) * 3 + noise)[1] for seed in range(10)]
+    assert sum(map(bool, wandering)) <= 1
 
 
 def test_blocks_sum_all_cells_once() -> None:

@@ -57,7 +57,7 @@ def test_drift_that_both_share_cancels_in_a_pair() -> None:
     """A wave of +-10 ms leaves each side's own interval wide and the paired difference as narrow as without it."""
     rng = np.random.default_rng(2)
     noise = rng.exponential(1.0, (2, 6_000))
-    wave = 10 * np.sin(np.arange(6_000) / 1_500)
+    wave = 10 * np.sin(np.arange(6_000) / 30)
     calm = [folded(20 + side) for side in noise]
     drifting = [folded(20 + side + wave) for side in noise]
 
@@ -72,7 +72,7 @@ def test_drift_that_both_share_cancels_in_a_pair() -> None:
 def test_what_grows_with_shared_drift_is_as_uncertain_as_the_drift() -> None:
     """A candidate that takes twice as long differs by the baseline's own median, drift and all."""
     rng = np.random.default_rng(2)
-    values = 30 + rng.exponential(1.0, 6_000) + 10 * np.sin(np.arange(6_000) / 1_500)
+    values = 30 + rng.exponential(1.0, 6_000) + 10 * np.sin(np.arange(6_000) / 30)
     base, cand = folded(values), folded(2 * values)
     paired = bootstrap.paired(base.quantile(0.5), cand.quantile(0.5), seed=1)
     assert width(paired) == pytest.approx(width(bootstrap.own(base.quantile(0.5), seed=1)), rel=0.2)
@@ -120,3 +120,39 @@ def test_cells_without_samples_do_not_matter() -> None:
     hits[: CELLS // 3 : 14] = 1
     found = bootstrap.own(Statistic(hits=hits, count=count, value=lambda deviation: 0.5 + deviation), seed=1)
     assert 0.2 < found.low < 0.5 < found.high < 0.8
+
+
+def test_what_hangs_together_for_too_much_of_the_run_is_nearly_unknown() -> None:
+    """A wander over a third of the run says little of the next one, but a pair that rides on it is compared."""
+    rng = np.random.default_rng(3)
+    steps = rng.standard_normal(6_000) * np.sqrt(2 / 2_000)
+    wander = np.zeros(6_000)
+    for i in range(1, 6_000):
+        wander[i] = wander[i - 1] * (1 - 1 / 2_000) + steps[i]
+    sides = [folded(50 + 10 * wander + rng.exponential(1.0, 6_000)) for _ in range(2)]
+    alone = bootstrap.own(sides[0].mean(), seed=1)
+    together = bootstrap.paired(sides[0].mean(), sides[1].mean(), seed=1)
+    assert alone.too_long
+    assert width(alone) > 10
+    assert not together.too_long
+    assert width(together) < 0.3
+
+
+def test_a_trend_does_not_widen_an_interval() -> None:
+    """A target that gets slower by a third in the run has a mean of the run that is as sure as that of a steady one."""
+    values = 10 + np.random.default_rng(4).exponential(1.0, 6_000)
+    steady = bootstrap.own(folded(values).mean(), seed=1)
+    rising = bootstrap.own(folded(values + np.linspace(0, 4, 6_000)).mean(), seed=1)
+    assert width(rising) < 1.6 * width(steady)
+
+
+def test_samples_that_come_together_are_one_episode() -> None:
+    """Sixty samples of the tail in three bursts are three, scattered they are sixty, and in both sides they cancel."""
+    rng = np.random.default_rng(5)
+    values = rng.exponential(1.0, 6_000)
+    for start in (1_000, 3_000, 5_000):
+        values[start : start + 20] += 50
+    burst, scattered = folded(values), folded(rng.permuted(values))
+    assert bootstrap.episodes([burst.quantile(0.99)], 60) == pytest.approx(3, abs=1.5)
+    assert bootstrap.episodes([scattered.quantile(0.99)], 60) > 35
+    assert bootstrap.episodes([burst.quantile(0.99), burst.quantile(0.99)], 60) > 35

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 
@@ -131,7 +132,25 @@ def test_the_tail_is_guided_by_what_hangs_together_at_p90(make_run: MakeRun) -> 
     """Noise over seconds hardly shows in the few samples beyond p99, but it is there."""
     run = make_run(sides=(Side("key"),), noise_ms=2.0, noise_time_s=1.0)
     side = fold_variant(run, "response_time", "key")
-    p99, p90 = side.quantile(0.99), side.quantile(0.9)
-    found = compare.own_interval(side, 0.99, seed=3)
-    assert found == bootstrap.own(p99, guide=p90, seed=3)
+    p99, p90, p50 = (side.quantile(q) for q in (0.99, 0.9, 0.5))
+    found = dataclasses.replace(compare.own_interval(side, 0.99, seed=3), episodes=math.inf)
+    assert found == bootstrap.own(p99, guide=p90, middle=p50, seed=3)
     assert found != bootstrap.own(p99, seed=3)
+
+
+def estimated(estimate: float, half: float, verdict: Verdict) -> compare.Estimate:
+    return compare.Estimate(estimate=estimate, low=estimate - half, high=estimate + half, verdict=verdict)
+
+
+def test_six_figures_together_miss_no_more_often_than_one() -> None:
+    """One beyond by a hair is no finding among six that are not; six that agree leave no doubt about the last."""
+    nothing = {f"p{i}": estimated(0.0, 0.2, Verdict.EQUIVALENT) for i in range(5)}
+    hair = compare.all_at_once({**nothing, "p99": estimated(1.55, 1.0, Verdict.WORSE)}, min_effect=0.5)
+    assert hair["p99"].verdict is Verdict.INCONCLUSIVE
+    assert hair["p99"].why == "sure by itself, not as one of 6 figures"
+    assert [hair[name] for name in nothing] == list(nothing.values())
+    sure = compare.all_at_once({**nothing, "p99": estimated(3.0, 1.0, Verdict.WORSE)}, min_effect=0.5)
+    assert sure["p99"].verdict is Verdict.WORSE
+    surer = {f"p{i}": estimated(-3.0, 1.0, Verdict.BETTER) for i in range(5)}
+    last = compare.all_at_once({**surer, "p99": estimated(-1.55, 1.0, Verdict.BETTER)}, min_effect=0.5)
+    assert {one.verdict for one in last.values()} == {Verdict.BETTER}

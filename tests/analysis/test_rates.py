@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.analysis import rates
+from bench.analysis import blocks, rates
 from bench.analysis.blocks import CELLS
 from bench.analysis.rates import Share
 
@@ -19,11 +19,22 @@ def share(hits: int, total: int, *, within_cells: int = CELLS) -> Share:
     return Share(hits=spread, count=np.full(CELLS, total / CELLS))
 
 
-def test_no_failure_in_ten_thousand_is_not_never() -> None:
-    """The upper end is that of Wilson's interval, near the rule of three."""
-    found = rates.own(share(0, 9_600))
-    assert found.low == 0
-    assert 3 / 9_600 < found.high < 5 / 9_600
+@pytest.mark.parametrize("failures", [0, 1, 40])
+def test_none_or_one_burst_does_not_say_how_long_the_next_one_is(failures: int) -> None:
+    """The limit is the rule of three over blocks of time and not over requests, however many failed in the burst."""
+    found = rates.own(share(failures, 9_600, within_cells=4))
+    assert found.high >= 3 / blocks.MOST_BLOCKS
+    assert found.episodes <= 1.5
+    failing = share(failures, 9_600, within_cells=4)
+    working = rates.own(Share(hits=failing.count - failing.hits, count=failing.count))
+    assert working.low == pytest.approx(1 - found.high)
+
+
+def test_scattered_failures_are_known_as_independent_ones_are() -> None:
+    """Ten in 9,600, far from each other: Wilson's interval, far below the rule of three over blocks."""
+    found = rates.own(share(10, 9_600))
+    assert found.episodes == pytest.approx(10, rel=0.01)
+    assert found.high < 25 / 9_600
 
 
 def test_wilsons_interval_is_as_published() -> None:

@@ -25,7 +25,7 @@ def test_intervals_cover_and_do_not_cry_wolf(scenario: calibration.Scenario) -> 
     """95 % promised; 60 trials of a right interval give 85 to 100 % for a figure, and 91 to 99 % over all."""
     rows = calibration.simulate(scenario, trials=TRIALS, seed=5, min_effect_ms=0.2, truth_runs=2)
     assert [row.figure for row in rows] == list(calibration.FIGURES)
-    assert all(row.told == 1.0 for row in rows)
+    assert all(row.told >= 0.85 for row in rows)
     assert all(row.coverage >= 0.85 for row in rows)
     assert 0.91 <= sum(row.coverage for row in rows) / len(rows) <= 0.99
     assert sum(row.false_alarms for row in rows) / len(rows) <= 0.05

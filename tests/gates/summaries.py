@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from bench.analysis import rates
+from bench.analysis.blocks import CELLS
+from bench.sample import Outcome
+
 Summary = dict[str, Any]
 
 
@@ -19,6 +25,7 @@ def variant(
 ) -> dict[str, Any]:
     """A variant's block: response_time.p99 is `p99` ms, give or take `within`; `outcomes` are those that are not ok."""
     bad = outcomes or {}
+    counts = {"ok": requests - sum(bad.values()), **bad}
     times = {"p50": 10.0, "p99": p99, "max": 900.0}
     interval: dict[str, Any] = {"low": None, "high": None, "more_needed": more_needed}
     if p99 is not None and within is not None:
@@ -29,12 +36,21 @@ def variant(
         "latency_samples": requests,
         "throughput": throughput,
         "error_rate": sum(bad.values()) / requests if requests else 0.0,
-        "outcomes": {"ok": requests - sum(bad.values()), **bad},
+        "error_rate_interval": scattered(sum(bad.values()), requests),
+        "outcomes": counts,
+        "outcome_rates": {name: scattered(counts.get(name, 0), requests) for name in Outcome},
         "auth_failures": {"count": bad.get("auth_failure", 0), "by_cause": {}},
         "refreshes": {"count": refreshes[0], "failures": refreshes[1], "by_cause": {}},
         "response_time_ms": times,
         "response_time_ms_interval": {"p99": interval},
     }
+
+
+def scattered(hits: int, requests: int) -> dict[str, float | None]:
+    """The interval of the share of events that come by themselves."""
+    spread = np.bincount(np.linspace(0, CELLS - 1, hits).astype(int), minlength=CELLS)
+    found = rates.own(rates.Share(hits=spread, count=np.full(CELLS, requests / CELLS)))
+    return {"low": found.low, "high": found.high} if requests else {"low": None, "high": None}
 
 
 def summary(

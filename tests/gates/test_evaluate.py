@@ -63,7 +63,7 @@ COUNTED = [
     # 10,000 requests: 7 model errors, 3 auth failures; 5 refreshes, 1 failed; 99 % of the rate
     ("error_rate <= 0.1%", PASS),
     ("error_rate < 0.1%", INCONCLUSIVE),
-    ("error_rate <= 0.05%", INCONCLUSIVE),
+    ("error_rate <= 0.06%", INCONCLUSIVE),
     ("error_rate <= 0.04%", FAIL),
     ("error_rate == 0", FAIL),
     ("throttled_rate == 0", PASS),
@@ -88,7 +88,7 @@ COUNTED = [
 
 @pytest.mark.parametrize(("text", "verdict"), COUNTED)
 def test_what_is_counted_is_compared_as_it_is(text: str, verdict: GateVerdict) -> None:
-    """Counts have no interval, shares have the binomial one, and `== 0` looks at the count."""
+    """Counts have no interval, shares have the summary's, and `== 0` looks at the count."""
     key = variant(outcomes={"model_error": 7, "auth_failure": 3}, refreshes=(5, 1))
     result = judged(text, summary(key=key, achieved=198.0))
     assert result.verdict is verdict
@@ -164,7 +164,8 @@ AGAINST_MAIN = [
     (104.0, 5.0, "response_time.p99 <= baseline + 2ms", INCONCLUSIVE, 102.0),
     (104.0, 0.1, "response_time.p99 <= baseline", INCONCLUSIVE, 100.0),
     (80.0, 5.0, "response_time.p99 <= baseline - 10%", PASS, 90.0),
-    (99.0, 5.0, "response_time.p99 <= baseline - 10%", FAIL, 90.0),
+    (99.0, 5.0, "response_time.p99 <= baseline - 10%", INCONCLUSIVE, 90.0),
+    (150.0, 5.0, "response_time.p99 <= baseline", INCONCLUSIVE, 100.0),
 ]
 
 
@@ -253,7 +254,8 @@ def test_failures_that_come_in_bursts_count_as_fewer_witnesses() -> None:
     alone = variant(outcomes={"auth_failure": 30})
     burst = variant(outcomes={"auth_failure": 30})
     burst["error_rate_interval"] = {"low": 0.0005, "high": 0.02}
-    burst["auth_failures"]["rate_interval"] = {"low": 0.0005, "high": 0.02}
+    burst["outcome_rates"]["auth_failure"] = {"low": 0.0005, "high": 0.02}
+    burst["outcome_rates"]["ok"] = {"low": 0.98, "high": 0.9995}
     for text in ("error_rate <= 0.1%", "auth_failure_rate <= 0.1%", "ok_rate >= 99.9%"):
         assert judged(text, summary(key=alone)).verdict is FAIL
         assert judged(text, summary(key=burst)).verdict is INCONCLUSIVE
@@ -283,11 +285,11 @@ def lopsided(p99: float, below: float, above: float) -> dict[str, object]:
     [
         # down from 120 ms by sqrt(4^2 + 3^2), as far as the baseline reaches up; up by sqrt(12^2 + 5^2)
         ("response_time.p99 <= baseline + 16ms", (115.0, 133.0), 13_000),
-        ("response_time.p99 >= baseline + 32ms", (115.0, 133.0), 2_200),
+        ("response_time.p99 >= baseline + 32ms", (115.0, 133.0), None),  # one run cannot tell, however long
     ],
 )
 def test_each_limit_meets_the_opposite_one_of_the_baseline(
-    text: str, interval: tuple[float, float], needed: int
+    text: str, interval: tuple[float, float], needed: int | None
 ) -> None:
     """The run may be lower and the baseline higher, or the other way round; the side of the threshold counts."""
     main = summary(key=lopsided(100.0, below=5.0, above=3.0))
@@ -309,3 +311,143 @@ def test_overhead_is_waited_for_by_the_side_with_fewer_requests() -> None:
     """More of the side that has plenty would not narrow a difference."""
     run = summary(key=variant(requests=90_000), aml_token=variant(requests=10_000), overhead=(4.0, 2.0))
     assert judged("overhead.p99 < 3ms", run).needed_requests == 30_000
+
+
+def without_an_answer(*, above: float, low: float) -> Summary:
+    """A variant whose p99 lies among requests that got no answer."""
+    made = variant(p99=None)
+    made["response_time_ms"]["max"] = None
+    made["response_time_ms_censored"] = {"p99": {"above": above}, "max": {"above": above}}
+    made["response_time_ms_interval"]["p99"] = {"low": low, "high": None, "open": True}
+    return summary(key=made)
+
+
+FROM_BELOW = [
+    # above 1,001 ms, and the lower end of its interval is 990 ms
+    ("response_time.p99 < 500ms", FAIL, "is > 1,001 ms (requests there got no answer in time), which breaks < 500 ms"),
+    ("response_time.p99 < 995ms", INCONCLUSIVE, "its interval straddles that"),
+    ("response_time.p99 < 2s", NO_DATA, "whether it meets < 2,000 ms is not known"),
+    ("response_time.p99 < 10001s", NO_DATA, "raise --timeout"),
+    ("response_time.max < 1s", FAIL, "breaks"),
+    ("response_time.max < 2s", NO_DATA, "not known"),
+    ("response_time.p99 > 900ms", PASS, "meets > 900 ms"),
+    ("response_time.p99 > 2s", NO_DATA, "not known"),
+    ("response_time.p99 <= baseline + 10%", FAIL, "with its whole interval"),
+    ("response_time.p99 <= baseline", INCONCLUSIVE, "straddles"),
+    ("response_time.p99 <= baseline + 2000%", NO_DATA, "not known"),
+]
+
+
+@pytest.mark.parametrize(("text", "verdict", "said"), FROM_BELOW)
+def test_a_time_among_requests_without_an_answer_never_passes_a_limit(
+    text: str, verdict: GateVerdict, said: str
+) -> None:
+    """It fails when the least it can be is beyond, and is without data otherwise."""
+    result = judged(text, without_an_answer(above=1001.0, low=990.0), summary())
+    assert result.verdict is verdict
+    assert said in result.sentence
+    assert (result.measured, result.shown) == (None, "> 1,001 ms")
+    assert exit_code([result], "TRUSTED") == {FAIL: 10, PASS: 0}.get(verdict, 11)
+
+
+def test_a_figure_whose_upper_end_is_not_known_says_so() -> None:
+    """It is known itself, and so passes; the sentence shows how little that means."""
+    made = variant()
+    made["response_time_ms_interval"]["p99"] = {"low": 95.0, "high": None, "open": True}
+    result = judged("response_time.p99 < 110ms", summary(key=made))
+    assert result.verdict is PASS
+    assert "[95, no limit] ms" in result.sentence
+    assert "though its interval reaches beyond" in result.sentence
+    assert judged("response_time.p99 > 110ms", summary(key=made)).verdict is INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ({"hangs_together_s": 12.3, "more_needed": 9_000}, "the run is too short: it hangs together for 12 s"),
+        ({"episodes": 2, "more_needed": 9_000}, "it rests on 2 episodes"),
+    ],
+)
+def test_a_figure_that_rests_on_too_little_fails_nothing(why: dict[str, float], said: str) -> None:
+    """Beyond the threshold it is undecided and asks for more; within it passes, as it would with an interval."""
+    made = variant()
+    made["response_time_ms_interval"]["p99"] = {"low": None, "high": None, **why}
+    beyond = judged("response_time.p99 < 10ms", summary(key=made))
+    assert (beyond.verdict, beyond.needed_requests) == (INCONCLUSIVE, 9_000)
+    assert f"but {said}; about 9,000 more requests needed" in beyond.sentence
+    within = judged("response_time.p99 < 110ms", summary(key=made))
+    assert within.verdict is PASS
+    assert f"though {said}" in within.sentence
+
+
+def test_few_episodes_are_told_with_the_interval() -> None:
+    """Enough to judge by, and few enough to be told."""
+    made = variant()
+    made["response_time_ms_interval"]["p99"] |= {"episodes": 5}
+    result = judged("response_time.p99 < 90ms", summary(key=made))
+    assert result.verdict is FAIL
+    assert "100 ms [95, 105] ms (it rests on 5 episodes)" in result.sentence
+
+
+LATE_CLIENT = [
+    ("response_time.p99 < 50ms", INCONCLUSIVE),
+    ("response_time.p99 < 98ms", INCONCLUSIVE),
+    ("response_time.max < 1ms", INCONCLUSIVE),
+    ("response_time.p99 > 10ms", INCONCLUSIVE),
+    ("response_time.p99 < 110ms", PASS),
+    ("response_time.p99 < 1s", PASS),
+    ("service_time.p99 < 50ms", FAIL),
+    ("error_rate <= 0.01%", FAIL),
+    ("overhead.p99 < 1ms", INCONCLUSIVE),
+    ("server_time.p99 < 50ms", NO_DATA),
+]
+
+
+@pytest.mark.parametrize(("text", "verdict"), LATE_CLIENT)
+def test_what_the_client_itself_was_late_for_fails_no_gate(text: str, verdict: GateVerdict) -> None:
+    """A response time counts from when a request was due, so a slow runner is in it; service time is judged."""
+    key = variant(outcomes={"throttled": 90})
+    key |= {"service_time_ms": {"p99": 90.0}, "service_time_ms_interval": {"p99": {"low": 85.0, "high": 95.0}}}
+    run = summary(trust="SUSPECT", key=key, aml_token=key, overhead=(4.0, 1.0))
+    run["trust"]["client_late"] = ["requests began 3.4 ms late at p99 (limit 2 ms)"]
+    result = judged(text, run)
+    assert result.verdict is verdict
+    assert exit_code([result], "SUSPECT") == {PASS: 0, FAIL: 10}.get(verdict, 11)
+    if verdict is INCONCLUSIVE:
+        assert "the client itself was late: requests began 3.4 ms late at p99" in result.sentence
+
+
+@dataclass(frozen=True)
+class SeveralRuns(Accepted):
+    """A baseline of several runs, as `evaluate` wants it."""
+
+    summaries: tuple[Summary, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("text", "p99", "verdict"),
+    [
+        # 98, 100 and 102 ms: the next run of the same lies within 4.303 * 2 * sqrt(4/3) = 9.9 ms of 100
+        ("response_time.p99 <= baseline", 105.0, INCONCLUSIVE),
+        ("response_time.p99 <= baseline", 109.0, INCONCLUSIVE),
+        ("response_time.p99 <= baseline", 111.0, FAIL),
+        ("response_time.p99 <= baseline + 10%", 119.0, INCONCLUSIVE),
+        ("response_time.p99 <= baseline + 10%", 121.0, FAIL),
+        ("response_time.p99 <= baseline", 99.0, PASS),
+    ],
+)
+def test_a_baseline_of_several_runs_knows_how_much_runs_differ(text: str, p99: float, verdict: GateVerdict) -> None:
+    """A run fails when it lies beyond where the next run of the same thing would, and not before."""
+    runs = tuple(summary(key=variant(p99=value, within=0.5)) for value in (98.0, 100.0, 102.0))
+    main = SeveralRuns(runs[0], summaries=runs)
+    (result,) = evaluate([parse(text)], summary(key=variant(p99=p99, within=0.5)), main)
+    assert result.verdict is verdict
+    assert "where 3 runs of main have 100 ms" in result.sentence
+
+
+def test_one_run_against_one_fails_only_a_gate_that_leaves_room() -> None:
+    """How much runs of one thing differ is not known from one; the room of `+ 10%` stands for it."""
+    result = judged("response_time.p99 <= baseline", summary(key=variant(p99=150.0)), summary())
+    assert result.verdict is INCONCLUSIVE
+    assert "save three runs or more as main" in result.sentence
+    assert judged("response_time.p99 <= baseline + 10%", summary(key=variant(p99=150.0)), summary()).verdict is FAIL

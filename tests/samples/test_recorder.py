@@ -39,6 +39,7 @@ def sample(recorder: Recorder, number: int, **words: str) -> dict[str, Any]:
         "variant": "key",
         "deployment": "blue",
         "freshness": "fresh",
+        "late_cause": "users",
     } | words
     told = {
         "outcome": recorder.outcomes,
@@ -47,6 +48,7 @@ def sample(recorder: Recorder, number: int, **words: str) -> dict[str, Any]:
         "variant": recorder.variants,
         "deployment": recorder.deployments,
         "freshness": recorder.freshnesses,
+        "late_cause": recorder.late_causes,
     }
     values: dict[str, Any] = {}
     for place, (name, kind) in enumerate(COLUMNS):
@@ -145,7 +147,7 @@ def test_a_file_that_was_cut_off_keeps_its_whole_batches(path: Path) -> None:
         ends.append(path.stat().st_size)
     recorder.close()
     whole = path.read_bytes()
-    rng = random.Random(1)  # noqa: S311 - reproducible
+    rng = random.Random(1)
     for cut in sorted({*ends, *(rng.randrange(ends[0], len(whole)) for _ in range(60))}):
         path.write_bytes(whole[:cut])
         complete = sum(end <= cut for end in ends)
@@ -209,7 +211,7 @@ class BrokenOnce:
 
 def test_a_sample_costs_at_most_64_bytes(path: Path) -> None:
     """With times as random as they get, two variants, refreshes and failures, at 1,000/s and a flush a second."""
-    rng = random.Random(3)  # noqa: S311 - reproducible
+    rng = random.Random(3)
     recorder = Recorder(path, metadata={"run_id": "20261124-081530-123-abcd", "worker": "w0"})
     count = 30_000
     for number in range(count):
@@ -231,7 +233,7 @@ def test_a_sample_costs_at_most_64_bytes(path: Path) -> None:
             recorder.variants.code(rng.choice(("key", "aml_token"))),
             recorder.deployments.code(rng.choice(("blue", "green"))),
             recorder.freshnesses.code(rng.choice(("fresh", "stale"))),
-            0,
+            *(0, 0, recorder.late_causes.code("hub" if rng.random() < 0.01 else "")),
         )
         if number % 1000 == 999:
             recorder.flush()
@@ -241,9 +243,10 @@ def test_a_sample_costs_at_most_64_bytes(path: Path) -> None:
 
 def test_columns_are_where_the_record_puts_them() -> None:
     """`exchange` records by position: the columns it relies on are in this order, and new ones come at the end."""
-    assert NAMES[:18] == [
+    assert NAMES[:20] == [
         *("intended_ns", "began_ns", "sent_ns", "first_byte_ns", "done_ns", "connect_ns", "server_time_ns"),
         *("sequence", "response_bytes", "generation", "status"),
         *("outcome", "cause", "phase", "variant", "deployment", "freshness", "attempt"),
+        *("replays", "late_cause"),
     ]
-    assert [NAMES[place] for place in WORD_PLACES] == NAMES[11:17]
+    assert [NAMES[place] for place in WORD_PLACES] == [*NAMES[11:17], "late_cause"]

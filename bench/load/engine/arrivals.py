@@ -74,15 +74,35 @@ def variant_order(variants: int, *, seed: str) -> Iterator[int]:
         yield from block
 
 
-def schedule(plan: RunPlan, *, worker: int = 0, workers: int = 1) -> Iterator[Arrival]:
-    """The arrivals that `worker` of `workers` has to send, in the order they are due; a late one has none."""
+def body_order(bodies: int, *, seed: str) -> Iterator[int]:
+    """Body indices in rounds that hold each body once, each round in another order.
+
+    A round is a walk with a random stride that is coprime to the number of bodies: no list of 100,000 is ever shuffled
+    while requests are due. What lies in the file side by side is shuffled when it is read.
+    """
+    rng = random.Random(f"bodies-{seed}")  # noqa: S311 - reproducible, not secret
+    while True:
+        stride = rng.randrange(bodies)
+        while math.gcd(stride, bodies) != 1:
+            stride = rng.randrange(bodies)
+        at = rng.randrange(bodies)
+        for _ in range(bodies):
+            yield at
+            at = (at + stride) % bodies
+
+
+def schedule(plan: RunPlan, *, worker: int = 0, workers: int = 1, variant: int | None = None) -> Iterator[Arrival]:
+    """The arrivals that `worker` of `workers` has to send, in the order they are due; a late one has none.
+
+    With `variant`, only those of that one.
+    """
     if worker >= workers:
         return
     dues = due_times_ns(stages_of(plan), arrivals=plan.arrivals, seed=plan.seed)
     order = variant_order(len(plan.variants), seed=str(plan.seed))
-    for number, (due_ns, variant) in enumerate(zip(dues, order, strict=False)):
-        if number % workers == worker:
-            yield Arrival(due_ns, number, variant)
+    for number, (due_ns, one) in enumerate(zip(dues, order, strict=False)):
+        if number % workers == worker and (variant is None or variant == one):
+            yield Arrival(due_ns, number, one)
 
 
 def asked_rate(plan: RunPlan, *, from_s: float, to_s: float) -> float:

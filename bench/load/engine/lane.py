@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from bench.endpoint import AuthMode
+from bench.load.engine.lateness import LeaseWaits
 from bench.load.wire.address import Address
 from bench.plan import Variant
 from bench.sample import Freshness
@@ -32,6 +33,7 @@ class Lane:
         self.name = f"{address.path.partition('?')[0]} [{variant.name}]"  # a query may hold a secret
         self.head = b""
         self.worked = 0
+        self.lease_waits = LeaseWaits()
         self.needs_role = variant.auth_mode is AuthMode.AAD_TOKEN
         self._pin = f"azureml-model-deployment: {deployment}\r\n" if deployment else ""
         self._head_of: Any = None

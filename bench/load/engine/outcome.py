@@ -20,10 +20,22 @@ NO_LEASE: Verdict = (Outcome.AUTH_FAILURE.value, Cause.NO_LEASE.value)
 
 _BY_STATUS: dict[int, Verdict] = {
     403: (Outcome.AUTH_FAILURE.value, Cause.FORBIDDEN.value),
-    408: (Outcome.TIMED_OUT.value, "model"),
+    408: (Outcome.TIMED_OUT.value, "server"),
     424: (Outcome.MODEL_ERROR.value, Cause.NONE.value),
-    504: (Outcome.TIMED_OUT.value, "gateway"),
+    504: (Outcome.TIMED_OUT.value, "server"),
+    **dict.fromkeys((300, 301, 302, 303, 307, 308), (Outcome.UNEXPECTED.value, "redirect")),
+    400: (Outcome.UNEXPECTED.value, "bad_request"),
+    404: (Outcome.UNEXPECTED.value, "not_found"),
+    405: (Outcome.UNEXPECTED.value, "method"),
+    411: (Outcome.UNEXPECTED.value, "length_required"),
+    413: (Outcome.UNEXPECTED.value, "too_large"),
+    414: (Outcome.UNEXPECTED.value, "uri_too_long"),
+    415: (Outcome.UNEXPECTED.value, "media_type"),
+    422: (Outcome.UNEXPECTED.value, "unprocessable"),
+    431: (Outcome.UNEXPECTED.value, "headers_too_large"),
 }
+_SERVER_CAUSES = {502: "bad_gateway", 503: "unavailable"}
+"""A 502 is a proxy's, or on Kubernetes a model's that crashed: only `run_failed` tells which."""
 
 
 def classify(
@@ -52,6 +64,7 @@ def classify(
     if known is not None:
         return known
     if status >= 500:
-        failed = run_failed or status == 502
-        return ((Outcome.MODEL_ERROR if failed else Outcome.SERVER_ERROR).value, Cause.NONE.value)
+        if run_failed:
+            return (Outcome.MODEL_ERROR.value, Cause.NONE.value)
+        return (Outcome.SERVER_ERROR.value, _SERVER_CAUSES.get(status, Cause.NONE.value))
     return (Outcome.UNEXPECTED.value, f"http_{status}")

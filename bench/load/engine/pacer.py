@@ -21,6 +21,8 @@ class Pacer(Protocol):
     """Calls back in the hub, at or just after the time it was last armed for."""
 
     name: str
+    exact: bool
+    """It fires on time, unless this process is not given the processor."""
 
     def arm(self, at_ns: int) -> None: ...
 
@@ -31,6 +33,7 @@ class TimerFdPacer:
     """The precise one, on Linux."""
 
     name = "timerfd"
+    exact = True
 
     def __init__(self, callback: Callable[[], None]) -> None:
         self._timer = timerfd.TimerFd()
@@ -53,6 +56,7 @@ class SpinPacer:
     """The honest one elsewhere: sleeps to 1.5 ms before the time, then spins. It costs CPU; the manifest says so."""
 
     name = "timer+spin"
+    exact = False
 
     def __init__(self, callback: Callable[[], None]) -> None:
         self._callback = callback
@@ -78,4 +82,7 @@ class SpinPacer:
 
 def best_pacer(callback: Callable[[], None]) -> Pacer:
     """The most precise pacer this system has; its `name` goes into the manifest."""
-    return TimerFdPacer(callback) if timerfd.AVAILABLE else SpinPacer(callback)
+    try:
+        return TimerFdPacer(callback)
+    except (AttributeError, OSError):  # no Linux, or no descriptor left
+        return SpinPacer(callback)

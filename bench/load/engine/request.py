@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from bench.clock import monotonic_ns
 from bench.credentials import Denied
 from bench.errors import BenchError
 from bench.load.engine import outcome
+from bench.load.engine.blot import blot
+from bench.load.engine.failure_samples import NO_DETAILS, AnswerDetails, FailureSamples, details_of
 from bench.load.engine.lane import Lane
 from bench.load.engine.payload import Payload
 from bench.load.wire.connection import Connection
@@ -28,9 +30,21 @@ _TRANSPORT_ERROR = Outcome.TRANSPORT_ERROR.value
 _TIMED_OUT = (Outcome.TIMED_OUT.value, "client")
 _REFUSED = 401
 
-End = tuple[str, str, int, int, int, int, int, int, bytes, int, bytes]
+End = tuple[str, str, int, int, int, int, int, int, bytes, int, bytes, int, AnswerDetails]
 """How one attempt ended: outcome, cause, status, sequence, sent_ns, first_byte_ns, done_ns, connect_ns, server time (as
-the server wrote it), response_bytes, deployment. The connection is used again before a refused attempt is recorded."""
+the server wrote it), response_bytes, deployment, replays, details of the first failure of its kind. The connection is
+used again before a refused attempt is recorded."""
+
+
+class Listeners(Protocol):
+    """Who hears of each request beside the recorder. `wanted` is asked first: an event costs more than a sample."""
+
+    @property
+    def wanted(self) -> bool: ...
+
+    def fire(self, **request: Any) -> None: ...
+
+    def failed(self, name: str, error: BaseException) -> None: ...
 
 
 class ScoringFailure(Exception):
@@ -59,11 +73,13 @@ class Engine:
     payloads: tuple[Payload, ...]
     timeout_ns: int
     id_prefix: bytes
-    fire: Callable[..., None]
+    events: Listeners
     observe: Callable[[int, int], None]
+    failures: FailureSamples
     zero_ns: int = 0
     measure_from_ns: int = 0
     sequence: int = 0
+    errors: dict[tuple[str, str, str, int], ScoringFailure] = field(default_factory=dict)
 
 
 class Scorer:
@@ -80,10 +96,10 @@ class Scorer:
             connection.close()
             self._bench.deadlines.leave(connection)
 
-    def score(self, lane_index: int, *, intended_ns: int, number: int) -> bool:
+    def score(self, lane_index: int, *, intended_ns: int, number: int, late_cause: str = "") -> bool:
         """Send arrival `number`, due at `intended_ns` (absolute), and replay it once if its lease is refused.
 
-        Returns whether it ended well.
+        `late_cause` says why it is begun late, if it is. Returns whether it ended well.
         """
         bench = self._bench
         lane = bench.lanes[lane_index]
@@ -91,21 +107,32 @@ class Scorer:
         deadline_ns = began_ns + bench.timeout_ns
         bench.tally.in_flight += 1
         try:
+            waits = lane.lease_waits
+            waits.begin(began_ns)
             try:
                 lease = lane.manager.lease(bench.timeout_ns / 1e9)
-            except BenchError:
-                self._record_no_lease(lane, intended_ns, began_ns)
+            except BenchError as exc:
+                self._record_no_lease(lane, intended_ns, began_ns, late_cause, why=exc)
                 return False
+            finally:  # this user may be killed while it waits
+                waits.end(began_ns, monotonic_ns())
             end = self._send(lane, lane_index, lease, number, deadline_ns)
             if end[0] == _AUTH_FAILURE and end[2] == _REFUSED:
-                return self._replay(lane, lane_index, (lease, end), number, (intended_ns, began_ns, deadline_ns))
-            self._record(lane, lease, end, intended_ns, began_ns, 0)
+                times = (intended_ns, began_ns, deadline_ns)
+                return self._replay(lane, lane_index, (lease, end), number, times, late_cause)
+            self._record(lane, lease, end, intended_ns, began_ns, 0, late_cause)
             return end[0] == _OK
         finally:
             bench.tally.in_flight -= 1
 
     def _replay(
-        self, lane: Lane, lane_index: int, refusal: tuple[Any, End], number: int, times: tuple[int, int, int]
+        self,
+        lane: Lane,
+        lane_index: int,
+        refusal: tuple[Any, End],
+        number: int,
+        times: tuple[int, int, int],
+        late_cause: str,
     ) -> bool:
         """After a 401: once more with the newer lease. Only that tells what the 401 was, so it is recorded afterwards.
 
@@ -124,8 +151,8 @@ class Scorer:
             denied = isinstance(exc, Denied) and lane.needs_role and lane.worked != lease.generation
             return False
         finally:  # this user may be killed while it waits
-            self._record(lane, lease, _forbidden(end) if denied else end, intended_ns, began_ns, 0)
-        self._record(lane, newer, _forbidden(again) if denied else again, intended_ns, began_ns, 1)
+            self._record(lane, lease, _forbidden(end) if denied else end, intended_ns, began_ns, 0, late_cause)
+        self._record(lane, newer, _forbidden(again) if denied else again, intended_ns, began_ns, 1, late_cause)
         if refused_again:
             with contextlib.suppress(BenchError):  # the manager has to know; this request is not sent a third time
                 self._newer(lane, newer, 0)
@@ -134,12 +161,17 @@ class Scorer:
     @staticmethod
     def _newer(lane: Lane, lease: Any, deadline_ns: int) -> Any:
         """The lease to replay with after `lease` was refused; waits for it until the deadline. Raises BenchError."""
-        return lane.manager.refused(
-            lease,
-            status=_REFUSED,
-            worked=lane.worked == lease.generation,
-            timeout_s=max((deadline_ns - monotonic_ns()) / 1e9, 0),
-        )
+        began_ns = monotonic_ns()
+        lane.lease_waits.begin(began_ns)
+        try:
+            return lane.manager.refused(
+                lease,
+                status=_REFUSED,
+                worked=lane.worked == lease.generation,
+                timeout_s=max((deadline_ns - began_ns) / 1e9, 0),
+            )
+        finally:
+            lane.lease_waits.end(began_ns, monotonic_ns())
 
     def _send(self, lane: Lane, lane_index: int, lease: Any, number: int, deadline_ns: int) -> End:
         """One attempt and how it ended."""
@@ -170,16 +202,22 @@ class Scorer:
         else:
             status = answer.status if first_byte_ns != NO_TIME else 0
             kind, cause = _TIMED_OUT if failure == "timeout" else (_TRANSPORT_ERROR, failure)
+        details = NO_DETAILS
+        if kind != _OK and not bench.failures.knows(lane.variant.name, kind, cause, status):
+            details = details_of(answer, detail=connection.detail, secret=lease.secret)
         return (
             *(kind, cause, status, sequence, connection.sent_ns, first_byte_ns, done_ns, connection.connect_ns),
-            *(answer.server_time_ms, answer.response_bytes, answer.deployment),
+            *(answer.server_time_ms, answer.response_bytes, answer.deployment, connection.replays, details),
         )
 
-    def _record(self, lane: Lane, lease: Any, end: End, intended_ns: int, began_ns: int, attempt: int) -> None:
+    def _record(
+        self, lane: Lane, lease: Any, end: End, intended_ns: int, began_ns: int, attempt: int, late_cause: str
+    ) -> None:
         bench = self._bench
         recorder = bench.recorder
         zero_ns = bench.zero_ns
-        kind, cause, status, sequence, sent_ns, first_ns, done_ns, connect_ns, server_time_ms, size, deployment = end
+        kind, cause, status, sequence, sent_ns, first_ns, done_ns, connect_ns, server_time_ms, size = end[:10]
+        deployment, replays, details = end[10:]
         recorder.record(
             intended_ns - zero_ns,
             began_ns - zero_ns,
@@ -199,6 +237,8 @@ class Scorer:
             recorder.deployments.code(deployment.decode("latin-1")) if deployment else 0,
             recorder.freshnesses.codes[lane.manager.freshness(lease, sent_ns)] if lease is not None else 2,
             attempt,
+            replays,
+            recorder.late_causes.codes[late_cause],
         )
         tally = bench.tally
         tally.requests += 1
@@ -207,41 +247,55 @@ class Scorer:
             tally.failures += 1
             if kind == _AUTH_FAILURE:
                 tally.auth_failures += 1
-            error = _failure(kind, cause, status)
+            error = self._failure(lane.variant.name, (kind, cause, status), done_ns - zero_ns, details)
         bench.observe(intended_ns, done_ns)
-        bench.fire(
-            request_type="POST",
-            name=lane.name,
-            response_time=(done_ns - sent_ns) / 1e6,
-            response_length=size,
-            exception=error,
-            context={},
-            response=None,
-        )
+        events = bench.events
+        if error is not None:
+            events.failed(lane.name, error)
+        if events.wanted:
+            events.fire(
+                request_type="POST",
+                name=lane.name,
+                response_time=(done_ns - intended_ns) / 1e6,
+                response_length=size,
+                exception=error,
+                context={"service_time": (done_ns - sent_ns) / 1e6},
+                response=None,
+            )
 
-    def _record_no_lease(self, lane: Lane, intended_ns: int, began_ns: int) -> None:
+    def _failure(
+        self, variant: str, verdict: tuple[str, str, int], at_ns: int, details: AnswerDetails
+    ) -> ScoringFailure:
+        """Count it among its kind; Locust is given one object a kind."""
+        bench = self._bench
+        sample = bench.failures.add(variant, verdict, at_ns=at_ns, details=details)
+        error = bench.errors.get((variant, *verdict))
+        if error is None:
+            outcome_word, cause, status = verdict
+            text = f"{outcome_word}: {cause}" if cause else outcome_word
+            if status:
+                text += f" ({status})"
+            more = sample and (sample.model_reason or sample.location)
+            error = bench.errors[(variant, *verdict)] = ScoringFailure(f"{text}: {more}" if more else text)
+        return error
+
+    def _record_no_lease(
+        self, lane: Lane, intended_ns: int, began_ns: int, late_cause: str, *, why: BenchError
+    ) -> None:
         """A request that could not be sent for want of a credential: an auth failure of its own kind."""
         bench = self._bench
         bench.sequence += 1
+        details = NO_DETAILS
+        if not bench.failures.knows(lane.variant.name, *outcome.NO_LEASE, 0):
+            details = AnswerDetails(reason=blot(why.describe(), "", most=200))
         now = monotonic_ns()
-        end = (*outcome.NO_LEASE, 0, bench.sequence, now, NO_TIME, now, 0, b"", 0, b"")
-        self._record(lane, None, end, intended_ns, began_ns, 0)
+        end = (*outcome.NO_LEASE, 0, bench.sequence, now, NO_TIME, now, 0, b"", 0, b"", 0, details)
+        self._record(lane, None, end, intended_ns, began_ns, 0, late_cause)
 
 
 def _forbidden(end: End) -> End:
     """A refusal that was a denial; one put down to expiry stays that."""
     return (end[0], Cause.FORBIDDEN.value, *end[2:]) if end[1] == Cause.REFUSED.value else end
-
-
-_failures: dict[tuple[str, str, int], ScoringFailure] = {}
-
-
-def _failure(kind: str, cause: str, status: int) -> ScoringFailure:
-    key = (kind, cause, status)
-    if key not in _failures:
-        what = f"{kind}: {cause}" if cause else kind
-        _failures[key] = ScoringFailure(f"{what} ({status})" if status else what)
-    return _failures[key]
 
 
 def _server_time_ns(text: bytes) -> int:

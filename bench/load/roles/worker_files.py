@@ -35,6 +35,8 @@ def own_folder(run: RunDir) -> RunDir:
 def pieces(run: RunDir, part: Part) -> Iterator[dict[str, Any]]:
     """The worker's files, piece by piece."""
     for name, path in _files(run, part).items():
+        if not path.exists():  # nothing failed
+            continue
         with path.open("rb") as file:
             while data := file.read(_PIECE_BYTES):
                 yield {"file": name, "data": data}
@@ -42,9 +44,15 @@ def pieces(run: RunDir, part: Part) -> Iterator[dict[str, Any]]:
 
 def put(run: RunDir, part: Part, piece: Mapping[str, Any]) -> None:
     """Append a piece to the file of that worker, and to no other."""
-    with _files(run, part)[piece["file"]].open("ab") as file:
+    path = _files(run, part)[piece["file"]]
+    path.parent.mkdir(exist_ok=True)
+    with path.open("ab") as file:
         file.write(piece["data"])
 
 
 def _files(run: RunDir, part: Part) -> dict[str, Path]:
-    return {"samples": run.samples / f"{part.name}.arrows", "health": run.health / f"{part.name}.jsonl"}
+    return {
+        "samples": run.samples / f"{part.name}.arrows",
+        "health": run.health / f"{part.name}.jsonl",
+        "failures": run.failures / f"{part.name}.jsonl",
+    }

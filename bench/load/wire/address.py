@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from bench.authorities import trusting_context
@@ -13,13 +14,17 @@ from bench.proxy import Proxy, proxy_for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Host, port and path of a scoring URI. `tls` is None for plain http, `proxy` for a direct way."""
+    """Host, port and path of a scoring URI. `tls` is None for plain http, `proxy` for a direct way.
+
+    `worked` are the name's addresses if it has several, the one that was connected to last in front (see `dial`).
+    """
 
     host: str
     port: int
     path: str
     tls: ssl.SSLContext | None
     proxy: Proxy | None = None
+    worked: list[Any] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def authority(self) -> str:

@@ -20,7 +20,7 @@ class Answer:
         "body_start",
         "complete",
         "deployment",
-        "head_bytes",
+        "head",
         "headers_done",
         "keep_alive",
         "length_known",
@@ -47,7 +47,7 @@ class Answer:
         self.length_known = False
         self.keep_alive = False
         self.status = 0
-        self.head_bytes = 0
+        self.head = b""
         self.response_bytes = 0
         self.server_time_ms = b""
         self.deployment = b""
@@ -57,17 +57,36 @@ class Answer:
 
     def feed(self, data: bytes) -> None:
         """Parse more bytes. What is no answer raises httptools.HttpParserError, or HttpParserUpgrade (a 101)."""
+        if self.headers_done:
+            self.parser.feed_data(data)
+            return
+        self.head += data  # nearly always the whole answer, which is kept as it is: b"" + data copies nothing
         self.parser.feed_data(data)
-        if not self.headers_done:
-            self.head_bytes += len(data)
-            if self.head_bytes > _MOST_HEAD_BYTES:
-                raise httptools.HttpParserError("the headers are too long")
+        if not self.headers_done and len(self.head) > _MOST_HEAD_BYTES:
+            raise httptools.HttpParserError("the headers are too long")
 
     def end_of_stream(self) -> bool:
         """The server closed: whether that ends the answer (RFC 9112, 6.3: a body without a length) or cuts it."""
         if self.headers_done and not self.length_known and not self.complete:
             self.complete = True
         return self.complete
+
+    def parsed_head(self) -> tuple[str, dict[str, str]]:
+        """Phrase of the status line and headers (names in lower case, the first of each) of the answer so far.
+
+        For the few answers that are looked at closely; those that go well never pay for it.
+        """
+        rest = self.head
+        while True:
+            block, _, rest = rest.partition(b"\r\n\r\n")
+            status_line, *lines = block.decode("latin-1").split("\r\n")
+            if not rest or status_line[9:10] != "1":  # an informational answer comes before the one that counts
+                break
+        headers: dict[str, str] = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            headers.setdefault(name.strip().lower(), value.strip())
+        return (status_line[13:].strip() if status_line.startswith("HTTP/") else "", headers)
 
     # -- what llhttp calls, once for every header: the hot part ------------------------------------
 

@@ -13,7 +13,11 @@ DANGER: `_on_readable`, `_wake` and `expire` run in the hub: they must not block
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import ssl
+import sys
+import termios
 from typing import Any
 
 import httptools
@@ -36,10 +40,11 @@ _READABLE = 1
 class Connection:
     """One user's connection. `exchange` never raises for what the network or the server does.
 
-    After it `failure` is "" and `answer` holds the message, or `failure` is a word (`timeout`, `refused`,
-    `reset`, `closed`, `dns`, `tls`, `protocol`, `unreachable`) and `detail` says more. `sent_ns`,
-    `first_byte_ns` and `done_ns` are absolute monotonic times; `connect_ns` is the duration of the connect
-    (with TLS handshake) that had to be made, which lies between `sent_ns` and `done_ns`.
+    After it `failure` is "" and `answer` holds the message, or `failure` is a word and `detail` says more: `timeout`,
+    `dns`, `refused`, `unreachable`, `tls`, `no_descriptors`, `no_ports` (the last two are this host's own limits),
+    `reset`, `closed` (before an answer had begun), `cut` (after), `protocol`. `sent_ns`, `first_byte_ns` and `done_ns`
+    are absolute monotonic times; `connect_ns` is the duration of the connect (with TLS handshake) that had to be made,
+    which lies between `sent_ns` and `done_ns`. `replays` is 1 where the request was sent on a second connection.
     """
 
     def __init__(self, address: Address, *, watch: HubWatch, deadlines: Deadlines) -> None:
@@ -48,6 +53,7 @@ class Connection:
         self.detail = ""
         self.sent_ns = self.first_byte_ns = self.done_ns = NO_TIME
         self.connect_ns = 0
+        self.replays = 0
         self.deadline_ns = NEVER
         self._address = address
         self._watch = watch
@@ -58,21 +64,24 @@ class Connection:
         self._watcher: Any = None
         self._tls: TlsStream | None = None
         self._pending = False  # an exchange waits for its answer
+        self._handed = 0  # bytes of this request that the kernel took
+        self._not_begun = False  # it is certain that the server has seen nothing of this request
         self._parked: Any = None  # the greenlet to switch to, when it is the hub's turn
         deadlines.join(self)
 
     def exchange(self, request: bytes, *, deadline_ns: int) -> None:
         """Send `request` (head and body) and wait for the answer or the deadline. Called in a user's greenlet.
 
-        A kept connection that turns out closed before the first byte of an answer is replaced once: the
-        server closed it while it was idle, which is no failure of the endpoint.
+        A kept connection that the server had closed before anything of this request reached it is replaced once, and
+        `replays` says so. Where the server may have begun, nothing is sent again (see docs/decisions/063).
         """
         reused = self._socket is not None
-        self.connect_ns = 0
+        self.connect_ns = self.replays = 0
         sealed = self._encrypt_ahead(request)
         self.sent_ns = monotonic_ns()
         self._attempt(request, deadline_ns, sealed)
-        if self.failure and reused and self.first_byte_ns == NO_TIME and self.failure in {"closed", "reset"}:
+        if self._not_begun and reused:
+            self.replays = 1
             self._attempt(request, deadline_ns)
 
     def open(self, *, deadline_ns: int) -> str:
@@ -110,6 +119,8 @@ class Connection:
 
     def _attempt(self, request: bytes, deadline_ns: int, sealed: bytes = b"") -> None:
         self.failure = ""
+        self._handed = 0
+        self._not_begun = False
         self.first_byte_ns = NO_TIME
         self.answer.reset()
         if self._socket is None and not self._connect(deadline_ns):
@@ -153,6 +164,7 @@ class Connection:
                 continue
             except OSError:
                 return False
+            self._handed += taken
             if taken == len(data):
                 return True
             data = memoryview(data)[taken:]
@@ -234,16 +246,36 @@ class Connection:
                 self._finish("", "", at_ns)
                 return
         if ended:
-            if self._pending and self.answer.end_of_stream():
+            truncated = self._tls is not None and self._tls.truncated
+            if self._pending and self.answer.end_of_stream() and not truncated:
                 self.close()
                 self._finish("", "", max(self._watch.polled_ns, self.sent_ns))
+            elif self.first_byte_ns == NO_TIME:
+                self._lost("closed", "the server closed the connection without an answer")
+            elif truncated:
+                self._lost("cut", "the TLS stream ended without a close_notify: what is missing nobody knows")
             else:
-                self._lost("closed", "the server closed the connection before a complete answer")
+                self._lost("cut", "the server closed the connection in the middle of an answer")
 
     def _lost(self, failure: str, detail: str) -> None:
+        if self._pending and self.first_byte_ns == NO_TIME and failure in {"closed", "reset"}:
+            self._not_begun = self._nothing_arrived(failure)
         self.close()
         if self._pending:
             self._finish(failure, detail, max(self._watch.polled_ns, self.sent_ns))
+
+    def _nothing_arrived(self, failure: str) -> bool:
+        """Whether the server closed before anything of this request reached its host.
+
+        Its FIN acknowledges all that had arrived there by then: if every byte is still unacknowledged, none had.
+        """
+        if not self._handed:
+            return True
+        if failure == "closed":
+            with contextlib.suppress(OSError):  # what a system does not tell is not certain
+                left = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, bytes(4))
+                return int.from_bytes(left, sys.byteorder) >= self._handed
+        return False
 
     def _finish(self, failure: str, detail: str, at_ns: int) -> None:
         self.failure = failure

@@ -9,6 +9,7 @@ others in the same batch did not arrive later for it.
 from __future__ import annotations
 
 import gc
+import time
 from typing import Any
 
 from gevent import get_hub
@@ -20,7 +21,11 @@ _MOST_STALLS = 200
 
 
 class HubWatch:
-    """Stalls of the hub of this thread, and the time of its last poll."""
+    """Stalls of the hub of this thread, and the time of its last poll.
+
+    Since it was made: `busy_ns` between polls, `stalled_ns` of it in turns of more than 1 ms, `descheduled_ns` of that
+    without the processor.
+    """
 
     def __init__(self) -> None:
         loop = get_hub().loop
@@ -32,12 +37,15 @@ class HubWatch:
         self._cause = ""
         self._gc_began_ns = 0
         self._gc_ns = 0
-        self._busy_ns = 0
+        self.busy_ns = self.stalled_ns = self.descheduled_ns = 0
+        self._drained_busy_ns = 0
+        self._accounted = (0, 0)  # busy and processor time up to the last stall
         self._longest_ns = 0
         self._stalls: list[tuple[int, int, str]] = []
 
     def start(self) -> None:
         self.polled_ns = monotonic_ns()
+        self._accounted = (self.busy_ns, time.thread_time_ns())
         self._check.start(self._after_poll)
         self._prepare.start(self._before_poll)
         gc.callbacks.append(self._on_gc)
@@ -59,10 +67,12 @@ class HubWatch:
             "stall_max_ms": self._longest_ns / 1e6,
             "stalls": [{"at_ns": at, "ms": ns / 1e6, "cause": cause} for at, ns, cause in self._stalls],
             "gc_ms": self._gc_ns / 1e6,
-            "busy_ms": self._busy_ns / 1e6,
+            "busy_ms": (self.busy_ns - self._drained_busy_ns) / 1e6,
         }
         self._stalls = []
-        self._longest_ns = self._gc_ns = self._busy_ns = 0
+        self._longest_ns = self._gc_ns = 0
+        self._drained_busy_ns = self.busy_ns
+        self._accounted = (self.busy_ns, time.thread_time_ns())
         return report
 
     def _after_poll(self) -> None:
@@ -70,13 +80,24 @@ class HubWatch:
 
     def _before_poll(self) -> None:
         busy_ns = monotonic_ns() - self.polled_ns
-        self._busy_ns += busy_ns
+        self.busy_ns += busy_ns
         if busy_ns > self._longest_ns:
             self._longest_ns = busy_ns
-        if busy_ns > STALL_NS and len(self._stalls) < _MOST_STALLS:
-            self._stalls.append((self.polled_ns, busy_ns, self._cause or "unknown"))
+        if busy_ns > STALL_NS:
+            self._on_stall(busy_ns)
         if self._cause:
             self._cause = ""
+
+    def _on_stall(self, busy_ns: int) -> None:
+        """What a busy thread lacks in processor time since the last stall, it was not given."""
+        self.stalled_ns += busy_ns
+        busy_then_ns, cpu_then_ns = self._accounted
+        cpu_ns = time.thread_time_ns()
+        lacking_ns = (self.busy_ns - busy_then_ns) - (cpu_ns - cpu_then_ns)
+        self._accounted = (self.busy_ns, cpu_ns)
+        self.descheduled_ns += min(max(lacking_ns, 0), busy_ns)
+        if len(self._stalls) < _MOST_STALLS:
+            self._stalls.append((self.polled_ns, busy_ns, self._cause or "unknown"))
 
     def _on_gc(self, phase: str, _info: dict[str, int]) -> None:
         now = monotonic_ns()

@@ -17,6 +17,8 @@ class TlsStream:
 
     def __init__(self, context: ssl.SSLContext, host: str) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.truncated = False
+        """The stream ended without a close_notify: who cut it, nobody can say (RFC 8446, 6.1)."""
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
 
     def handshake(self, gsocket: Any) -> None:
@@ -48,7 +50,7 @@ class TlsStream:
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLEOFError:
-            ended = True
+            ended = self.truncated = True
         return b"".join(pieces), ended
 
     def _receive(self, data: bytes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import gevent
 import pytest
 from gevent.event import Event
@@ -9,6 +11,8 @@ from gevent.event import Event
 from bench.clock import monotonic_ns
 from bench.load.engine.arrivals import Arrival
 from bench.load.engine.dispatch import Dispatcher
+from bench.load.engine.lateness import Lateness, LeaseWaits
+from bench.load.wire.hub_watch import HubWatch
 from tests.load.engine.wiring import in_greenlet
 
 MS = 1_000_000
@@ -16,6 +20,10 @@ MS = 1_000_000
 
 def every(gap_ns: int, count: int) -> list[Arrival]:
     return [Arrival(due_ns=number * gap_ns, number=number, variant=0) for number in range(count)]
+
+
+def one_variant(arrivals: Iterator[Arrival]) -> Dispatcher:
+    return Dispatcher([arrivals], [Lateness(HubWatch(), LeaseWaits())])
 
 
 class Crowd:
@@ -29,7 +37,7 @@ class Crowd:
         self.users = [gevent.spawn(self._serve) for _ in range(users)]
 
     def _serve(self) -> None:
-        while (arrival := self.dispatcher.claim()) is not None:
+        while (arrival := self.dispatcher.claim(0)) is not None:
             self.claims.append((arrival.number, monotonic_ns()))
             if self._busy_s:
                 gevent.sleep(self._busy_s)
@@ -43,7 +51,7 @@ class Crowd:
 def test_idle_users_get_each_arrival_when_it_is_due() -> None:
     """In order, each once, none early; then everybody is told that there are no more."""
     arrivals = every(MS, 50)
-    dispatcher = Dispatcher(iter(arrivals))
+    dispatcher = one_variant(iter(arrivals))
 
     def job() -> None:
         crowd = Crowd(dispatcher, users=5)
@@ -63,7 +71,7 @@ def test_idle_users_get_each_arrival_when_it_is_due() -> None:
 
 def test_nobody_is_served_before_the_start() -> None:
     """Users may come first, or the start may."""
-    dispatcher = Dispatcher(iter(every(0, 3)))
+    dispatcher = one_variant(iter(every(0, 3)))
 
     def job() -> None:
         crowd = Crowd(dispatcher, users=2)
@@ -80,7 +88,7 @@ def test_nobody_is_served_before_the_start() -> None:
 
 def test_arrivals_that_nobody_could_take_are_claimed_late_and_in_order() -> None:
     """All users busy: nothing is skipped, and the debt is visible while it lasts."""
-    dispatcher = Dispatcher(iter(every(MS, 40)))
+    dispatcher = one_variant(iter(every(MS, 40)))
 
     def job() -> None:
         crowd = Crowd(dispatcher, users=2, busy_s=0.005)
@@ -99,7 +107,7 @@ def test_arrivals_that_nobody_could_take_are_claimed_late_and_in_order() -> None
 def test_a_debt_is_paid_to_the_last_arrival() -> None:
     """One slow user serves all, each claimed after it was due."""
     arrivals = every(MS, 15)
-    dispatcher = Dispatcher(iter(arrivals))
+    dispatcher = one_variant(iter(arrivals))
 
     def job() -> None:
         crowd = Crowd(dispatcher, users=1, busy_s=0.003)
@@ -117,12 +125,12 @@ def test_a_debt_is_paid_to_the_last_arrival() -> None:
 
 def test_a_burst_goes_to_whoever_is_idle_the_longest_idle_first() -> None:
     """It is not queued behind one user, and no connection stays unused until its server closes it."""
-    dispatcher = Dispatcher(iter(every(0, 8)))
+    dispatcher = one_variant(iter(every(0, 8)))
     held = Event()
     holders: list[tuple[int, int]] = []
 
     def hold(me: int) -> None:
-        arrival = dispatcher.claim()
+        arrival = dispatcher.claim(0)
         assert arrival is not None
         holders.append((me, arrival.number))
         held.wait()
@@ -144,7 +152,7 @@ def test_a_burst_goes_to_whoever_is_idle_the_longest_idle_first() -> None:
 
 def test_close_releases_everybody_with_nothing() -> None:
     """Also those who come later; what was not handed out is not handed out any more."""
-    dispatcher = Dispatcher(iter(every(60_000 * MS, 5)[1:]))
+    dispatcher = one_variant(iter(every(60_000 * MS, 5)[1:]))
 
     def job() -> None:
         crowd = Crowd(dispatcher, users=3)
@@ -154,7 +162,7 @@ def test_close_releases_everybody_with_nothing() -> None:
         dispatcher.close()
         gevent.joinall(crowd.users, raise_error=True)
         assert (crowd.claims, crowd.ended) == ([], 3)
-        assert dispatcher.claim() is None
+        assert dispatcher.claim(0) is None
 
     in_greenlet(job)
     assert (dispatcher.claimed, dispatcher.exhausted) == (0, True)
@@ -163,7 +171,7 @@ def test_close_releases_everybody_with_nothing() -> None:
 @pytest.mark.parametrize("cut_after", [0, 7, 19])
 def test_a_schedule_that_is_cut_is_served_up_to_there(cut_after: int) -> None:
     """The hub was too busy to hand out what had come due: idle users get it all, nothing later, and are released."""
-    dispatcher = Dispatcher(iter(every(MS, 20)))
+    dispatcher = one_variant(iter(every(MS, 20)))
 
     def job() -> None:
         crowd = Crowd(dispatcher, users=30)
@@ -181,18 +189,18 @@ def test_a_schedule_that_is_cut_is_served_up_to_there(cut_after: int) -> None:
 
 def test_what_was_due_when_it_was_cut_and_found_nobody_is_still_counted() -> None:
     """Debt is not forgiven by the end."""
-    dispatcher = Dispatcher(iter(every(MS, 20)))
+    dispatcher = one_variant(iter(every(MS, 20)))
     zero_ns = monotonic_ns() - 60_000 * MS
     dispatcher.start(zero_ns)
     dispatcher.cut(zero_ns + 7 * MS)
-    assert in_greenlet(dispatcher.claim) is not None
+    assert in_greenlet(lambda: dispatcher.claim(0)) is not None
     assert (dispatcher.due(monotonic_ns()), dispatcher.claimed) == (8, 1)
     dispatcher.close()
 
 
 def test_a_user_killed_while_idle_is_not_handed_an_arrival() -> None:
     """It would be lost: the others get them all."""
-    dispatcher = Dispatcher(iter(every(MS, 20)))
+    dispatcher = one_variant(iter(every(MS, 20)))
 
     def job() -> None:
         crowd = Crowd(dispatcher, users=5)
@@ -211,7 +219,7 @@ def test_a_user_killed_while_idle_is_not_handed_an_arrival() -> None:
 @pytest.mark.parametrize("killed_last", [True, False])
 def test_with_all_idle_users_killed_a_later_one_goes_on(killed_last: bool) -> None:
     """Whether the pacer was armed for somebody who is gone or not, the next who claims is served."""
-    dispatcher = Dispatcher(iter(every(4 * MS, 5)))
+    dispatcher = one_variant(iter(every(4 * MS, 5)))
 
     def job() -> None:
         first = Crowd(dispatcher, users=2)
@@ -232,13 +240,13 @@ def test_with_all_idle_users_killed_a_later_one_goes_on(killed_last: bool) -> No
 
 def test_what_was_due_is_counted_claimed_or_not() -> None:
     """At the end of a run: those that came due and found nobody are dropped arrivals, later ones are not."""
-    dispatcher = Dispatcher(iter(every(MS, 100)))
+    dispatcher = one_variant(iter(every(MS, 100)))
     zero_ns = monotonic_ns()
     dispatcher.start(zero_ns)
 
     def job() -> None:
         for _ in range(3):
-            assert dispatcher.claim() is not None
+            assert dispatcher.claim(0) is not None
 
     in_greenlet(job)
     assert dispatcher.claimed == 3
@@ -248,17 +256,17 @@ def test_what_was_due_is_counted_claimed_or_not() -> None:
 
 def test_no_arrivals_at_all() -> None:
     """A worker whose share is empty."""
-    dispatcher = Dispatcher(iter(()))
+    dispatcher = one_variant(iter(()))
     assert dispatcher.exhausted
     dispatcher.start(monotonic_ns())
-    assert in_greenlet(dispatcher.claim) is None
+    assert in_greenlet(lambda: dispatcher.claim(0)) is None
     assert dispatcher.due(monotonic_ns()) == 0
     dispatcher.close()
 
 
 def test_a_user_that_is_about_to_be_killed_gets_no_arrival() -> None:
     """Locust decides and kills in two turns of the loop; an arrival due between them goes to somebody else."""
-    dispatcher = Dispatcher(iter(every(MS, 5)))
+    dispatcher = one_variant(iter(every(MS, 5)))
 
     def job() -> None:
         crowd = Crowd(dispatcher, users=2)

@@ -17,6 +17,7 @@ from bench.credentials.lease import Lease
 from bench.endpoint import AuthMode
 from bench.errors import CredentialError
 from bench.live.recent import Recent
+from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.lane import Lane
 from bench.load.engine.payload import Payload
 from bench.load.engine.request import Engine, Scorer, Tally
@@ -67,6 +68,20 @@ class Holder:
 
     def freshness(self, lease: Lease, now_ns: int) -> Freshness:
         return Freshness.STALE
+
+
+@dataclass
+class Heard:
+    """A listener to every request."""
+
+    fired: list[dict[str, Any]]
+    wanted: bool = True
+
+    def fire(self, **request: Any) -> None:
+        self.fired.append(request)
+
+    def failed(self, name: str, error: BaseException) -> None:
+        assert self.wanted
 
 
 @dataclass
@@ -128,8 +143,9 @@ def rig(tmp_path: Path, wiring: Wiring) -> MakeRig:
             payloads=tuple(Payload.of(body) for body in bodies),
             timeout_ns=round(timeout_s * 1e9),
             id_prefix=b"20261124-081530-123-abcd-w0-",
-            fire=lambda **event: fired.append(event),
+            events=Heard(fired),
             observe=Recent().observe,
+            failures=FailureSamples(),
             zero_ns=zero_ns,
             measure_from_ns=zero_ns,
         )
@@ -335,6 +351,41 @@ def test_without_a_lease_nothing_is_sent(rig: MakeRig) -> None:
     assert made.bench.tally.auth_failures == 1
 
 
+def test_a_request_never_sent_has_the_time_it_waited(rig: MakeRig) -> None:
+    """At 0 ms an outage of the credential would make Locust's charts fall."""
+    with scripted(answering(OK)) as server:
+        made = rig(server)
+        made.holder.none_left = True
+        assert made.score(lag_ns=700_000_000) == [False]
+    (event,) = made.fired
+    assert event["response_time"] >= 700
+    assert str(event["exception"]) == "auth_failure: no_lease"
+    assert made.bench.failures.rows()[0]["reason"] == "nobody knows the key"
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (
+            b"HTTP/1.1 308 P\r\nLocation: https://host/score?k=v\r\n",
+            "unexpected: redirect (308): https://host/score?***",
+        ),
+        (b"HTTP/1.1 424 F\r\nms-azureml-model-error-reason: model_error\r\n", "model_error (424): model_error"),
+        (b"HTTP/1.1 502 B\r\n", "server_error: bad_gateway (502)"),
+    ],
+)
+def test_locust_is_given_what_explains_a_failure(answer: bytes, text: str, rig: MakeRig) -> None:
+    """Where a redirect points, what the model said; the rest is in the kept failures, without the secret sent."""
+    body = b"no access with secret1"
+    with scripted(answering(answer + b"Content-Length: %d\r\n\r\n" % len(body) + body)) as server:
+        made = rig(server)
+        made.score(times=3)
+    assert {str(event["exception"]) for event in made.fired} == {text}
+    (kept,) = made.bench.failures.rows()
+    assert (kept["count"], kept["body"]) == (3, "no access with ***")
+    assert kept["first_ns"] < kept["last_ns"]
+
+
 def leave(peer: Peer) -> None:
     peer.request()
 
@@ -347,8 +398,8 @@ def read_for_ever(peer: Peer) -> None:
     ("answer", "outcome", "cause", "status"),
     [
         (b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", "auth_failure", "forbidden", 403),
-        (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "unexpected", "http_404", 404),
-        (b"HTTP/1.1 408 No\r\nContent-Length: 0\r\n\r\n", "timed_out", "model", 408),
+        (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "unexpected", "not_found", 404),
+        (b"HTTP/1.1 408 No\r\nContent-Length: 0\r\n\r\n", "timed_out", "server", 408),
         (b"HTTP/1.1 424 No\r\nContent-Length: 0\r\nms-azureml-model-error-reason: x\r\n\r\n", "model_error", "", 424),
         (
             b"HTTP/1.1 429 No\r\nContent-Length: 0\r\nms-azureml-model-error-reason: too_many_pending_request\r\n\r\n",
@@ -357,7 +408,7 @@ def read_for_ever(peer: Peer) -> None:
         (b"HTTP/1.1 429 No\r\nContent-Length: 12\r\n\r\nrate limited", "throttled", "rate", 429),
         (b"HTTP/1.1 500 No\r\nContent-Length: 0\r\nx-ms-run-function-failed: True\r\n\r\n", "model_error", "", 500),
         (b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", "server_error", "", 500),
-        (b"HTTP/1.1 504 No\r\nContent-Length: 0\r\n\r\n", "timed_out", "gateway", 504),
+        (b"HTTP/1.1 504 No\r\nContent-Length: 0\r\n\r\n", "timed_out", "server", 504),
         (b"HTTP/1.1 204 No\r\n\r\n", "ok", "", 204),
         (b"no HTTP at all\r\n\r\n", "transport_error", "protocol", 0),
     ],
@@ -377,7 +428,7 @@ def test_every_end_has_its_outcome(answer: bytes, outcome: str, cause: str, stat
 
 
 def test_ends_of_the_connection(rig: MakeRig) -> None:
-    """`closed` on a fresh connection is a transport error; the same on a kept one is a silent reconnect."""
+    """Closed without an answer is a transport error, on a fresh connection and on a kept one."""
 
     def once(peer: Peer) -> None:
         peer.request()
@@ -386,14 +437,16 @@ def test_ends_of_the_connection(rig: MakeRig) -> None:
 
     with scripted(leave, once, answering(OK)) as server:
         made = rig(server)
-        assert made.score(times=3) == [False, True, True]
+        assert made.score(times=4) == [False, True, False, True]
     rows = made.samples()
     assert [(row["outcome"], row["cause"], row["status"]) for row in rows] == [
         ("transport_error", "closed", 0),
         ("ok", "", 200),
+        ("transport_error", "closed", 0),
         ("ok", "", 200),
     ]
-    assert [row["connect_ns"] > 0 for row in rows] == [True, True, True]
+    assert [row["connect_ns"] > 0 for row in rows] == [True, True, False, True]
+    assert [row["replays"] for row in rows] == [0, 0, 0, 0]
     assert rows[0]["first_byte_ns"] == NO_TIME
 
 
@@ -418,14 +471,15 @@ def test_a_server_time_that_is_none(text: bytes, rig: MakeRig) -> None:
     assert made.samples()[0]["server_time_ns"] == NO_TIME
 
 
-def test_locust_is_told_the_service_time(rig: MakeRig) -> None:
-    """Its response time is without the schedule lag; both are in the sample."""
+def test_locust_is_given_the_response_time(rig: MakeRig) -> None:
+    """From due, as in the sample; the service time goes along."""
     with scripted(answering(OK)) as server:
         made = rig(server)
         made.score(lag_ns=900_000_000)
     (row,) = made.samples()
     (event,) = made.fired
-    assert event["response_time"] == (row["done_ns"] - row["sent_ns"]) / 1e6
+    assert event["response_time"] == (row["done_ns"] - row["intended_ns"]) / 1e6
+    assert event["context"] == {"service_time": (row["done_ns"] - row["sent_ns"]) / 1e6}
     assert row["done_ns"] - row["intended_ns"] >= 900_000_000
     assert (event["request_type"], event["response_length"]) == ("POST", 2)
 
@@ -445,8 +499,8 @@ def test_the_secret_is_nowhere_but_on_the_wire(rig: MakeRig) -> None:
 
 
 def test_every_column_is_recorded() -> None:
-    """`exchange` packs 18 values by position."""
-    assert len(COLUMNS) == 18
+    """`exchange` packs 20 values by position."""
+    assert len(COLUMNS) == 20
 
 
 def test_users_do_not_share_a_connection(rig: MakeRig) -> None:

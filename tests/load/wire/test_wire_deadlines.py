@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import pytest
 from bench.clock import monotonic_ns
 from tests.load.engine.wiring import Seen, Wiring, in_greenlet, request_of
 from tests.load.wire.authority import Authority
-from tests.load.wire.scripted import OK, Peer, Script, answering, scripted
+from tests.load.wire.scripted import OK, Peer, Script, answering, full_listener, scripted
 
 SHORT_S = 0.15
 
@@ -24,21 +23,6 @@ def silence() -> Iterator[threading.Event]:
     over = threading.Event()
     yield over
     over.set()
-
-
-@contextlib.contextmanager
-def full_listener() -> Iterator[int]:
-    """The port of a listener that accepts nobody and whose queue is full."""
-    with contextlib.ExitStack() as sockets:
-        listener = sockets.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        port = int(listener.getsockname()[1])
-        for _ in range(4):
-            queued = sockets.enter_context(socket.socket())
-            queued.setblocking(False)
-            queued.connect_ex(("127.0.0.1", port))
-        yield port
 
 
 def silent(over: threading.Event) -> Script:
@@ -72,7 +56,7 @@ def test_connecting_to_a_name_with_several_addresses(wiring: Wiring, monkeypatch
     """The deadline is for all of them together, not for the first."""
     with full_listener() as first, full_listener() as second:
         places = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (first, second)]
-        monkeypatch.setattr("gevent.socket.getaddrinfo", lambda *_: places)
+        monkeypatch.setattr("gevent.socket.getaddrinfo", lambda *_, **__: places)
         in_time(wiring, wiring.ask(wiring.connection("http://127.0.0.1/"), timeout_s=SHORT_S))
 
 

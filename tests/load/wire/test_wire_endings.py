@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import select
 import socket
 import threading
 
@@ -9,13 +11,19 @@ import gevent
 import pytest
 
 from bench.clock import monotonic_ns
+from bench.load.wire.connection import Connection
 from tests.load.engine.wiring import Wiring, in_greenlet, is_open, request_of
-from tests.load.wire.scripted import OK, Peer, Script, answering, scripted
+from tests.load.wire.scripted import OK, Peer, Script, answering, full_listener, scripted
 
 
 def answer_once_and_leave(peer: Peer) -> None:
     peer.request()
     peer.send(OK)
+
+
+def answering_and_leaving(peer: Peer) -> None:
+    peer.request()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
 
 
 def read_and_leave(peer: Peer) -> None:
@@ -53,9 +61,9 @@ def test_reset_while_idle_is_no_failure(wiring: Wiring) -> None:
         assert wiring.ask(connection).failure == ""
 
 
-@pytest.mark.parametrize("leave", [read_and_leave, read_and_reset])
-def test_a_kept_connection_that_ends_without_an_answer_is_replaced_once(leave: Script, wiring: Wiring) -> None:
-    """The server closed it while the request was under way: one silent reconnect, counted in the service time."""
+@pytest.mark.parametrize(("leave", "word"), [(read_and_leave, "closed"), (read_and_reset, "reset")])
+def test_a_request_that_the_server_may_have_begun_is_not_sent_again(leave: Script, word: str, wiring: Wiring) -> None:
+    """It was read on a kept connection and never answered: the POST may have been scored, so this is a failure."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -66,25 +74,64 @@ def test_a_kept_connection_that_ends_without_an_answer_is_replaced_once(leave: S
         connection = wiring.connection(server.uri)
         wiring.ask(connection)
         seen = wiring.ask(connection)
-        connection.close()
-    assert (seen.failure, seen.status, seen.connected) == ("", 200, True)
-    assert server.accepted == 2
+        assert (seen.failure, seen.status, seen.connected, connection.replays) == (word, 0, False, 0)
+        assert server.accepted == 1
+        assert wiring.ask(connection).status == 200
 
 
-def test_it_is_replaced_only_once(wiring: Wiring) -> None:
-    """A server that ends every connection without an answer fails the request."""
+def close_behind_its_back(connection: Connection, left: threading.Event) -> None:
+    """The server goes away between the last look at the kernel and the next request."""
+    left.set()
+    while not select.select([connection._socket], [], [], 0.01)[0]:  # the plain one: the hub gets no turn
+        pass
+
+
+@pytest.mark.parametrize("rude", [False, True])
+def test_a_request_that_never_reached_the_server_is_sent_again_and_counted(rude: bool, wiring: Wiring) -> None:
+    """The connection was closed when it was sent, which nobody had noticed: by FIN, by RST. The count is on record."""
+    left = threading.Event()
 
     def script(peer: Peer) -> None:
         peer.request()
         peer.send(OK)
+        left.wait(15)
+        if rude:
+            peer.reset()
+
+    with scripted(script, answering(OK)) as server:
+        connection = wiring.connection(server.uri)
+        wiring.ask(connection)
+
+        def job() -> None:
+            close_behind_its_back(connection, left)
+            connection.exchange(request_of(), deadline_ns=monotonic_ns() + 10**10)
+
+        in_greenlet(job)
+        assert (connection.failure, connection.answer.status, connection.replays) == ("", 200, 1)
+        assert connection.connect_ns > 0
+        assert server.accepted == 2
+        connection.close()
+
+
+def test_it_is_sent_again_only_once(wiring: Wiring) -> None:
+    """A server that ends every connection without an answer fails the request."""
+    left = threading.Event()
+
+    def script(peer: Peer) -> None:
         peer.request()
+        peer.send(OK)
+        left.wait(15)
 
     with scripted(script, read_and_leave) as server:
         connection = wiring.connection(server.uri)
         wiring.ask(connection)
-        seen = wiring.ask(connection)
-    assert (seen.failure, seen.status, seen.kept) == ("closed", 0, False)
-    assert server.accepted == 2
+
+        def job() -> None:
+            close_behind_its_back(connection, left)
+            connection.exchange(request_of(), deadline_ns=monotonic_ns() + 10**10)
+
+        in_greenlet(job)
+    assert (connection.failure, connection.replays, server.accepted) == ("closed", 1, 2)
 
 
 def test_a_new_connection_that_ends_without_an_answer_is_a_failure(wiring: Wiring) -> None:
@@ -120,7 +167,7 @@ def test_cut_off_in_the_middle_of_an_answer_is_a_failure(wiring: Wiring) -> None
                 connection = wiring.connection(server.uri)
                 wiring.ask(connection)
                 seen = wiring.ask(connection)
-            assert seen.failure == ("reset" if rude else "closed"), start
+            assert seen.failure == ("reset" if rude else "cut"), start
             assert (seen.first_byte, seen.kept) == (True, False)
             assert server.accepted == 1
 
@@ -232,3 +279,50 @@ def test_a_user_killed_while_it_waits_leaves_no_answer_for_the_next(wiring: Wiri
         killed.set()
         assert wiring.ask(connection).status == 200
     assert server.accepted == 2
+
+
+def test_an_address_that_does_not_answer_is_passed_over(wiring: Wiring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After 250 ms the next one is tried too (RFC 8305). What worked is tried first from then on, without the name."""
+    asked: list[str] = []
+    with full_listener() as silent, scripted(answering_and_leaving) as server:
+
+        def resolve(host: str, *_: object, **__: object) -> list[object]:
+            asked.append(host)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (silent, server.port)]
+
+        monkeypatch.setattr("gevent.socket.getaddrinfo", resolve)
+        connection = wiring.connection("http://two.test/")
+        assert [wiring.ask(connection).failure for _ in range(2)] == ["", ""]
+    assert asked == ["two.test"]
+    assert server.accepted == 2
+
+
+def test_an_address_that_refuses_is_passed_over_at_once(wiring: Wiring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with `localhost` that is IPv6 first. When all refuse, that is the word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = listener.getsockname()[1]
+    with scripted(answering(OK)) as server:
+        ports = [nobody, server.port]
+        monkeypatch.setattr(
+            "gevent.socket.getaddrinfo",
+            lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports],
+        )
+        assert wiring.ask(wiring.connection("http://two.test/")).failure == ""
+        ports[:] = [nobody, nobody]
+        assert wiring.ask(wiring.connection("http://two.test/")).failure == "refused"
+
+
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [(errno.EMFILE, "no_descriptors"), (errno.ENFILE, "no_descriptors"), (errno.EADDRNOTAVAIL, "no_ports")],
+)
+def test_this_host_s_own_limits_have_their_own_words(
+    code: int, word: str, wiring: Wiring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are nothing that the target did."""
+
+    def begin(_: object) -> None:
+        raise OSError(code, "as the system would say")
+
+    monkeypatch.setattr("bench.load.wire.dial._begin", begin)
+    assert wiring.ask(wiring.connection("http://127.0.0.1:9/")).failure == word

@@ -20,7 +20,7 @@ from tests.load.engine.wiring import Wiring, is_open
 from tests.load.wire.messages import Made, answers, cut, cuts
 from tests.load.wire.scripted import OK
 
-WORDS = {"", "closed", "reset", "protocol", "timeout"}
+WORDS = {"", "closed", "cut", "reset", "protocol", "timeout"}
 
 TOKENS = [
     *(
