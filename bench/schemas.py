@@ -106,6 +106,26 @@ class Ended(Struct, frozen=True):
 
     at_ns: Ns
     reason: str
+    error: str = ""
+
+
+class LostWorker(Struct, frozen=True):
+    """A worker that was lost, when, how that showed, and what was lost with it."""
+
+    worker: str
+    at_ns: Ns
+    why: str
+    lost_samples: Count
+    taken_over: bool
+
+
+class DiskLoss(Struct, frozen=True):
+    """What the disk did not take; samples from `lost_from_s` on."""
+
+    lost_from_s: float | None = None
+    unwritten_samples: Count = 0
+    lost_lines: Count = 0
+    lost_pieces: Count = 0
 
 
 class Manifest(_File, frozen=True, kw_only=True):
@@ -124,6 +144,9 @@ class Manifest(_File, frozen=True, kw_only=True):
     ended: Ended | None = None
     samples: dict[str, Count] = {}
     flights: Count | None = None
+    lost: list[LostWorker] = []
+    lost_samples: Count = 0
+    disk: DiskLoss | None = None
 
 
 class Flight(Struct, frozen=True, kw_only=True):

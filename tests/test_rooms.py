@@ -21,7 +21,10 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("cloud", "endpoint", "errors", "metrics", "numbers", "options", "plain_text", "plan", "sample")
+NOUNS = (
+    *("cloud", "endpoint", "errors", "expectation", "metrics", "numbers", "options", "plain_text", "plan"),
+    *("request_plan", "sample", "variants"),
+)
 
 ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},
@@ -110,7 +113,7 @@ LIBRARIES: dict[str, str] = {
     "flask": r"live\.",
     "gevent": r"supervise|load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
-    "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|session)|user)",
+    "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
     "msgspec": r"schemas|history\.(entry|ledger)|load\.roles\.(member|messages|order|workers)",

@@ -59,6 +59,7 @@ class Samples:
     attempt: NDArray[np.uint8]
     replays: NDArray[np.uint8]
     late_cause: NDArray[Any]
+    request_class: NDArray[Any]
     worker: NDArray[Any]
     words: Mapping[str, tuple[str, ...]]
 

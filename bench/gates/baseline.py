@@ -20,6 +20,8 @@ from bench.rundir import write_json
 
 SCHEMA_VERSION = schemas.VERSION
 FOLDER = Path("results/baselines")
+ALLOWABLE = ("deployment",)
+"""What a person may declare to make no difference: blue's baseline for green."""
 
 _TRUST = ("verdict", "reasons", "asked_rate", "achieved_rate", "dropped_arrivals", "unwritten_samples")
 _VARIANT = {
@@ -27,6 +29,7 @@ _VARIANT = {
     *("outcomes", "outcome_rates", "auth_failures", "refreshes"),
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_REQUEST = ("path", "content_type")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,8 @@ class Baseline:
     def summaries(self) -> tuple[Mapping[str, Any], ...]:
         """Of every run, the first first."""
         return (self.summary, *self.more_runs)
+
+    allows: tuple[str, ...] = ()
 
     @property
     def run_id(self) -> str:
@@ -159,6 +164,7 @@ def workload(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "target": manifest.get("target", {}).get("kind"),
         "variants": {variant["name"]: variant["auth_mode"] for variant in plan.get("variants", ())},
         "payload": plan.get("payload_sha256"),
+        "requests": plan.get("request", {}).get("requests_sha256") or None,
         **_load(plan),
     }
 
@@ -174,6 +180,7 @@ def unlike(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def _load(plan: Mapping[str, Any]) -> dict[str, Any]:
     """What of a plan decides the load. The seed and the duration are left out: they move no figure."""
+    request = plan.get("request", {})
     return {
         "workload model": plan.get("model"),
         "arrival rate": plan.get("arrival_rate"),
@@ -181,11 +188,13 @@ def _load(plan: Mapping[str, Any]) -> dict[str, Any]:
         "stages": [dict(stage) for stage in plan.get("stages", ())],
         "users": plan.get("users"),
         "deployment": plan.get("deployment"),
+        **{name.replace("_", " "): request.get(name) or None for name in _REQUEST},
+        "headers": [list(header) for header in request.get("headers", ())] or None,
     }
 
 
 def _differences(baseline: Baseline, measured: Mapping[str, Any]) -> list[str]:
-    return unlike(baseline.workload, measured)
+    return unlike(baseline.workload, {name: value for name, value in measured.items() if name not in baseline.allows})
 
 
 def _refuse(baseline: Baseline, differences: list[str]) -> None:

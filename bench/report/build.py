@@ -5,6 +5,7 @@ A folder can be reported on again at any time; a killed run's folder gives a rep
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from bench.analysis import series
 from bench.analysis.run import LoadedRun
 from bench.analysis.summary import summarise
-from bench.errors import UsageError
+from bench.errors import BenchError, RunInvalid, UsageError
 from bench.report import html, overlay, plots, text, words
 from bench.report.canvas import Plot
 from bench.report.side import sides_of
@@ -94,7 +95,9 @@ def _intent(run: LoadedRun) -> list[str]:
     return [first, words.plan_sentence(run.plan)]
 
 
-def _unwritable(folder: Path, exc: OSError) -> UsageError:
-    return UsageError(
-        f"cannot write the report to {folder}: {exc.strerror}", hint="is the folder writable, the disk full?"
-    )
+def _unwritable(folder: Path, exc: OSError) -> BenchError:
+    """A folder that cannot be written to was a wrong choice; a disk that has filled up leaves a run incomplete."""
+    said = f"cannot write the report to {folder}: {exc.strerror}"
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return RunInvalid(said, hint="make room, then `bench report` makes it again from what is there")
+    return UsageError(said, hint="is the folder writable?")

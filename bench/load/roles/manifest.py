@@ -52,6 +52,7 @@ def manifest_of(
                 "endpoint": variant.endpoint,
                 "scoring_uri": variant.scoring_uri,
                 "proxy": proxy.shown if (proxy := proxy_of(variant.scoring_uri)) else "",
+                "deployment": variant.deployment,
             }
             for variant in shown
         },

@@ -13,7 +13,7 @@ from bench.plan import Variant
 from bench.target import TargetSpec
 
 TOKEN = AuthMode.AML_TOKEN
-SPEC = TargetSpec(kind="scoring_uri", auth_modes=(TOKEN,), scoring_uris=("http://h/score",))
+SPEC = TargetSpec(kind="scoring_uri", auth_modes=(TOKEN,), scoring_uris=("http://h/score",), secret_numbers=(0,))
 
 
 def token(*, lasts_s: float) -> str:
