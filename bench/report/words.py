@@ -22,8 +22,11 @@ from bench.numbers import (
     rate,
 )
 from bench.plan import RunPlan
+from bench.sample import Cause
 
 Summary = Mapping[str, Any]
+
+_REASON_LIMIT = 200
 
 _TONES = {
     **dict.fromkeys(("PASS", "TRUSTED", "BETTER"), "good"),
@@ -147,9 +150,16 @@ def _failed(variant: Mapping[str, Any]) -> str:
         f"{failure_kind(kind)} ({count(kind['count'])}){_quoted(kind, at == 0)}" for at, kind in enumerate(kinds[:3])
     ]
     more = sum(kind["count"] for kind in kinds[3:])
-    return f"{percent(variant['error_rate'])} failed: " + ", ".join(
-        [*shown, *([f"{count(more)} others"] if more else [])]
-    )
+    listing = ", ".join([*shown, *([f"{count(more)} others"] if more else [])])
+    return f"{percent(variant['error_rate'])} failed: {listing}{_no_lease_because(variant)}"
+
+
+def _no_lease_because(variant: Mapping[str, Any]) -> str:
+    """What the fetches that failed said most often, where requests went without a credential."""
+    reasons = variant.get("refreshes", {}).get("reasons", {})
+    if not reasons or all(kind["cause"] != Cause.NO_LEASE for kind in variant["failures"]):
+        return ""
+    return f"; no credential because {str(next(iter(reasons)))[:_REASON_LIMIT]}"
 
 
 def failure_kind(kind: Mapping[str, Any]) -> str:

@@ -43,6 +43,7 @@ from bench.load.roles.record import RunRecord
 from bench.load.roles.report import make_report
 from bench.load.roles.senders import LocalSender, Senders
 from bench.load.roles.workers import Workers
+from bench.load.wire.address import proxy_of
 from bench.local_emulator import LocalEmulator
 from bench.options import plan_of, words_of
 from bench.plan import RunPlan
@@ -120,6 +121,10 @@ class Master:
             _say(line)
         sides = sides_of(values, default_modes=self._default_modes)
         self.plan = dataclasses.replace(plan, variants=variants_of(spec, described, sides))
+        for shown in sorted(
+            {proxy.shown for variant in self.plan.variants if (proxy := proxy_of(variant.scoring_uri))}
+        ):
+            _say(f"requests go through the proxy {shown}: its time is part of every figure (NO_PROXY makes exceptions)")
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Whether a run can be started with these, as far as nobody has to be asked. Raises BenchError."""
