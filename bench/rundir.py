@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,6 +131,18 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
         if isinstance(record, dict):
             records.append(record)
     return records
+
+
+def refuse_pipe(path: str, *, option: str) -> None:
+    """UsageError for what cannot be read again and again, or ever to its end: a pipe, a socket, a device."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - a text may hold what no Path can
+    except (OSError, ValueError):
+        return  # whoever opens it says so
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise UsageError(
+            f"{option} {path} is not a file", hint="a pipe or a device cannot be read twice: store it first"
+        )
 
 
 def newest_run(out: Path) -> RunDir:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from bench.clock import monotonic_ns
 from bench.credentials import Denied
@@ -34,6 +34,17 @@ End = tuple[str, str, int, int, int, int, int, int, bytes, int, bytes, int, Answ
 """How one attempt ended: outcome, cause, status, sequence, sent_ns, first_byte_ns, done_ns, connect_ns, server time (as
 the server wrote it), response_bytes, deployment, replays, details of the first failure of its kind. The connection is
 used again before a refused attempt is recorded."""
+
+
+class Listeners(Protocol):
+    """Who hears of each request beside the recorder. `wanted` is asked first: an event costs more than a sample."""
+
+    @property
+    def wanted(self) -> bool: ...
+
+    def fire(self, **request: Any) -> None: ...
+
+    def failed(self, name: str, error: BaseException) -> None: ...
 
 
 class ScoringFailure(Exception):
@@ -62,7 +73,7 @@ class Engine:
     payloads: tuple[Payload, ...]
     timeout_ns: int
     id_prefix: bytes
-    fire: Callable[..., None]
+    events: Listeners
     observe: Callable[[int, int], None]
     failures: FailureSamples
     zero_ns: int = 0
@@ -238,15 +249,19 @@ class Scorer:
                 tally.auth_failures += 1
             error = self._failure(lane.variant.name, (kind, cause, status), done_ns - zero_ns, details)
         bench.observe(intended_ns, done_ns)
-        bench.fire(
-            request_type="POST",
-            name=lane.name,
-            response_time=(done_ns - intended_ns) / 1e6,
-            response_length=size,
-            exception=error,
-            context={"service_time": (done_ns - sent_ns) / 1e6},
-            response=None,
-        )
+        events = bench.events
+        if error is not None:
+            events.failed(lane.name, error)
+        if events.wanted:
+            events.fire(
+                request_type="POST",
+                name=lane.name,
+                response_time=(done_ns - intended_ns) / 1e6,
+                response_length=size,
+                exception=error,
+                context={"service_time": (done_ns - sent_ns) / 1e6},
+                response=None,
+            )
 
     def _failure(
         self, variant: str, verdict: tuple[str, str, int], at_ns: int, details: AnswerDetails
