@@ -59,6 +59,7 @@ class Samples:
     attempt: NDArray[np.uint8]
     replays: NDArray[np.uint8]
     late_cause: NDArray[Any]
+    request_class: NDArray[Any]
     worker: NDArray[Any]
     words: Mapping[str, tuple[str, ...]]
 
@@ -113,8 +114,9 @@ class Samples:
 class LoadedRun:
     """One run as it lies on disk, complete or not; `problems` says in plain sentences what is missing.
 
-    `health` has one tuple of records a worker; `flights` are the records of flights.jsonl,
-    `failures` those of failures/*.jsonl.
+    `health` has one tuple of records a worker; `flights` are the records of flights.jsonl, none where
+    they are not known (`flights_known`), `failures` those of failures/*.jsonl; a worker whose health is
+    not known has no record.
     Not slotted, and with `memo` for what is folded: each is computed once a run.
     """
 
@@ -124,6 +126,7 @@ class LoadedRun:
     flights: tuple[Mapping[str, Any], ...] = ()
     health: Mapping[str, tuple[Mapping[str, Any], ...]]
     failures: tuple[Mapping[str, Any], ...] = ()
+    flights_known: bool = True
     problems: tuple[str, ...] = ()
     memo: dict[str, Any] = field(default_factory=dict, repr=False)
 

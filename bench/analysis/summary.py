@@ -145,7 +145,8 @@ def _variant(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
         )
         block |= _durations(run, metric, folded, seed)
     block["distribution"] = _distribution(run, variant, seed)
-    block["deployments"] = _deployments(run, variant, seed)
+    block["deployments"] = _parts(run, variant, "deployment", seed)
+    block["classes"] = _parts(run, variant, "request_class", seed)
     return block
 
 
@@ -195,20 +196,25 @@ def _distribution(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
     return {"q": curves["response_time"].q, **{f"{metric}_ms": block(curve) for metric, curve in curves.items()}}
 
 
-def _deployments(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
-    """The printed figures for each deployment that answered; empty when it is only one."""
-    names = run.samples.counts("deployment", run.rows(variant))
+def _parts(run: LoadedRun, variant: str, column: str, seed: int) -> dict[str, Any]:
+    """The printed figures for each deployment that answered, or each class of requests; empty when it is only one."""
+    names = run.samples.counts(column, run.rows(variant))
     if len(names) < 2:
         return {}
     blocks = {}
     for name, requests in sorted(names.items()):
-        there = run.samples.where("deployment", name)
-        ok = int((run.rows(variant) & there & run.samples.where("outcome", Outcome.OK)).sum())
-        folded = fold_picked(run, "response_time", pick(run, run.latency_rows(variant) & there), _PRINTED_Q)
+        there = run.samples.where(column, name)
+        outcomes = run.samples.counts("outcome", run.rows(variant) & there)
+        picked = pick(run, run.latency_rows(variant) & there)
+        folded = fold_picked(run, "response_time", picked, _PRINTED_Q)
         blocks[name] = {
             "requests": requests,
-            "error_rate": 1 - ok / requests,
+            "throughput": requests / run.span_s if run.span_s else math.nan,
+            "error_rate": 1 - outcomes.get(Outcome.OK, 0) / requests,
+            "outcomes": {str(Outcome.OK): 0} | dict(sorted(outcomes.items())),
+            "latency_samples": folded.n,
             **_durations(run, "response_time", folded, seed),
+            **_durations(run, "service_time", fold_picked(run, "service_time", picked, _PRINTED_Q), seed),
         }
     return blocks
 
@@ -224,7 +230,9 @@ def _auth_failures(run: LoadedRun, variant: str) -> dict[str, Any]:
 
 
 def _refreshes(run: LoadedRun, variant: str) -> dict[str, Any]:
-    block = asdict(auth_failures.refreshes(run, variant))
+    block: dict[str, Any] = asdict(auth_failures.refreshes(run, variant))
+    if not run.flights_known:
+        return dict.fromkeys([*block, "response_time"])
     around = refresh_time.of(run, variant)
     return block | {"response_time": asdict(around) if around else None}
 

@@ -207,7 +207,8 @@ def _narrowed(gate: Gate, block: Mapping[str, Any]) -> Figure:
     )
 
 
-def _count(metric: str, block: Mapping[str, Any]) -> int:
+def _count(metric: str, block: Mapping[str, Any]) -> int | None:
+    """None where the run does not know it."""
     match metric:
         case "requests":
             return int(block["requests"])
@@ -216,6 +217,10 @@ def _count(metric: str, block: Mapping[str, Any]) -> int:
         case "auth_failures":
             return int(block["auth_failures"]["count"])
         case "refreshes":
-            return int(block["refreshes"]["count"])
+            return _known(block["refreshes"]["count"])
         case _:
-            return int(block["refreshes"]["failures"])
+            return _known(block["refreshes"]["failures"])
+
+
+def _known(count: int | None) -> int | None:
+    return None if count is None else int(count)

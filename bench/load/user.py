@@ -35,7 +35,7 @@ from bench.errors import BenchError, UsageError
 from bench.load.roles import locust_options, locust_stats
 from bench.load.roles.master import Master
 from bench.load.roles.session import Session
-from bench.options import RUN_OPTIONS, WEB_UI_OPTIONS, is_on
+from bench.options import RUN_OPTIONS, WEB_UI_OPTIONS, Repeated, is_on
 from bench.plan import DEFAULT_USERS
 
 _POLL_S = 0.02
@@ -132,7 +132,11 @@ def _add_options(parser: Any) -> None:
         if option.switch:
             extra["action"] = "store_true"
         else:
-            extra |= {"default": option.default, "metavar": option.metavar, "action": _Given}
+            extra |= {
+                "default": option.default,
+                "metavar": option.metavar,
+                "action": Repeated if option.repeat else _Given,
+            }
         parser.add_argument(
             option.flag, env_var=option.env, help=option.help, include_in_web_ui=option.from_browser, **extra
         )

@@ -30,13 +30,13 @@ from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.lane import Lane
 from bench.load.engine.lateness import Lateness
 from bench.load.engine.line_file import LineFile
-from bench.load.engine.payload import Payload, load_bodies
 from bench.load.engine.request import Engine, Scorer, Tally
+from bench.load.engine.request_source import load_again
 from bench.load.engine.seats import Seat, Seats
 from bench.load.roles.closing import close_all
-from bench.load.roles.locust_stats import RequestEvents
 from bench.load.roles.messages import Progress, Share
 from bench.load.roles.part import Part
+from bench.load.roles.request_events import RequestEvents
 from bench.load.wire.address import parse_address
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
@@ -45,6 +45,7 @@ from bench.plan import RunPlan
 from bench.rundir import RunDir
 from bench.sample import Outcome, WorkloadModel
 from bench.samples.recorder import Recorder
+from bench.target import secret_headers_of
 
 _TICK_S = 1.0
 _POLL_S = 0.01
@@ -100,7 +101,8 @@ class Sender:
         self._lost_lines = 0
         self._all_kept_ns = 0
         self._disk_is_full = False
-        bodies, _ = load_bodies(plan.payload, seed=plan.seed)
+        source = load_again(plan)
+        uris = [variant.scoring_uri for variant in plan.variants] if plan.target == "scoring_uri" else []
         try:
             self._health = LineFile(run.health / f"{part.name}.jsonl")
             recorder = Recorder(
@@ -120,29 +122,36 @@ class Sender:
                     parse_address(variant.scoring_uri, ca_file=plan.ca_file),
                     manager,
                     code=recorder.variants.code(variant.name),
-                    deployment=plan.deployment,
+                    deployment=variant.deployment,
+                    request=plan.request,
+                    secret_headers=secret_headers_of(plan.request, uris, place),
                 )
-                for variant, manager in zip(plan.variants, managers, strict=True)
+                for place, (variant, manager) in enumerate(zip(plan.variants, managers, strict=True))
             ),
             recorder=recorder,
             watch=self.watch,
             deadlines=self._deadlines,
             tally=self.tally,
-            payloads=tuple(Payload.of(body) for body in bodies),
+            feeder=source.feeder,
             timeout_ns=round(plan.timeout_s * 1e9),
             id_prefix=f"{run.run_id}-{part.name}-".encode(),
             events=events,
             observe=self.recent.observe,
             failures=self.failures,
+            expectation=plan.request.expectation,
         )
-        lanes = range(len(plan.variants))
+        lanes, dues_ns = range(len(plan.variants)), source.dues_ns
         self._seats = Seats(len(plan.variants), first=part.index)
         self._bodies = [
-            body_order(len(bodies), seed=f"{plan.seed}-{part.index}-{variant.name}") for variant in plan.variants
+            body_order(self.bench.feeder.size, seed=f"{plan.seed}-{part.index}-{variant.name}")
+            for variant in plan.variants
         ]
         self.dispatcher = (
             Dispatcher(
-                [schedule(plan, worker=part.index, workers=part.workers, variant=lane) for lane in lanes],
+                [
+                    schedule(plan, worker=part.index, workers=part.workers, variant=lane, dues_ns=dues_ns)
+                    for lane in lanes
+                ],
                 [Lateness(self.watch, lane.lease_waits) for lane in self.bench.lanes],
                 may_grow=True,
             )
@@ -181,7 +190,7 @@ class Sender:
 
     def facts(self) -> dict[str, Any]:
         """`request_bytes` on the wire by variant (part of what token auth costs), and the `pacer`'s name."""
-        payload = self.bench.payloads[0]
+        payload = self.bench.feeder.at(0)
         rest = len(payload.head) + len(payload.tail) + len(self.bench.id_prefix) + 8
         return {
             "request_bytes": {lane.variant.name: len(lane.head) + rest for lane in self.bench.lanes},

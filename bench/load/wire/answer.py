@@ -1,7 +1,7 @@
 """One HTTP/1.1 answer as it is parsed.
 
-The parser is llhttp (httptools). Only headers the harness needs are kept; of a body that is not a
-success, the first bytes, because Azure says there why it refused.
+The parser is llhttp (httptools). Only headers the harness needs are kept; of a body that is not a success, the first
+bytes, because Azure says there why it refused. With `keep_body` the whole of every body is kept (`pieces`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,16 @@ import httptools
 _KEEP_BODY_BYTES = 512
 _MOST_HEAD_BYTES = 65_536
 """An answer whose head is not over after this much is given up, or a server could fill the memory with it."""
+
+
+_LENIENCIES = {
+    "lenient_headers": True,  # folded, with control characters, with a space before the colon
+    "lenient_chunked_length": True,  # a length beside chunks: the chunks count (RFC 9112, 6.3)
+    "lenient_optional_cr_before_lf": True,  # lines that end with LF alone
+    "lenient_spaces_after_chunk_size": True,
+}
+"""What curl and browsers take, this takes, or a run would call a server broken that every other client is content with.
+The danger is in a proxy that reads a message otherwise than the server behind it; here there is nobody behind."""
 
 
 class Answer:
@@ -23,8 +33,10 @@ class Answer:
         "head",
         "headers_done",
         "keep_alive",
+        "keep_body",
         "length_known",
         "parser",
+        "pieces",
         "reason",
         "response_bytes",
         "run_failed",
@@ -33,11 +45,13 @@ class Answer:
     )
 
     def __init__(self) -> None:
+        self.keep_body = False
         self.renew()
 
     def renew(self) -> None:
         """A new connection, so a new parser."""
         self.parser = httptools.HttpResponseParser(self)
+        self.parser.set_dangerous_leniencies(**_LENIENCIES)
         self.reset()
 
     def reset(self) -> None:
@@ -54,6 +68,7 @@ class Answer:
         self.reason = b""
         self.run_failed = False
         self.body_start = b""
+        self.pieces: list[bytes] = []
 
     def feed(self, data: bytes) -> None:
         """Parse more bytes. What is no answer raises httptools.HttpParserError, or HttpParserUpgrade (a 101)."""
@@ -129,8 +144,10 @@ class Answer:
         if self.complete:
             return  # a second answer's
         self.response_bytes += len(body)
-        if self.status >= 300 and len(self.body_start) < _KEEP_BODY_BYTES:
+        if (self.status >= 300 or self.keep_body) and len(self.body_start) < _KEEP_BODY_BYTES:
             self.body_start += body[:_KEEP_BODY_BYTES]
+        if self.keep_body:
+            self.pieces.append(body)
 
     def on_message_complete(self) -> None:
         if self.headers_done:
