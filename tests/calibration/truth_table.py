@@ -77,7 +77,7 @@ FAULTS: tuple[Fault, ...] = (
         said=ALL + r'404 Not Found \(\d+\), "no such deployment"',
         behave=answer(404, b"no such deployment"),
     ),
-    Fault(name="408", said=ALL + r"408 the model took too long", behave=answer(408, b"")),
+    Fault(name="408", said=ALL + r"408 (the model took too long|Request Timeout)", behave=answer(408, b"")),
     Fault(name="413", said=ALL + r"413 Content Too Large", behave=answer(413, b"too big")),
     Fault(
         name="424 model error",
@@ -112,7 +112,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(name="closed without an answer", said=ALL + r"connection closed", behave=raw(b"")),
     Fault(
         name="body cut off",
-        said=ALL + r"connection cut, answer with status 200 cut off",
+        said=ALL + r"(connection|transport error:) cut, answer with status 200 cut off",
         behave=raw(_OK_HEAD + b"half"),
     ),
     Fault(name="reset", said=ALL + r"connection reset", behave=raw(b"", then="reset")),
