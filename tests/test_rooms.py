@@ -65,7 +65,7 @@ ROOMS: dict[str, set[str]] = {
         "runreader",
         "samples",
     },
-    "capacity": {*NOUNS, "analysis", "clock", "gates", "report", "rundir", "runreader"},
+    "capacity": {*NOUNS, "analysis", "clock", "gates", "launch", "locust_process", "report", "rundir", "runreader"},
     "history": {"errors"},
     "drills": {*NOUNS, "analysis", "clock", "local_emulator", "locust_process", "rundir", "runreader", "samples"},
 }

@@ -22,7 +22,7 @@ from bench.numbers import (
     rate,
 )
 from bench.plan import RunPlan
-from bench.sample import Cause
+from bench.sample import Cause, Outcome
 
 Summary = Mapping[str, Any]
 
@@ -172,7 +172,8 @@ def failure_kind(kind: Mapping[str, Any]) -> str:
 def failure_detail(kind: Mapping[str, Any], *, most: int = 200) -> str:
     """What the first of a kind said: where it redirects to, what the model or the system said, the body's start."""
     model = " ".join(part for part in (kind.get("model_status", ""), kind.get("model_reason", "")) if part)
-    said = kind.get("body", "") if kind["status"] else kind.get("reason", "") or kind.get("body", "")
+    answered = kind["status"] and kind["outcome"] != Outcome.TRANSPORT_ERROR
+    said = kind.get("body", "") if answered else kind.get("reason", "") or kind.get("body", "")
     parts = (
         f"to {_cut(kind['location'], most)}" if kind.get("location") else "",
         f"model {_cut(model, most)}" if model else "",
