@@ -213,9 +213,9 @@ class Sender:
         self._count_users()
         try:
             if self.dispatcher is not None:
-                self._serve_open(user, scorer, seat, self.dispatcher)
+                self._serve_open(user, user.sending(scorer), seat, self.dispatcher)
             else:
-                self._serve_closed(user, scorer, seat)
+                self._serve_closed(user, user.sending(scorer), seat)
         finally:
             self._give_up(seat)
             scorer.close()
@@ -287,7 +287,7 @@ class Sender:
         while self.tally.in_flight and monotonic_ns() < give_up_ns:
             gevent.sleep(_POLL_S)
 
-    def _serve_open(self, user: Any, scorer: Scorer, seat: Seat, dispatcher: Dispatcher) -> None:
+    def _serve_open(self, user: Any, send: Callable[..., bool], seat: Seat, dispatcher: Dispatcher) -> None:
         zero_ns = 0
         while True:
             user.waiting()
@@ -299,9 +299,7 @@ class Sender:
             if not user.working():
                 return
             zero_ns = zero_ns or self.bench.zero_ns
-            scorer.score(
-                arrival.variant, intended_ns=zero_ns + arrival.due_ns, number=arrival.number, late_cause=late_cause
-            )
+            send(arrival.variant, intended_ns=zero_ns + arrival.due_ns, number=arrival.number, late_cause=late_cause)
 
     def _await_the_last(self) -> None:
         """Until the last request is answered: closing hundreds of connections meanwhile would hold it up by 5 ms."""
@@ -309,13 +307,13 @@ class Sender:
             self._all_answered.set()
         self._all_answered.wait()
 
-    def _serve_closed(self, user: Any, scorer: Scorer, seat: Seat) -> None:
+    def _serve_closed(self, user: Any, send: Callable[..., bool], seat: Seat) -> None:
         user.waiting()
         self._started.wait()
         gevent.sleep(max((self.bench.zero_ns - monotonic_ns()) / 1e9, 0))
         while user.working() and monotonic_ns() < self._end_ns:
             variant = seat.variant
-            well = scorer.score(variant, intended_ns=monotonic_ns(), number=next(self._bodies[variant]))
+            well = send(variant, intended_ns=monotonic_ns(), number=next(self._bodies[variant]))
             if user.wait_time is not None:
                 user.wait()
             elif not well and self.managers[variant].current is None:
