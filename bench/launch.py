@@ -20,6 +20,7 @@ from bench.errors import EXIT_CODES, RunInvalid, UsageError
 from bench.locust_process import LocustProcess
 from bench.locust_words import refuse
 from bench.overdue import Overdue
+from bench.plan import parse_duration_s
 from bench.rundir import RunDir
 
 _LOOK_EVERY_S = 1.0
@@ -52,7 +53,8 @@ def run_locust(
     _say_what_is_ignored()
     locust = LocustProcess(locustfile, values, extra=words)
     try:
-        code = _wait(locust, enough or _never)
+        start_s = parse_duration_s(str(values.get("start_timeout") or "0"), option="--start-timeout")
+        code = _wait(locust, enough or _never, start_s=start_s)
         return locust.folder(), code
     finally:
         locust.close()
@@ -78,9 +80,9 @@ def run_bench(words: Sequence[str], *, environment: Mapping[str, str], core: int
     return child.returncode, out, err
 
 
-def _wait(locust: LocustProcess, enough: Callable[[RunDir], bool]) -> int:
+def _wait(locust: LocustProcess, enough: Callable[[RunDir], bool], *, start_s: float = 0.0) -> int:
     """Until it ends, by itself or because it has had its time. Signals are passed on: the run ends first, then this."""
-    overdue, looks, asked = Overdue(locust.process.pid), 0, set[int]()
+    overdue, looks, asked = Overdue(locust.process.pid, start_s=start_s), 0, set[int]()
 
     def pass_on(number: int) -> None:
         asked.add(number)
@@ -103,6 +105,8 @@ def _wait(locust: LocustProcess, enough: Callable[[RunDir], bool]) -> int:
         said = "interrupted" if -code in asked else f"error: Locust was killed by {_name(-code)}"
         sys.stderr.write(f"{said}\n")
         return RunInvalid.exit_code
+    if asked and locust.folder() is None:
+        sys.stderr.write("interrupted\n")
     return code if code in EXIT_CODES else 1
 
 

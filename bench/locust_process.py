@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,7 +43,7 @@ class LocustProcess:
         environment: Mapping[str, str] | None = None,
         output: IO[bytes] | None = None,
     ) -> None:
-        self._folder = temporary_folder("bench-run-")
+        self._folder = _new_folder("bench-run-")
         self._told = self._folder / "folder"
         self._told.touch()
         self._orphans = Orphans()
@@ -108,8 +108,17 @@ class LocustProcess:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def temporary_folder(prefix: str) -> Path:
-    """A new folder for temporary files. UsageError when there is no room for one."""
+@contextlib.contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """A new folder, gone at the end. UsageError when there is no room for one."""
+    folder = _new_folder(prefix)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_folder(prefix: str) -> Path:
     try:
         return Path(tempfile.mkdtemp(prefix=prefix))
     except OSError as exc:

@@ -30,6 +30,13 @@ from bench.plan import (
 )
 from bench.request_plan import DEFAULT_METHOD, METHODS, listed, request_plan_of
 
+MOST_USERS = 100_000
+MOST_PROCESSES = 64
+MOST_PER_S = 1_000_000.0
+MOST_SPEED = 1_000_000.0
+LONGEST_S = 30 * 86_400.0
+"""Beyond these it is a slip of the hand: no machine has the ports, no run lasts a month."""
+
 SECRET_VARIABLES = ("BENCH_KEY", "BENCH_TOKEN", "BENCH_RELAY_KEY")
 """Never options, for the process list would show them."""
 
@@ -264,7 +271,7 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         for name, value in values.items()
         if not isinstance(value, bool)
     }
-    arrival_rate = _number(text, "arrival-rate", least=0.0, above=True) if text.get("arrival_rate") else None
+    arrival_rate = _number(text, "arrival-rate", most=MOST_PER_S) if text.get("arrival_rate") else None
     stages = parse_stages(text["stages"]) if text.get("stages") else ()
     if stages and arrival_rate is not None:
         raise UsageError("--arrival-rate and --stages exclude each other", hint="give one of them")
@@ -274,18 +281,20 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
     arrivals = text.get("arrivals") or ARRIVALS[0]
     if arrivals not in ARRIVALS:
         raise UsageError(f"--arrivals: {arrivals!r} is not one of {', '.join(ARRIVALS)}")
-    warm_up_s = parse_duration_s(text.get("warm_up") or f"{DEFAULT_WARM_UP_S}", option="--warm-up")
-    duration_s: float | None = parse_duration_s(text.get("duration") or f"{DEFAULT_DURATION_S}", option="--duration")
+    if any(max(stage.start_rate, stage.end_rate) > MOST_PER_S for stage in stages):
+        raise UsageError("--stages: a rate is too high", hint=f"at most {MOST_PER_S:g}/s")
+    warm_up_s = _duration(text, "warm-up", default_s=DEFAULT_WARM_UP_S)
+    duration_s: float | None = _duration(text, "duration", default_s=DEFAULT_DURATION_S)
     if stages:
         total_s = math.fsum(stage.duration_s for stage in stages)
         if warm_up_s >= total_s:
             raise UsageError(f"--warm-up {warm_up_s:g}s is not shorter than the stages ({total_s:g}s)")
         duration_s = total_s - warm_up_s
-    timeout_s = parse_duration_s(text.get("timeout") or f"{DEFAULT_TIMEOUT_S}", option="--timeout")
+    timeout_s = _duration(text, "timeout", default_s=DEFAULT_TIMEOUT_S)
     if timeout_s <= 0:
         raise UsageError("--timeout must be above 0", hint="write 10s")
-    processes = _whole(text, "processes", least=1, default=1)
-    users = _whole(text, "users", least=1, default=DEFAULT_USERS)
+    processes = _whole(text, "processes", least=1, most=MOST_PROCESSES, default=1)
+    users = _whole(text, "users", least=1, most=MOST_USERS, default=DEFAULT_USERS)
     if users < (least := max(len(variants), 1) * processes):
         each = "each variant" if processes == 1 else f"each of {len(variants) or 1} variants in {processes} processes"
         raise UsageError(f"--users {users} are fewer than one for {each}", hint=f"give at least {least}")
@@ -304,13 +313,11 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         deployment=_header_word(text.get("deployment", "")),
         ca_file=text.get("ca_file", ""),
         min_effect_ms=min_effect_ms_of(text.get("min_effect") or f"{DEFAULT_MIN_EFFECT_MS}ms"),
-        seed=_whole(text, "seed", least=0, default=0),
+        seed=_whole(text, "seed", least=0, most=1 << 63, default=0),
         processes=processes,
-        start_timeout_s=parse_duration_s(
-            text.get("start_timeout") or f"{DEFAULT_START_TIMEOUT_S}", option="--start-timeout"
-        ),
+        start_timeout_s=_duration(text, "start-timeout", default_s=DEFAULT_START_TIMEOUT_S),
         arrivals_from=arrivals_from,
-        speed=_number(text, "speed", least=0.0, default=1.0, above=True),
+        speed=_number({"speed": text.get("speed") or "1"}, "speed", most=MOST_SPEED),
         request=request_plan_of(text),
     )
 
@@ -323,18 +330,21 @@ def min_effect_ms_of(text: str) -> float:
     return least_ms
 
 
-def _number(text: Mapping[str, str], name: str, *, least: float, default: float = 0.0, above: bool = False) -> float:
-    word = text.get(name.replace("-", "_")) or str(default)
+def _number(text: Mapping[str, str], name: str, *, most: float) -> float:
+    """A number above 0."""
+    word = text[name.replace("-", "_")]
     try:
         value = float(word)
     except ValueError as exc:
         raise UsageError(f"--{name}: {word!r} is not a number") from exc
-    if not math.isfinite(value) or value < least or (above and value <= least):
-        raise UsageError(f"--{name}: {word} is too small" if value <= least else f"--{name}: {word} is no use here")
+    if not value > 0:
+        raise UsageError(f"--{name}: {word} is too small", hint="above 0")
+    if value > most:
+        raise UsageError(f"--{name}: {word} is too large", hint=f"at most {most:,.0f}")
     return value
 
 
-def _whole(text: Mapping[str, str], name: str, *, least: int, default: int) -> int:
+def _whole(text: Mapping[str, str], name: str, *, least: int, most: int, default: int) -> int:
     word = text.get(name) or str(default)
     try:
         value = int(word)
@@ -342,7 +352,22 @@ def _whole(text: Mapping[str, str], name: str, *, least: int, default: int) -> i
         raise UsageError(f"--{name}: {word!r} is not a whole number") from exc
     if value < least:
         raise UsageError(f"--{name}: {word} is too small", hint=f"at least {least}")
+    if value > most:
+        raise UsageError(f"--{name}: {word} is too large", hint=f"at most {most:,}")
     return value
+
+
+def _duration(text: Mapping[str, str], name: str, *, default_s: float) -> float:
+    value_s = parse_duration_s(text.get(name.replace("-", "_")) or f"{default_s}", option=f"--{name}")
+    if value_s > LONGEST_S:
+        raise UsageError(f"--{name}: {value_s:g} s is too long", hint=f"at most {LONGEST_S / 3600:g}h")
+    return value_s
+
+
+def within(value: float, name: str, *, least: float, most: float) -> None:
+    """UsageError unless a number of a command's own option is one that the command can work with."""
+    if not least <= value <= most:
+        raise UsageError(f"--{name}: {value:g} is not between {least:g} and {most:g}")
 
 
 def _header_word(text: str) -> str:

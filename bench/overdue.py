@@ -22,10 +22,11 @@ _STOPPED_FOR_S = 15.0
 class Overdue:
     """Says why a Locust that still runs must be killed, if it must."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, start_s: float = 0.0) -> None:
+        """`start_s` is how long the start may wait for others, beyond what processes take to start."""
         self._pid = pid
         self._began_s = time.monotonic()
-        self._end_s: float | None = self._began_s + _START_WITHIN_S
+        self._end_s: float | None = self._began_s + _START_WITHIN_S + start_s
         self._timeout_s = 0.0
         self._knows_the_clock = False
         self._stopped_since_s: float | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 from bench.endpoint import AuthMode
@@ -24,7 +24,10 @@ DEFAULT_TIMEOUT_S = 10.0
 DEFAULT_MIN_EFFECT_MS = 0.5
 DEFAULT_START_TIMEOUT_S = 60.0
 ARRIVALS = ("constant", "poisson")
+TRACE = "trace"
+"""What `RunPlan.arrivals` says where recorded arrivals are replayed."""
 
+_PLAIN = RequestPlan()
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)")
 _DURATIONS = re.compile(r"\d+(?:\.\d+)?|(?:\d+(?:\.\d+)?\s*(?:ms|s|m|h)\s*)+")
@@ -92,7 +95,7 @@ class RunPlan:
     start_timeout_s: float = DEFAULT_START_TIMEOUT_S
     arrivals_from: str = ""
     speed: float = 1.0
-    request: RequestPlan = field(default_factory=RequestPlan)
+    request: RequestPlan = _PLAIN
 
     @property
     def model(self) -> WorkloadModel:
@@ -106,13 +109,19 @@ class RunPlan:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The inverse of `as_json`."""
-        known = {f.name: values[f.name] for f in dataclasses.fields(cls) if f.name in values}
+        known = _known(cls, values)
         known["variants"] = tuple(
-            Variant(**{**variant, "auth_mode": AuthMode(variant["auth_mode"])}) for variant in values["variants"]
+            Variant(**{**_known(Variant, variant), "auth_mode": AuthMode(variant["auth_mode"])})
+            for variant in values["variants"]
         )
-        known["stages"] = tuple(Stage(**stage) for stage in values.get("stages", ()))
+        known["stages"] = tuple(Stage(**_known(Stage, stage)) for stage in values.get("stages", ()))
         known["request"] = RequestPlan.from_json(values.get("request", {}))
         return cls(**known)
+
+
+def _known(cls: type, values: dict[str, Any]) -> dict[str, Any]:
+    """Without the keys that a newer version may have added."""
+    return {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
 
 
 def parse_duration_s(text: str, *, option: str = "duration") -> float:

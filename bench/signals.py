@@ -36,15 +36,15 @@ def handle(handler: Callable[[int, Any], None]) -> None:
             signal.signal(number, handler)
 
 
-def while_starting() -> None:
-    """From here on a signal ends the process at once: nothing has begun."""
-    handle(lambda *_: leave())
+def while_starting(*, line: bytes = b"interrupted\n") -> None:
+    """From here on a signal ends the process at once, and says `line`: nothing has begun."""
+    handle(lambda *_: leave(line=line))
 
 
-def leave() -> None:
-    """End this process at once, with one line."""
+def leave(*, line: bytes = b"interrupted\n") -> None:
+    """End this process at once."""
     try:
-        os.write(2, b"interrupted\n")
+        os.write(2, line)
     finally:
         os._exit(Interrupted.exit_code)
 
@@ -60,6 +60,12 @@ def note() -> bool:
     global _last_s
     before, _last_s = _last_s, time.monotonic()
     return _last_s - before >= _ONE_BURST_S
+
+
+def while_leaving() -> None:
+    """From here on signals change nothing: Python takes its handlers away before it has ended."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

@@ -198,3 +198,22 @@ def test_a_variant_without_a_user_is_refused(users: str, processes: str, words: 
         plan_of({"users": users, "processes": processes}, target="", variants=two, payload_sha256="")
     assert caught.value.exit_code == 2
     assert plan_of({"users": "6", "processes": "3"}, target="", variants=two, payload_sha256="").users == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("processes", "99"),
+        ("warm_up", "99999999h"),
+        ("duration", "99999h"),
+        ("arrival_rate", "1e9"),
+        ("users", "1000000"),
+        ("stages", "10s@2000000"),
+        ("seed", "9" * 30),
+        ("timeout", "9999h"),
+    ],
+)
+def test_a_slip_of_the_hand_names_the_limit(name: str, value: str) -> None:
+    """Beyond every machine and every patience: refused, with what is possible."""
+    with pytest.raises(UsageError, match="at most"):
+        plan_of({name: value}, target="", variants=(), payload_sha256="")

@@ -21,13 +21,27 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("cloud", "endpoint", "errors", "expectation", "options", "plan", "request_plan", "sample", "variants")
+NOUNS = (
+    *(
+        "cloud",
+        "endpoint",
+        "errors",
+        "expectation",
+        "metrics",
+        "numbers",
+        "options",
+        "plain_text",
+        "plan",
+        "request_plan",
+    ),
+    *("sample", "variants"),
+)
 
 ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},
-    "gates": {*NOUNS, "analysis", "rundir"},
-    "report": {*NOUNS, "analysis", "rundir", "runreader"},
-    "credentials": {*NOUNS, "authorities", "clock", "lifeline"},
+    "gates": {*NOUNS, "analysis", "rundir", "schemas"},
+    "report": {*NOUNS, "analysis", "rundir", "runreader", "schemas"},
+    "credentials": {*NOUNS, "authorities", "clock", "lifeline", "supervise"},
     "emulator": set(),
     "samples": {*NOUNS},
     "load": {
@@ -38,6 +52,7 @@ ROOMS: dict[str, set[str]] = {
         "lifeline",
         "signals",
         "streams",
+        "supervise",
         "rundir",
         "samples",
         "target",
@@ -69,10 +84,12 @@ ROOMS: dict[str, set[str]] = {
 SINGLE: dict[str, set[str]] = {
     **{noun: {*NOUNS} for noun in NOUNS},
     "clock": set(),
+    "supervise": set(),
     "workspace": {"endpoint", "errors"},
     "authorities": {"errors"},
     "rundir": {"clock", "errors"},
-    "runreader": {"analysis", "errors", "rundir", "sample", "samples"},
+    "schemas": {"errors", "plan", "rundir"},
+    "runreader": {"analysis", "clock", "errors", "rundir", "sample", "samples", "schemas"},
     "arguments": {"options"},
     "handover": {"lifeline"},
     "launch": {*NOUNS, "lifeline", "locust_process", "locust_words", "overdue", "rundir", "signals"},
@@ -83,11 +100,11 @@ SINGLE: dict[str, set[str]] = {
     "overdue": {"clock", "errors", "orphans", "rundir"},
     "signals": {"errors"},
     "streams": set(),
-    "finish": {*NOUNS, "analysis", "gates", "report", "rundir", "runreader"},
+    "finish": {*NOUNS, "analysis", "gates", "report", "rundir", "runreader", "schemas"},
     "watch": {*NOUNS, "analysis", "gates", "rundir", "runreader"},
     "local_emulator": {"errors", "options"},
     "target": {*NOUNS, "authorities", "local_emulator", "workspace"},
-    "cli": {"commands", "errors", "lifeline", "signals", "streams"},
+    "cli": {"commands", "errors", "lifeline", "plain_text", "signals", "streams"},
     "__main__": {"cli"},
 }
 """The same for modules that are a room of their own."""
@@ -103,11 +120,12 @@ INSIDE_LOAD: dict[str, set[str]] = {
 LIBRARIES: dict[str, str] = {
     "azure": r"credentials\.agent\.(arm|azure_errors|control_plane|identity)",
     "flask": r"live\.",
-    "gevent": r"load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
+    "gevent": r"supervise|load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
-    "locust": r"load\.(__main__|roles\.(locust_stats|session)|user)",
+    "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
+    "msgspec": r"schemas|expectation|load\.engine\.(body_checks|request_file)|history\.(entry|ledger)|load\.roles\.(member|messages|order|workers)",
     "prometheus_client": r"live\.prometheus",
     "pyarrow": r"samples\.",
     "requests": r"credentials\.requests_auth",
@@ -115,7 +133,8 @@ LIBRARIES: dict[str, str] = {
     "uvloop": r"emulator\.",
 }
 """The only modules that may name a library. `load.roles.session` needs Locust's runners to know its role,
-`locust_stats` replaces one of its functions, `user` is its User; nobody else knows that there is a Locust."""
+`locust_messages` and `locust_stats` replace functions of it, `user` is its User; nobody else knows that there is a
+Locust."""
 
 IMPURE = {
     *("asyncio", "http", "io", "logging", "multiprocessing", "os", "select", "selectors", "shutil", "signal", "socket"),

@@ -18,9 +18,9 @@ from bench.endpoint import AuthMode
 from bench.errors import RunInvalid, UsageError, first_of
 from bench.gates.arguments import Gates, add_gate_arguments, check_gates, read_gates
 from bench.launch import locustfile_for, run_locust
-from bench.options import RUN_OPTIONS, plan_of
+from bench.options import LONGEST_S, RUN_OPTIONS, plan_of, within
 from bench.plan import RunPlan, parse_duration_s
-from bench.rundir import RunDir, read_json
+from bench.rundir import RunDir, read_json, refuse_pipe
 from bench.target import kind_of
 from bench.variants import sides_of
 from bench.watch import Watch
@@ -52,6 +52,8 @@ def run_and_finish(arguments: argparse.Namespace, variants: tuple[str, ...], *, 
     watch = _watch(arguments, plan, gates)
     if watch is not None and watch.extends:
         values = {**values, "duration": arguments.extend_up_to}
+    for option in ("locustfile", "payload", "ca_file"):
+        refuse_pipe(values[option], option=f"--{option.replace('_', '-')}")
     locustfile = Path(arguments.locustfile) if arguments.locustfile else locustfile_for(default_file)
     folder, code = run_locust(locustfile, values, extra=arguments.locust, enough=watch.enough if watch else None)
     if folder is None or not _has_begun(folder):
@@ -81,6 +83,7 @@ def _watch(arguments: argparse.Namespace, plan: RunPlan, gates: Gates) -> Watch 
         if plan.stages or plan.duration_s is None:
             raise UsageError("--extend-up-to needs a run with a --duration", hint="stages end where they end")
         longest_s = parse_duration_s(arguments.extend_up_to, option="--extend-up-to")
+        within(longest_s, "extend-up-to", least=0, most=LONGEST_S)
         if longest_s <= plan.duration_s:
             raise UsageError(f"--extend-up-to {longest_s:g}s is not longer than --duration {plan.duration_s:g}s")
     return Watch(

@@ -149,7 +149,7 @@ def test_a_file_that_was_cut_off_keeps_its_whole_batches(path: Path) -> None:
         ends.append(path.stat().st_size)
     recorder.close()
     whole = path.read_bytes()
-    rng = random.Random(1)  # noqa: S311 - reproducible
+    rng = random.Random(1)
     for cut in sorted({*ends, *(rng.randrange(ends[0], len(whole)) for _ in range(60))}):
         path.write_bytes(whole[:cut])
         complete = sum(end <= cut for end in ends)
@@ -213,7 +213,7 @@ class BrokenOnce:
 
 def test_a_sample_costs_at_most_64_bytes(path: Path) -> None:
     """With times as random as they get, two variants, refreshes and failures, at 1,000/s and a flush a second."""
-    rng = random.Random(3)  # noqa: S311 - reproducible
+    rng = random.Random(3)
     recorder = Recorder(path, metadata={"run_id": "20261124-081530-123-abcd", "worker": "w0"})
     count = 30_000
     for number in range(count):

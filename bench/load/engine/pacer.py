@@ -82,4 +82,7 @@ class SpinPacer:
 
 def best_pacer(callback: Callable[[], None]) -> Pacer:
     """The most precise pacer this system has; its `name` goes into the manifest."""
-    return TimerFdPacer(callback) if timerfd.AVAILABLE else SpinPacer(callback)
+    try:
+        return TimerFdPacer(callback)
+    except (AttributeError, OSError):  # no Linux, or no descriptor left
+        return SpinPacer(callback)

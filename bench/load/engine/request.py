@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from bench.clock import monotonic_ns
 from bench.credentials import Denied
@@ -39,6 +39,17 @@ the server wrote it), response_bytes, deployment, replays, details of the first 
 used again before a refused attempt is recorded."""
 
 
+class Listeners(Protocol):
+    """Who hears of each request beside the recorder. `wanted` is asked first: an event costs more than a sample."""
+
+    @property
+    def wanted(self) -> bool: ...
+
+    def fire(self, **request: Any) -> None: ...
+
+    def failed(self, name: str, error: BaseException) -> None: ...
+
+
 class ScoringFailure(Exception):
     """What Locust is told of a request that did not end well; one object a kind, so that it groups them."""
 
@@ -65,7 +76,7 @@ class Engine:
     feeder: Feeder
     timeout_ns: int
     id_prefix: bytes
-    fire: Callable[..., None]
+    events: Listeners
     observe: Callable[[int, int], None]
     failures: FailureSamples
     expectation: Expectation | None = None
@@ -304,15 +315,20 @@ class Scorer:
                 tally.auth_failures += 1
             error = self._failure(lane.variant.name, (kind, cause, status), done_ns - zero_ns, details)
         bench.observe(intended_ns, done_ns)
-        bench.fire(
-            request_type=lane.method,
-            name=lane.name_of(self._payload.request_class),
-            response_time=(done_ns - intended_ns) / 1e6,
-            response_length=size,
-            exception=error,
-            context={"service_time": (done_ns - sent_ns) / 1e6},
-            response=None,
-        )
+        events = bench.events
+        name = lane.name_of(self._payload.request_class)
+        if error is not None:
+            events.failed(name, error)
+        if events.wanted:
+            events.fire(
+                request_type=lane.method,
+                name=name,
+                response_time=(done_ns - intended_ns) / 1e6,
+                response_length=size,
+                exception=error,
+                context={"service_time": (done_ns - sent_ns) / 1e6},
+                response=None,
+            )
 
     def _failure(
         self, variant: str, verdict: tuple[str, str, int], at_ns: int, details: AnswerDetails

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 
 _CLOCK_MONOTONIC = 1
 _TFD_NONBLOCK = os.O_NONBLOCK
 _TFD_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _TFD_TIMER_ABSTIME = 1
-
-AVAILABLE = sys.platform == "linux"
 
 
 class _Timespec(ctypes.Structure):
@@ -23,7 +20,10 @@ class _Itimerspec(ctypes.Structure):
 
 
 class TimerFd:
-    """A file descriptor that turns readable at an absolute time of the monotonic clock."""
+    """A file descriptor that turns readable at an absolute time of the monotonic clock.
+
+    AttributeError where the system has none, OSError where there is no descriptor left.
+    """
 
     def __init__(self) -> None:
         libc = ctypes.CDLL(None, use_errno=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from bench import handover
 from bench.errors import UsageError
-from bench.plan import DEFAULT_WARM_UP_S, parse_duration_s
+from bench.plan import DEFAULT_DURATION_S, DEFAULT_WARM_UP_S, parse_duration_s
 
 _WEB_SPAWN_RATE = 100.0
 
@@ -43,8 +43,11 @@ def settle(environment: Any, scoring: Sequence[Any], *, waits: Any) -> None:
 
 def _settle_end(options: Any, shape: Any) -> None:
     run_time, options.run_time = options.run_time, None
-    given = bool(getattr(options, "duration_given", False))
-    if run_time and handover.taken() is not None:
+    handed = handover.taken()
+    given = bool(getattr(options, "duration_given", False)) or (
+        handed is not None and options.duration != f"{DEFAULT_DURATION_S:g}s"
+    )
+    if run_time and handed is not None:
         sys.stderr.write("note: the locustfile's run_time is ignored: --duration says how long a run is\n")
     elif run_time:
         if given or options.stages:

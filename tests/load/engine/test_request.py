@@ -73,6 +73,20 @@ class Holder:
 
 
 @dataclass
+class Heard:
+    """A listener to every request."""
+
+    fired: list[dict[str, Any]]
+    wanted: bool = True
+
+    def fire(self, **request: Any) -> None:
+        self.fired.append(request)
+
+    def failed(self, name: str, error: BaseException) -> None:
+        assert self.wanted
+
+
+@dataclass
 class Rig:
     """A scorer of one lane against a scripted server."""
 
@@ -131,7 +145,7 @@ def rig(tmp_path: Path, wiring: Wiring) -> MakeRig:
             feeder=Feeder([Payload.of(body) for body in bodies], order=range(len(bodies))),
             timeout_ns=round(timeout_s * 1e9),
             id_prefix=b"20261124-081530-123-abcd-w0-",
-            fire=lambda **event: fired.append(event),
+            events=Heard(fired),
             observe=Recent().observe,
             failures=FailureSamples(),
             zero_ns=zero_ns,
