@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 from bench.endpoint import AuthMode
@@ -24,7 +24,10 @@ DEFAULT_TIMEOUT_S = 10.0
 DEFAULT_MIN_EFFECT_MS = 0.5
 DEFAULT_START_TIMEOUT_S = 60.0
 ARRIVALS = ("constant", "poisson")
+TRACE = "trace"
+"""What `RunPlan.arrivals` says where recorded arrivals are replayed."""
 
+_PLAIN = RequestPlan()
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)")
 _DURATIONS = re.compile(r"\d+(?:\.\d+)?|(?:\d+(?:\.\d+)?\s*(?:ms|s|m|h)\s*)+")
@@ -92,7 +95,7 @@ class RunPlan:
     start_timeout_s: float = DEFAULT_START_TIMEOUT_S
     arrivals_from: str = ""
     speed: float = 1.0
-    request: RequestPlan = field(default_factory=RequestPlan)
+    request: RequestPlan = _PLAIN
 
     @property
     def model(self) -> WorkloadModel:

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from bench.errors import BenchError, RunInvalid, UsageError
-from bench.plan import ARRIVALS, RunPlan, Stage, Variant
+from bench.plan import ARRIVALS, TRACE, RunPlan, Stage, Variant
 from bench.rundir import read_bytes
 
 VERSION = 1
@@ -36,7 +36,7 @@ _BOUNDS: dict[str, Any] = {
     "variants": Annotated[tuple[Variant, ...], Meta(min_length=1)],
     "users": Annotated[int, Meta(ge=1, le=10**9)],
     "arrival_rate": Rate | None,
-    "arrivals": typing.Literal[ARRIVALS],
+    "arrivals": typing.Literal[(*ARRIVALS, TRACE)],
     "duration_s": Seconds | None,
     "warm_up_s": Seconds,
     "timeout_s": Seconds,

@@ -104,7 +104,7 @@ INSIDE_LOAD: dict[str, set[str]] = {
     "wire": set(),
     "engine": {"wire"},
     "roles": {"engine", "wire"},
-    "user": {"roles"},
+    "user": {"engine", "roles"},
 }
 """Within `load` too every arrow goes one way: the wire knows no run, the engine no Locust."""
 

@@ -12,9 +12,11 @@ Locust process. Nothing is fetched or opened before a run starts.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
+import random
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 try:
@@ -24,19 +26,22 @@ except ImportError:  # Windows, which writes no core files
 
 import gevent
 from gevent.event import Event
-from locust import User, events, task
-from locust.exception import StopUser
+from locust import TaskSet, User, events
+from locust.exception import InterruptTaskSet, RescheduleTask, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from bench import handover, supervise
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, UsageError
+from bench.load.engine.task_run import TaskAnswer, TaskRun
 from bench.load.roles import locust_options, locust_stats
 from bench.load.roles.master import Master
 from bench.load.roles.session import Session
 from bench.options import RUN_OPTIONS, WEB_UI_OPTIONS, Repeated, is_on
 from bench.plan import DEFAULT_USERS
+
+log = logging.getLogger(__name__)
 
 _POLL_S = 0.02
 _WEB_HOST = "127.0.0.1"
@@ -56,21 +61,82 @@ _RELAY_KEY = _relay_key()
 """Made before Locust forks its `--processes`, so that they share it; other hosts need BENCH_RELAY_KEY."""
 
 
+def _serve(user: Any) -> None:
+    """The task of a ScoringUser without tasks of its own: Locust calls it once."""
+    user.serve()
+
+
 class ScoringUser(User):
     """Sends scoring requests with the shared credential manager, in the open or the closed model.
 
     `auth_modes` are the variants it measures when `--auth-mode` says nothing else; more than one are interleaved. None
     means the endpoint's own.
-    Set Locust's `wait_time` to have users of the closed model pause between requests.
+    Set Locust's `wait_time` to have users of the closed model pause between requests. With @task methods each arrival
+    runs one of them, and they send what they like by `self.score(...)`.
     """
 
     abstract = True
     host = "the endpoint's own"  # Locust's form asks for one; the scoring URI comes from the target
     auth_modes: tuple[str, ...] = ("key",)
+    tasks: list[Any]
     wait_time: Any = None  # Locust's own default waits for 0 s, which costs 5 % of a saturated run's CPU
 
-    @task
-    def score(self) -> None:
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self._authored = [one for one in type(self).tasks if one is not _serve]
+        self._task_run: TaskRun | None = None
+        self.tasks = [_serve]  # Locust's one; it runs the author's, an arrival each
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Tasks of the author's own take the place of the built-in one."""
+        super().__init_subclass__(**arguments)
+        authored = [one for one in cls.tasks if one is not _serve]
+        cls.tasks = authored or [_serve]
+
+    def score(
+        self,
+        body: Any,
+        *,
+        name: str = "",
+        content_type: str = "",
+        path: str = "",
+        method: str = "",
+        headers: Mapping[str, str] | None = None,
+        catch_response: bool = False,
+    ) -> TaskAnswer:
+        """Send one request from a @task and wait for its answer; what cannot be sent raises UsageError.
+
+        `body`: bytes and text go as they are, anything else as JSON. `name` is the request's class in every figure.
+        `catch_response` is for habit: every answer may be failed, and may be used in a `with`.
+        """
+        del catch_response
+        if self._task_run is None:
+            raise RuntimeError("score() works within a @task, which the run's clock starts; not in on_start or on_stop")
+        return self._task_run.score(
+            body, name=name, content_type=content_type, path=path, method=method, headers=headers
+        )
+
+    def sending(self, scorer: Any) -> Callable[..., bool]:
+        """What an arrival does: send the run's next request, or run one of the author's tasks."""
+        if not self._authored:
+            send: Callable[..., bool] = scorer.score
+            return send
+        self._task_run = TaskRun(scorer, self._run_a_task)
+        return self._task_run.perform
+
+    def _run_a_task(self) -> None:
+        """A task that breaks is told to Locust, as Locust itself does, and the next arrival runs the next one."""
+        try:
+            random.choice(self._authored)(self)  # noqa: S311 - a load test's mix
+        except (RescheduleTask, InterruptTaskSet):
+            return
+        except StopUser:
+            raise
+        except Exception as exc:
+            log.exception("a task failed")
+            self.environment.events.user_error.fire(user_instance=self, exception=exc, tb=exc.__traceback__)
+
+    def serve(self) -> None:
         """Serve arrivals until the run is over, then wait to be stopped."""
         session = _sessions[self.environment]
         self._state = LOCUST_STATE_WAITING
@@ -108,6 +174,9 @@ class ScoringUser(User):
 
 
 _sessions: dict[Any, Session] = {}
+
+
+ScoringUser.tasks = [_serve]
 
 
 class _Given(argparse.Action):
@@ -157,6 +226,7 @@ def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     except BenchError as exc:
         sys.stderr.write(f"error: {exc.describe()}\n")
         sys.exit(exc.exit_code)
+    _refuse_task_sets(scoring)
     modes = tuple(AuthMode(mode) for mode in scoring[0].auth_modes)
     session = Session(environment, default_modes=modes, relay_key=_RELAY_KEY)
     _sessions[environment] = session
@@ -200,3 +270,12 @@ def _guard(web_ui: Any, started: Mapping[str, Any], master: Master | None) -> No
     from bench.live import web_guard
 
     web_guard.install(web_ui, started, master)
+
+
+def _refuse_task_sets(classes: Sequence[Any]) -> None:
+    """TaskSets have a loop and a clock of their own; here an arrival runs one function."""
+    for cls in classes:
+        nested = [one.__name__ for one in cls.tasks if isinstance(one, type) and issubclass(one, TaskSet)]
+        if nested:
+            sys.stderr.write(f"error: {cls.__name__} has the TaskSet {nested[0]} (write its tasks as @task methods)\n")
+            sys.exit(UsageError.exit_code)

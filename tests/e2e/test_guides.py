@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.command import bench
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
-PAGES = ("payloads", "comparing-deployments")
+PAGES = ("payloads", "comparing-deployments", "tasks")
 
 
 def examples(page: str) -> list[str]:
@@ -27,6 +27,8 @@ def folder(tmp_path: Path) -> Path:
     guide = (GUIDES / "payloads.md").read_text()
     (mix,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
     (tmp_path / "mix.jsonl").write_text(mix)
+    (shop,) = re.findall(r"```python\n(.*?)```", (GUIDES / "tasks.md").read_text(), re.DOTALL)
+    (tmp_path / "shop.py").write_text(shop)
     (tmp_path / "cat.png").write_bytes(b"\x89PNG")
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
     (tmp_path / "pictures").mkdir()
@@ -45,7 +47,7 @@ def test_an_example(page: str, line: str, folder: Path) -> None:
         return
     assert done.code == 0 or (done.code == 4 and "INVALID" in done.out), done  # on a machine this busy
     failed = [block["error_rate"] for block in done.summary_at(folder)["variants"].values()]
-    assert not any(failed) or "mix.jsonl" in words, (page, done)
+    assert not any(failed) or {"mix.jsonl", "shop.py"} & set(words), (page, done)
 
 
 def test_there_are_examples() -> None:

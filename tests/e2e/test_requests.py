@@ -192,3 +192,60 @@ def test_sides_that_do_not_pair(command: str, words: list[str], says: str, tmp_p
     assert (done.code, done.out) == (2, ""), done
     assert says in done.err
     assert len(done.err.strip().splitlines()) == 1
+
+
+TASKS = """
+from locust import TaskSet, tag, task
+
+from bench.load.user import ScoringUser
+
+
+class Shop(ScoringUser):
+    def on_start(self):
+        self.seen = 0
+
+    @task(3)
+    def small(self):
+        self.score({"input_data": [[1, 2]]}, name="small")
+
+    @tag("pictures")
+    @task(1)
+    def picture(self):
+        with self.score(b"PNG", content_type="image/png", name="picture", path="/v2", catch_response=True) as answer:
+            self.seen += 1
+            if answer.ok and "predictions" in answer.json():
+                answer.fail("no outputs")
+        self.score([self.seen], name="after")
+
+
+class Broken(ScoringUser):
+    abstract = True
+
+    @task
+    class Inner(TaskSet):
+        pass
+"""
+
+
+def test_an_author_s_own_tasks(keeper: Keeper, tmp_path: Path) -> None:
+    """An arrival runs one task by weight; every request has its figures by name; what a task fails reaches the summary;
+    tags pick tasks as in Locust; a TaskSet is refused at the start."""
+    (tmp_path / "shop.py").write_text(TASKS)
+    options = ("--scoring-uri", keeper.uri, "--arrival-rate", "40", "--duration", "2s", "--warm-up", "0")
+    done = bench("run", *options, "--locustfile", "shop.py", cwd=tmp_path, BENCH_KEY="k")
+    assert _has_run(done), done
+    summary = done.summary_at(tmp_path)
+    classes = summary["variants"]["key"]["classes"]
+    assert classes["small"]["requests"] + classes["picture"]["requests"] == 80
+    assert classes["picture"]["requests"] == classes["after"]["requests"] > 0
+    assert classes["picture"]["outcomes"] == {"ok": 0, "unexpected": classes["picture"]["requests"]}
+    assert classes["small"]["outcomes"] == {"ok": classes["small"]["requests"]}
+    assert summary["trust"]["dropped_arrivals"] == 0
+    keeper.seen.clear()
+    tagged = bench("run", *options, "--locustfile", "shop.py", "--", "--tags", "pictures", cwd=tmp_path, BENCH_KEY="k")
+    assert _has_run(tagged), tagged
+    assert len(keeper.seen) == 160
+    (tmp_path / "broken.py").write_text(TASKS.replace("abstract = True", "").replace("class Shop", "class Shop_"))
+    refused = bench("run", *options, "--locustfile", "broken.py", "--", "Broken", cwd=tmp_path, BENCH_KEY="k")
+    assert refused.code == 2, refused
+    assert "Broken has the TaskSet Inner" in refused.err

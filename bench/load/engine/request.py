@@ -19,6 +19,7 @@ from bench.load.engine.blot import blot
 from bench.load.engine.failure_samples import NO_DETAILS, AnswerDetails, FailureSamples, details_of
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.lane import Lane
+from bench.load.engine.payload import Payload
 from bench.load.wire.answer import Answer
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
@@ -91,6 +92,8 @@ class Scorer:
     def __init__(self, bench: Engine) -> None:
         self._bench = bench
         self._payload = bench.feeder.at(0)
+        self._holds = False
+        self._held: tuple[Any, ...] | None = None
         keep_body = bench.expectation is not None
         self._connections = [
             Connection(lane.address, watch=bench.watch, deadlines=bench.deadlines) for lane in bench.lanes
@@ -106,19 +109,61 @@ class Scorer:
             status=answer.status, size=answer.response_bytes, body=b"".join(answer.pieces), encoding=encoding
         )
 
+    @property
+    def tally(self) -> Tally:
+        return self._bench.tally
+
+    def hold_records(self) -> None:
+        """From now on the last attempt of a request is recorded by `record_held`, and bodies are kept."""
+        self._holds = True
+        for connection in self._connections:
+            connection.answer.keep_body = True
+
+    def answer_of(self, lane_index: int) -> Answer | None:
+        """The held request's answer, if one came."""
+        return self._connections[lane_index].answer if self._held is not None and self._held[2][5] != NO_TIME else None
+
+    def fail_held(self, reason: str) -> None:
+        """Whoever asked for it says that the answer is no good."""
+        if self._held is None or self._held[2][0] != _OK:
+            return
+        lane, lease, end, *rest = self._held
+        details = AnswerDetails(reason=blot(reason, lease.secret if lease is not None else "", most=200))
+        for secret in lane.secrets:
+            details.reason = blot(details.reason, secret, most=200)
+        self._held = (lane, lease, (Outcome.UNEXPECTED.value, "task", *end[2:-1], details), *rest)
+
+    def record_held(self) -> None:
+        """Safe to call twice."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._record(*held)
+
+    def _conclude(self, *record: Any) -> None:
+        if self._holds:
+            self._held = record
+        else:
+            self._record(*record)
+
     def close(self) -> None:
+        self.record_held()
         for connection in self._connections:
             connection.close()
             self._bench.deadlines.leave(connection)
 
-    def score(self, lane_index: int, *, intended_ns: int, number: int, late_cause: str = "") -> bool:
+    def score(
+        self, lane_index: int, *, intended_ns: int, number: int, late_cause: str = "", payload: Payload | None = None
+    ) -> bool:
         """Send arrival `number`, due at `intended_ns` (absolute), and replay it once if its lease is refused.
 
-        `late_cause` says why it is begun late, if it is. Returns whether it ended well.
+        `payload` is what is sent where an author's task made it. `late_cause` says why it is begun late, if it is.
+        Returns whether it ended well.
         """
         bench = self._bench
         lane = bench.lanes[lane_index]
-        self._payload = bench.feeder.at(number)  # a body on disk is read here: the harness's own time, schedule_lag
+        self._payload = payload or bench.feeder.at(
+            number
+        )  # a body on disk is read here: the harness's own time, schedule_lag
         began_ns = monotonic_ns()
         deadline_ns = began_ns + bench.timeout_ns
         bench.tally.in_flight += 1
@@ -136,7 +181,7 @@ class Scorer:
             if end[0] == _AUTH_FAILURE and end[2] == _REFUSED:
                 times = (intended_ns, began_ns, deadline_ns)
                 return self._replay(lane, lane_index, (lease, end), times, late_cause)
-            self._record(lane, lease, end, intended_ns, began_ns, 0, late_cause)
+            self._conclude(lane, lease, end, intended_ns, began_ns, 0, late_cause)
             return end[0] == _OK
         finally:
             bench.tally.in_flight -= 1
@@ -167,7 +212,7 @@ class Scorer:
             return False
         finally:  # this user may be killed while it waits
             self._record(lane, lease, _forbidden(end) if denied else end, intended_ns, began_ns, 0, late_cause)
-        self._record(lane, newer, _forbidden(again) if denied else again, intended_ns, began_ns, 1, late_cause)
+        self._conclude(lane, newer, _forbidden(again) if denied else again, intended_ns, began_ns, 1, late_cause)
         if refused_again:
             with contextlib.suppress(BenchError):  # the manager has to know; this request is not sent a third time
                 self._newer(lane, newer, 0)
@@ -271,12 +316,13 @@ class Scorer:
             error = self._failure(lane.variant.name, (kind, cause, status), done_ns - zero_ns, details)
         bench.observe(intended_ns, done_ns)
         events = bench.events
+        name = lane.name_of(self._payload.request_class)
         if error is not None:
-            events.failed(lane.name, error)
+            events.failed(name, error)
         if events.wanted:
             events.fire(
                 request_type=lane.method,
-                name=lane.name_of(self._payload.request_class),
+                name=name,
                 response_time=(done_ns - intended_ns) / 1e6,
                 response_length=size,
                 exception=error,
@@ -311,7 +357,7 @@ class Scorer:
             details = AnswerDetails(reason=blot(why.describe(), "", most=200))
         now = monotonic_ns()
         end = (*outcome.NO_LEASE, 0, bench.sequence, now, NO_TIME, now, 0, b"", 0, b"", 0, details)
-        self._record(lane, None, end, intended_ns, began_ns, 0, late_cause)
+        self._conclude(lane, None, end, intended_ns, began_ns, 0, late_cause)
 
 
 def _forbidden(end: End) -> End:

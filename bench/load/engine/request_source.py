@@ -12,7 +12,7 @@ from bench.load.engine import trace
 from bench.load.engine.bodies import Framing, load_bodies
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.request_file import load_requests
-from bench.plan import RunPlan
+from bench.plan import TRACE, RunPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +57,13 @@ def complete(plan: RunPlan, source: RequestSource) -> RunPlan:
         if plan.speed != 1.0:
             raise UsageError("--speed is that of a trace, and there is none", hint="give --arrivals-from")
         return plan
-    if plan.arrival_rate is not None or (plan.stages and plan.arrivals != trace.TRACE):
+    if plan.arrival_rate is not None or (plan.stages and plan.arrivals != TRACE):
         raise UsageError("a trace has its own arrivals", hint="leave --arrival-rate and --stages out")
     stages = trace.stages(source.dues_ns)
     total_s = math.fsum(stage.duration_s for stage in stages)
     if plan.warm_up_s >= total_s:
         raise UsageError(f"--warm-up {plan.warm_up_s:g}s is not shorter than the trace ({total_s:g}s)")
-    return dataclasses.replace(plan, arrivals=trace.TRACE, stages=stages, duration_s=total_s - plan.warm_up_s)
+    return dataclasses.replace(plan, arrivals=TRACE, stages=stages, duration_s=total_s - plan.warm_up_s)
 
 
 def load_again(plan: RunPlan) -> RequestSource:

@@ -16,9 +16,6 @@ from bench.load.engine.bodies import read_regular
 from bench.load.engine.body_checks import as_utf8
 from bench.plan import Stage
 
-TRACE = "trace"
-"""What `RunPlan.arrivals` says of such a run."""
-
 _STEP_S = 1.0
 _MOST_STEPS = 600
 

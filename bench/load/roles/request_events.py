@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from bench.clock import monotonic_ns
+from bench.request_plan import DEFAULT_METHOD
 
-METHOD = "POST"
 _OWN_LISTENER = "Runner.__init__.<locals>.on_request"
 _NS = 1_000_000_000
 
@@ -28,6 +28,7 @@ class RequestEvents:
     """What one Locust process is given of our requests: its listeners each request, its statistics each batch."""
 
     def __init__(self, environment: Any) -> None:
+        self.method = DEFAULT_METHOD
         self._environment = environment
         self._handlers: list[Callable[..., None]] = environment.events.request._handlers  # noqa: SLF001 - no other way
         self._own = next((one for one in self._handlers if getattr(one, "__qualname__", "") == _OWN_LISTENER), None)
@@ -56,38 +57,38 @@ class RequestEvents:
         """One request of the entry `name` failed; one error object a kind."""
         self._errors[(name, error)] += 1
 
-    def fold(self, rows: Any, *, names: Mapping[int, str], ok: int, zero_ns: int) -> None:
-        """Add recorder rows to Locust's entries. `names` are those of the variants' codes, `ok` the outcome's code."""
+    def fold(self, rows: Any, *, names: Mapping[tuple[int, int], str], ok: int, zero_ns: int) -> None:
+        """Add recorder rows to Locust's entries.
+
+        `names` are those of the variants' and classes' codes, `ok` is the outcome's.
+        """
         if self._own is None:  # another Locust than we know: it counts what is fired
             return
         from locust.runners import WorkerRunner
-        from locust.stats import StatsError
+        from locust.stats import StatsEntry, StatsError
 
         stats = self._environment.stats
         to_wall_ns = time.time_ns() - monotonic_ns() + zero_ns
         if not isinstance(self._environment.runner, WorkerRunner):  # there, each report to the master starts anew
             rows = rows[rows["done_ns"] + to_wall_ns >= int(stats.total.start_time * 1e9)]
-        for code, name in names.items():
-            own = rows[rows["variant"] == code]
+        for (variant, request_class), name in names.items():
+            own = rows[(rows["variant"] == variant) & (rows["request_class"] == request_class)]
             if len(own):
-                entry = _entry_of(own, own["outcome"] != ok, stats, name, to_wall_ns)
-                stats.entries[(name, METHOD)].extend(entry)
+                entry = _entry_of(own, own["outcome"] != ok, StatsEntry(stats, name, self.method), to_wall_ns)
+                stats.entries[(name, self.method)].extend(entry)
                 stats.total.extend(entry)
         errors, self._errors = self._errors, Counter()
         for (name, error), count in errors.items():
-            key = StatsError.create_key(METHOD, name, error)
-            known = stats.errors.setdefault(key, StatsError(METHOD, name, error))
+            key = StatsError.create_key(self.method, name, error)
+            known = stats.errors.setdefault(key, StatsError(self.method, name, error))
             known.occurred()
             known.occurrences += count - 1
 
 
-def _entry_of(rows: Any, failed: Any, stats: Any, name: str, to_wall_ns: int) -> Any:
-    """What Locust would hold of these requests, had it been given each."""
-    from locust.stats import StatsEntry
-
+def _entry_of(rows: Any, failed: Any, entry: Any, to_wall_ns: int) -> Any:
+    """`entry` filled with what Locust would hold of these requests, had it been told of each."""
     done_ns = rows["done_ns"] + to_wall_ns
     times_ms = (rows["done_ns"] - rows["intended_ns"]) / 1e6
-    entry = StatsEntry(stats, name, METHOD)
     entry.start_time = float(done_ns.min()) / 1e9
     entry.last_request_timestamp = float(done_ns.max()) / 1e9
     entry.num_requests = len(rows)

@@ -102,6 +102,7 @@ class Sender:
         self._all_kept_ns = 0
         self._disk_is_full = False
         source = load_again(plan)
+        self._dues_ns = source.dues_ns
         uris = [variant.scoring_uri for variant in plan.variants] if plan.target == "scoring_uri" else []
         try:
             self._health = LineFile(run.health / f"{part.name}.jsonl")
@@ -115,6 +116,7 @@ class Sender:
         self.rolling = Rolling({column: words.codes for column, words in recorder.words.items()})
         recorder.observe = self._fold
         self._events = events
+        events.method = plan.request.method
         self.bench = Engine(
             lanes=tuple(
                 Lane(
@@ -165,7 +167,11 @@ class Sender:
         bench = self.bench
         self._events.fold(
             rows,
-            names={lane.code: lane.name for lane in bench.lanes},
+            names={
+                (lane.code, code): lane.name_of(word)
+                for lane in bench.lanes
+                for word, code in bench.recorder.request_classes.codes.items()
+            },
             ok=bench.recorder.outcomes.codes[Outcome.OK.value],
             zero_ns=bench.zero_ns,
         )
@@ -228,7 +234,7 @@ class Sender:
 
     def take_over(self, share: Share) -> None:
         """Send what a lost worker had not begun. Returns once it is known what that is, which may take a while."""
-        arrivals = schedule(self.plan, worker=share.worker, workers=self._part.workers)
+        arrivals = schedule(self.plan, worker=share.worker, workers=self._part.workers, dues_ns=self._dues_ns)
         for offset, step in share.splits:
             arrivals = islice(arrivals, offset, None, step)
         rest = _after(share.from_ns, arrivals)
@@ -269,9 +275,9 @@ class Sender:
         self._count_users()
         try:
             if self.dispatcher is not None:
-                self._serve_open(user, scorer, seat, self.dispatcher)
+                self._serve_open(user, user.sending(scorer), seat, self.dispatcher)
             else:
-                self._serve_closed(user, scorer, seat)
+                self._serve_closed(user, user.sending(scorer), seat)
         finally:
             self._give_up(seat)
             scorer.close()
@@ -358,7 +364,7 @@ class Sender:
         while self.tally.in_flight and monotonic_ns() < give_up_ns:
             gevent.sleep(_POLL_S)
 
-    def _serve_open(self, user: Any, scorer: Scorer, seat: Seat, dispatcher: Dispatcher) -> None:
+    def _serve_open(self, user: Any, send: Callable[..., bool], seat: Seat, dispatcher: Dispatcher) -> None:
         zero_ns = 0
         while True:
             user.waiting()
@@ -371,7 +377,7 @@ class Sender:
                 return
             zero_ns = zero_ns or self.bench.zero_ns
             due_ns = zero_ns + arrival.due_ns
-            if not scorer.score(arrival.variant, intended_ns=due_ns, number=arrival.number, late_cause=late_cause):
+            if not send(arrival.variant, intended_ns=due_ns, number=arrival.number, late_cause=late_cause):
                 gevent.sleep(0)  # what fails at once (no descriptors) must not keep the hub from its turn
 
     def _await_the_last(self) -> None:
@@ -380,13 +386,13 @@ class Sender:
             self._all_answered.set()
         self._all_answered.wait()
 
-    def _serve_closed(self, user: Any, scorer: Scorer, seat: Seat) -> None:
+    def _serve_closed(self, user: Any, send: Callable[..., bool], seat: Seat) -> None:
         user.waiting()
         self._started.wait()
         gevent.sleep(max((self.bench.zero_ns - monotonic_ns()) / 1e9, 0))
         while user.working() and monotonic_ns() < self._end_ns:
             variant = seat.variant
-            well = scorer.score(variant, intended_ns=monotonic_ns(), number=next(self._bodies[variant]))
+            well = send(variant, intended_ns=monotonic_ns(), number=next(self._bodies[variant]))
             if user.wait_time is not None:
                 user.wait()
             elif not well:  # never without the hub's turn

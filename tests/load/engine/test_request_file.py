@@ -14,7 +14,7 @@ import pytest
 from bench.errors import RunInvalid, UsageError
 from bench.load.engine import bodies, request_source, trace
 from bench.load.engine.request_file import RequestFile, load_requests, schema
-from bench.plan import RunPlan
+from bench.plan import TRACE, RunPlan
 from bench.request_plan import RequestPlan
 
 SCHEMA = Path(__file__).parents[3] / "docs/schemas/requests.json"
@@ -133,7 +133,7 @@ def test_a_trace_has_its_own_times(tmp_path: Path) -> None:
     )
     assert found.dues_ns == [250_000_000, 2_000_000_000, 2_000_000_000]
     assert [found.feeder.at(number).tail[-1:] for number in range(3)] == [b"2", b"1", b"3"]
-    assert plan.arrivals == trace.TRACE
+    assert plan.arrivals == TRACE
     assert [(stage.duration_s, stage.start_rate) for stage in plan.stages] == [(1, 1), (1, 0), (1, 2)]
     assert plan.duration_s == 3
     assert plan.request.requests_sha256 == found.sha256

@@ -33,6 +33,7 @@ environment.events.request.add_listener(lambda **request: heard.append(request["
 zero_ns = monotonic_ns()
 rng = np.random.default_rng(1)
 kinds = [("intended_ns", "i8"), ("done_ns", "i8"), ("response_bytes", "u4"), ("variant", "u1"), ("outcome", "u1")]
+kinds.append(("request_class", "u1"))
 rows = np.zeros(3000, dtype=kinds)
 rows["intended_ns"] = rng.integers(0, 2_000_000_000, 3000)
 rows["done_ns"] = rows["intended_ns"] + (10 ** rng.uniform(5, 10.3, 3000)).astype(np.int64)
@@ -49,7 +50,8 @@ for row in rows:
         own.log_error("POST", name, errors[int(row["variant"])])
         events.failed(name, errors[int(row["variant"])])
 for start in range(0, 3000, 1024):
-    events.fold(rows[start : start + 1024], names=names, ok=0, zero_ns=zero_ns)
+    by_class = {(code, 0): name for code, name in names.items()}
+    events.fold(rows[start : start + 1024], names=by_class, ok=0, zero_ns=zero_ns)
 events.fire(request_type="POST", name="one", response_time=1, response_length=1, exception=None, context={})
 
 def seen(stats):
