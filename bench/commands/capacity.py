@@ -16,7 +16,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,8 +92,9 @@ def _search(search: Search, values: dict[str, Any], gates: Sequence[Gate]) -> li
     from bench.gates.result import GateVerdict
 
     probes: list[Probe] = []
+    deadlines_ms = [each.deadline_ms for each in gates if each.deadline_ms is not None]
     while (rate := search.next_rate(probes)) is not None:
-        summary, unstable = _probe({**values, "arrival_rate": f"{rate:g}"})
+        summary, unstable = _probe({**values, "arrival_rate": f"{rate:g}"}, deadlines_ms)
         results = [judge(gate, summary) for gate in gates]
         broken = [result.sentence for result in results if result.verdict is not GateVerdict.PASS]
         broken += [unstable] if unstable else []
@@ -111,7 +112,7 @@ def _search(search: Search, values: dict[str, Any], gates: Sequence[Gate]) -> li
     return probes
 
 
-def _probe(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def _probe(values: dict[str, Any], deadlines_ms: Collection[float]) -> tuple[dict[str, Any], str]:
     """The summary of one run of the load engine, and why it was not stable. RunInvalid when it did not come to be."""
     from bench.analysis.summary import summarise
     from bench.capacity.stability import why_unstable
@@ -123,7 +124,7 @@ def _probe(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
         if run is None or code in {2, 3, 4}:
             raise RunInvalid("a probe did not run; see the line above", hint="try it with `bench run`")
         loaded = load_run(run.path)
-        return summarise(loaded), why_unstable(loaded)
+        return summarise(loaded, deadlines_ms=deadlines_ms), why_unstable(loaded)
 
 
 def _conclude(probes: Sequence[Probe], *, arguments: argparse.Namespace, limit: float | None, azure: bool) -> int:

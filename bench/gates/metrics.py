@@ -36,11 +36,15 @@ QUANTILES = ("p50", "p90", "p95", "p99", "p99.9", "mean", "max")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One word a gate can start with. `per_variant` metrics are judged for each variant, others once a run."""
+    """One word a gate can start with. `per_variant` metrics are judged for each variant, others once a run.
+
+    A `deadline` is written in brackets behind the name: `within(250ms)`.
+    """
 
     name: str
     kind: Kind
     per_variant: bool = True
+    deadline: bool = False
 
     @property
     def quantiles(self) -> tuple[str, ...]:
@@ -52,6 +56,8 @@ class Metric:
 
 OVERHEAD = "overhead"
 ACHIEVED_RATE = "achieved_rate"
+WITHIN = "within"
+"""Requests that were answered well within a deadline from when they were due, as a share of all."""
 
 _TIMES = ("response_time", "service_time", "schedule_lag", "lease_wait", "server_time")
 _RATES = ("error_rate", *(f"{outcome}_rate" for outcome in Outcome))
@@ -63,6 +69,7 @@ METRICS: dict[str, Metric] = {
         *(Metric(name=name, kind=Kind.TIME) for name in _TIMES),
         Metric(name=OVERHEAD, kind=Kind.TIME, per_variant=False),
         *(Metric(name=name, kind=Kind.RATE) for name in _RATES),
+        Metric(name=WITHIN, kind=Kind.RATE, deadline=True),
         Metric(name=ACHIEVED_RATE, kind=Kind.RATE, per_variant=False),
         *(Metric(name=name, kind=Kind.COUNT) for name in _COUNTS),
         Metric(name="dropped_arrivals", kind=Kind.COUNT, per_variant=False),

@@ -9,9 +9,10 @@ from bench.gates.result import GateResult, GateVerdict, show, show_interval
 
 
 def subject(gate: Gate, variant: str) -> str:
-    """`response_time.p99 of key`."""
+    """`response_time.p99 of key`, `within(250ms) of key`."""
+    deadline = f"({gate.deadline})" if gate.deadline else ""
     quantile = f".{gate.quantile}" if gate.quantile else ""
-    return f"{gate.metric.name}{quantile}{f' of {variant}' if variant else ''}"
+    return f"{gate.metric.name}{deadline}{quantile}{f' of {variant}' if variant else ''}"
 
 
 def no_data(gate: Gate, variant: str, figure: Figure) -> str:
