@@ -84,6 +84,7 @@ def _template() -> Template:
         "by_frequency": numbers.by_frequency,
         "count": numbers.count,
         "difference": numbers.difference,
+        "figure": numbers.figure,
         "interval": numbers.interval,
         "ms": numbers.milliseconds,
         "needed": numbers.needed,

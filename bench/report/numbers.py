@@ -25,6 +25,12 @@ def milliseconds(value: float | None) -> str:
     return f"{value:,.{digits}f}".replace("-", MINUS)
 
 
+def figure(variant: Mapping[str, Any], block: str, statistic: str) -> str:
+    """One time of a variant, such as its p99 of `response_time_ms`; `> 1,001` where what got no answer decides."""
+    above = variant.get(f"{block}_censored", {}).get(statistic, {}).get("above")
+    return milliseconds(variant[block].get(statistic)) if above is None else f"> {milliseconds(above)}"
+
+
 def difference(value: float | None) -> str:
     """A signed number of milliseconds, `+0.312`."""
     text = milliseconds(value)
@@ -32,23 +38,29 @@ def difference(value: float | None) -> str:
 
 
 def span(found: Mapping[str, Any]) -> str:
-    """The interval of a measured time, `12.31 to 12.52`; empty where there is none."""
+    """The interval of a measured time, `12.31 to 12.52`, or `12.31 or more`; empty where there is none."""
+    if found.get("open") and found.get("low") is not None:
+        return f"{milliseconds(found['low'])} or more"
     if found.get("low") is None or found.get("high") is None:
         return ""
     return f"{milliseconds(found['low'])} to {milliseconds(found['high'])}"
 
 
 def interval(found: Mapping[str, Any]) -> str:
-    """The interval of a difference in ms, `[+0.280, +0.344]`; empty where there is none."""
-    if found.get("low") is None or found.get("high") is None:
+    """The interval of a difference in ms, `[+0.280, +0.344]`; empty where there is none.
+
+    One end is `no limit` where requests without an answer leave it open.
+    """
+    ends = [found.get("low"), found.get("high")]
+    if ends == [None, None]:
         return ""
-    return f"[{difference(found['low'])}, {difference(found['high'])}]"
+    return f"[{', '.join('no limit' if end is None else difference(end) for end in ends)}]"
 
 
 def estimate(found: Mapping[str, Any]) -> str:
     """A difference in ms with its interval, or with how many more samples it takes; empty when it cannot be told."""
     if found.get("estimate") is None:
-        return ""
+        return interval(found)
     return f"{difference(found['estimate'])} {interval(found) or needed(found)}".rstrip()
 
 

@@ -112,7 +112,7 @@ def figure_rows(summary: Summary) -> Iterator[Row]:
         yield Row(f"{title}, ms")
         for statistic in STATISTICS:
             found = compared.get(block, {}).get(statistic, {})
-            cells = tuple(numbers.milliseconds(v[block][statistic]) for v in variants)
+            cells = tuple(numbers.figure(v, block, statistic) for v in variants)
             yield Row(
                 f"  {statistic}",
                 cells,

@@ -9,7 +9,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from bench.plan import RunPlan
-from bench.report.numbers import by_frequency, difference, interval, listed, milliseconds, needed, percent, plural, rate
+from bench.report.numbers import (
+    by_frequency,
+    difference,
+    figure,
+    interval,
+    listed,
+    milliseconds,
+    needed,
+    percent,
+    plural,
+    rate,
+)
 
 Summary = Mapping[str, Any]
 
@@ -114,10 +125,10 @@ def cost_sentence(comparison: Mapping[str, Any], *, quantile: str = "p50") -> st
 
 def speed_sentence(summary: Summary) -> str:
     """How fast each variant was: median and p99 of response time."""
-    blocks = {name: variant["response_time_ms"] for name, variant in summary["variants"].items()}
+    block = "response_time_ms"
     return "; ".join(
-        f"{name} p50 {milliseconds(block['p50'])} ms, p99 {milliseconds(block['p99'])} ms"
-        for name, block in blocks.items()
+        f"{name} p50 {figure(variant, block, 'p50')} ms, p99 {figure(variant, block, 'p99')} ms"
+        for name, variant in summary["variants"].items()
     )
 
 

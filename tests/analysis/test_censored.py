@@ -82,6 +82,9 @@ def test_a_quantile_among_requests_without_an_answer_is_above_the_deadline() -> 
     assert math.isinf(interval.high)
     assert math.isinf(found.mean_ms)
     assert math.isfinite(found.least_ms(None))
+    mean = compare.own_interval(found, None)
+    assert mean.low < found.least_ms(None)
+    assert math.isinf(mean.high)
 
 
 def test_a_quantile_near_the_share_without_an_answer_has_an_interval_without_an_end() -> None:

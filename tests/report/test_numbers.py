@@ -76,3 +76,16 @@ def test_lists_are_joined_as_one_would_say_them() -> None:
 def test_causes_are_ranked_by_how_often_they_happened() -> None:
     """The most frequent cause comes first, and one that never happened is left out."""
     assert numbers.by_frequency({"expired": 3, "refused": 1200, "forbidden": 0}) == "1,200 refused, 3 expired"
+
+
+def test_a_time_without_an_answer_is_above_what_it_took_so_far() -> None:
+    """In tables, intervals and differences: the end that is not known is not made up."""
+    variant = {
+        "response_time_ms": {"p50": 12.0, "p99": None},
+        "response_time_ms_censored": {"p99": {"above": 1001.2}},
+    }
+    assert numbers.figure(variant, "response_time_ms", "p99") == "> 1,001"
+    assert numbers.figure(variant, "response_time_ms", "p50") == "12.00"
+    assert numbers.span({"low": 998.0, "high": None, "open": True}) == "998.0 or more"
+    assert numbers.estimate({"estimate": None, "low": 900.0, "high": None}) == "[+900.0, no limit]"
+    assert numbers.estimate({"estimate": None, "low": None, "high": None}) == ""
