@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SERVERS := .venv-servers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check explore soak soak-short servers format lock clean
+.PHONY: help demo test check chaos explore handicap soak soak-short servers format lock schemas clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -18,12 +18,16 @@ demo: $(STAMP) ## set up, then compare key with token auth on the emulator for h
 	@echo "open the report in a browser; 'make help' lists what else there is"
 
 test: $(STAMP) ## set up, then run every test (under 5 minutes)
-	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not soak and not quiet"
+	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not soak and not quiet and not chaos"
 
 check: $(STAMP) ## format, lint, types, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+handicap: $(STAMP) ## the tests that start processes, on one core beside a busy loop: none may depend on speed
+	@while :; do :; done & busy=$$!; trap "kill $$busy" EXIT; taskset -p -c 0 $$busy >/dev/null; \
+	  taskset -c 0 $(BIN)/python -m pytest -m "processes and not soak and not quiet and not chaos" --timeout 600
 
 explore: $(STAMP) ## the properties with new random examples, to find what the repeatable ones miss
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m hypothesis --hypothesis-profile "new examples"
@@ -32,7 +36,11 @@ soak: $(STAMP) ## the slow tests, and those that judge times; needs a quiet mach
 	$(BIN)/python -m pytest -m "soak or quiet"
 
 soak-short: $(STAMP) ## what CI runs of them: memory at full speed, for 15 s, and workers on several hosts
-	SOAK_SECONDS=15 $(BIN)/python -m pytest -n 2 --dist loadfile -m "soak and not quiet" tests/calibration tests/distribution
+	SOAK_SECONDS=15 $(BIN)/python -m pytest -n 2 --dist loadfile -m "soak and not quiet" tests/calibration tests/load/roles
+
+chaos: $(STAMP) ## runs with one random fault each, two at a time, and their table in results/calibration (CHAOS_RUNS=200)
+	@log=$$(mktemp) && { CHAOS_RUNS=$${CHAOS_RUNS:-200} CHAOS_LOG=$$log $(BIN)/python -m pytest -q -n 2 -m chaos tests/chaos; \
+	  code=$$?; $(BIN)/python -m tests.chaos.table $$log results/calibration; rm $$log; exit $$code; }
 
 servers: $(SERVERS)/.installed ## Azure ML's scoring server and httpbin, in an environment of their own, for tests of the wire
 
@@ -41,9 +49,12 @@ format: $(STAMP) ## format the code and sort its imports
 	$(BIN)/ruff check --fix .
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -q --upgrade
-lock: $(STAMP) ## resolve the dependencies anew into requirements.lock and tests/load/servers.lock (needs uv)
+lock: $(STAMP) ## resolve the dependencies anew into requirements.lock and tests/load/wire/servers.lock (needs uv)
 	$(LOCK) --extra dev pyproject.toml -o requirements.lock
-	$(LOCK) tests/load/servers.in -o tests/load/servers.lock
+	$(LOCK) tests/load/wire/servers.in -o tests/load/wire/servers.lock
+
+schemas: $(STAMP) ## write docs/schemas anew from bench/schemas.py
+	UPDATE_SCHEMAS=1 $(BIN)/python -m pytest -q tests/test_schemas.py -k published
 
 clean: ## remove what was made (not results/)
 	rm -rf $(VENV) $(SERVERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
@@ -56,8 +67,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-$(SERVERS)/.installed: tests/load/servers.lock
+$(SERVERS)/.installed: tests/load/wire/servers.lock
 	@echo "setting up $(SERVERS)"
 	@$(PYTHON) -m venv $(SERVERS)
-	@$(SERVERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/load/servers.lock
+	@$(SERVERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/load/wire/servers.lock
 	@touch $@

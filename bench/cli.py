@@ -7,13 +7,16 @@ is asked for, so that `bench --help` costs nothing.
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from bench.errors import BenchError
+from bench import lifeline, signals, streams
+from bench.errors import BenchError, RunInvalid, UsageError
+from bench.plain_text import write_line
 
 COMMANDS: dict[str, str] = {
     "run": "load one endpoint in one auth mode, and report",
@@ -21,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "report": "make summary, plots and report of a stored run again, or overlay several",
     "diff": "compare stored runs: did this deployment get slower?",
     "gate": "judge a stored run by gates",
+    "history": "runs over time, and the lasting shifts between them",
     "baseline": "save a run as the accepted baseline that gates may compare with",
     "emulator": "serve an Azure ML workspace with online endpoints on loopback",
     "capacity": "find the highest arrival rate that holds an objective",
@@ -34,11 +38,32 @@ exit codes: 0 ok | 2 bad options or gate | 3 no credential | 4 run invalid or in
             10 gate failed | 11 gate inconclusive or without data | 1 anything else
 """
 
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE}
+"""What the machine lacks: no bug of this package, and what was stored so far is kept."""
 
-def main(argv: list[str] | None = None) -> NoReturn:
-    """Run one command and exit with its code."""
-    words = sys.argv[1:] if argv is None else argv
-    sys.exit(_run(words))
+
+def main() -> NoReturn:
+    """Run the process's one command and exit with its code, whatever becomes of its output."""
+    signals.while_starting()
+    streams.tolerate()
+    _follow_parent()
+    try:
+        code = _run(sys.argv[1:])
+    except signals.Interrupted:
+        signals.leave()
+    except SystemExit as exc:  # argparse
+        code = exc.code if isinstance(exc.code, int) else 1
+    signals.while_leaving()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(code)
+
+
+def _follow_parent() -> None:
+    """Another command of this package that started this one takes it along when it goes."""
+    agreed = lifeline.from_variable(os.environ.pop(lifeline.PARENT_VARIABLE, ""))
+    if agreed is not None and not lifeline.follow(agreed, number=signals.ENDING[1]):
+        signals.leave()
 
 
 def _run(words: list[str]) -> int:
@@ -71,13 +96,19 @@ class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpF
 def _guarded(command: Callable[[], int]) -> int:
     """What goes wrong on purpose is one line; a traceback is a bug."""
     try:
+        signals.unwind()
         return command()
     except BenchError as exc:
-        sys.stderr.write(f"error: {exc.describe()}\n")
+        write_line(sys.stderr, f"error: {exc.describe()}")
         return exc.exit_code
+    except OSError as exc:
+        if "temporary directory" in str(exc):  # of `tempfile`, which has tried every folder it knows
+            sys.stderr.write("error: no temporary file can be written (set TMPDIR to a folder with room)\n")
+            return UsageError.exit_code
+        if exc.errno not in _NO_ROOM:
+            raise
+        write_line(sys.stderr, f"error: {exc.filename or 'a file'} cannot be written: {exc.strerror}")
+        return RunInvalid.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
-        return 1
-    except BrokenPipeError:  # `bench report | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return RunInvalid.exit_code

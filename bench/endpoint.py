@@ -6,8 +6,11 @@ endpoints" and "Authenticate clients for online endpoints".
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Self
 
 
 class AuthMode(StrEnum):
@@ -47,13 +50,59 @@ class Workspace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """How the principal signs in: to which cloud and tenant, as whom, and how long a program such as `az` may take."""
+
+    cloud: str = ""
+    tenant_id: str = ""
+    client_id: str = ""
+    timeout_s: float = 10.0
+    ca_file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What ARM says about one deployment. Numbers it does not tell are None."""
+
+    name: str
+    state: str = ""
+    instance_type: str = ""
+    instances: int | None = None
+    request_timeout_s: float | None = None
+    max_concurrent_requests: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """What ARM says about one online endpoint, without any secret.
 
-    `name` is empty for a bare scoring URI. `traffic` holds (deployment, percent) pairs.
+    `name` is empty for a bare scoring URI. `traffic` and `mirror_traffic` hold (deployment, percent) pairs.
+    `deployments` is None when the principal may not list them; `state` empty when nothing was read.
     """
 
     name: str
     scoring_uri: str
     auth_mode: AuthMode
     traffic: tuple[tuple[str, int], ...] = ()
+    mirror_traffic: tuple[tuple[str, int], ...] = ()
+    state: str = ""
+    network_access: str = ""
+    deployments: tuple[Deployment, ...] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for a pipe and for the manifest."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `as_json`."""
+        listed = values["deployments"]
+        return cls(
+            **{
+                **values,
+                "auth_mode": AuthMode(values["auth_mode"]),
+                "traffic": tuple((name, percent) for name, percent in values["traffic"]),
+                "mirror_traffic": tuple((name, percent) for name, percent in values["mirror_traffic"]),
+                "deployments": None if listed is None else tuple(Deployment(**one) for one in listed),
+            }
+        )

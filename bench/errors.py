@@ -15,6 +15,14 @@ No message may ever hold a secret.
 
 from __future__ import annotations
 
+EXIT_CODES = (1, 2, 3, 4, 10, 11, 0)
+"""Every exit code there is. Where several hold, the first of them wins."""
+
+
+def first_of(*codes: int) -> int:
+    """The exit code of a command for which all of `codes` hold; one that is in no table counts as 1."""
+    return min((code if code in EXIT_CODES else 1 for code in codes), key=EXIT_CODES.index)
+
 
 class BenchError(Exception):
     """Base of everything the harness raises on purpose.

@@ -17,6 +17,7 @@ from bench.plan import (
     ARRIVALS,
     DEFAULT_DURATION_S,
     DEFAULT_MIN_EFFECT_MS,
+    DEFAULT_START_TIMEOUT_S,
     DEFAULT_TIMEOUT_S,
     DEFAULT_USERS,
     DEFAULT_WARM_UP_S,
@@ -26,13 +27,23 @@ from bench.plan import (
     parse_stages,
 )
 
+MOST_USERS = 100_000
+MOST_PROCESSES = 64
+MOST_PER_S = 1_000_000.0
+LONGEST_S = 30 * 86_400.0
+"""Beyond these it is a slip of the hand: no machine has the ports, no run lasts a month."""
+
 SECRET_VARIABLES = ("BENCH_KEY", "BENCH_TOKEN", "BENCH_RELAY_KEY")
 """Never options, for the process list would show them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One option. `env` can give it too; `locust` is the name of Locust's own option for the same thing."""
+    """One option. `env` can give it too; `locust` is the name of Locust's own option for the same thing.
+
+    `from_browser`: a number or a choice of the load, which the web UI's form shows and may set. What names a target, a
+    file or a program's options may not, unless Locust was started with --allow-from-browser.
+    """
 
     name: str
     help: str
@@ -40,7 +51,7 @@ class Option:
     default: str = ""
     choices: tuple[str, ...] = ()
     switch: bool = False
-    in_web_ui: bool = True
+    from_browser: bool = False
     locust: str = ""
 
     @property
@@ -58,54 +69,109 @@ class Option:
 
 TARGET_OPTIONS = (
     Option(name="emulator", switch=True, help="start the emulator that comes with this tool, and measure that"),
-    Option(name="emulator-options", help="options for that emulator, as `bench emulator` takes them", in_web_ui=False),
+    Option(name="emulator-options", help="options for that emulator, as `bench emulator` takes them"),
     Option(name="endpoint", metavar="NAME", help="online endpoint; two names, comma-separated, to compare two"),
     Option(name="subscription-id", metavar="ID", help="Azure subscription (else config.json of the workspace)"),
     Option(name="resource-group", metavar="NAME", help="resource group (else config.json)"),
     Option(name="workspace", metavar="NAME", help="Azure ML workspace (else config.json)"),
-    Option(name="scoring-uri", metavar="URI", help="any scoring URI, with a secret from BENCH_KEY or BENCH_TOKEN"),
+    Option(
+        name="scoring-uri",
+        metavar="URI",
+        help="any scoring URI, with a secret from BENCH_KEY or BENCH_TOKEN; with --endpoint nothing is read",
+    ),
     Option(
         name="auth-mode",
         metavar="MODE",
-        help="key (default), aml_token or aad_token; two, comma-separated, to compare them",
+        help="key, aml_token or aad_token (else the endpoint's own); two, comma-separated, to compare them",
     ),
     Option(name="deployment", metavar="NAME", help="pin a deployment, past the traffic weights"),
-    Option(name="ca-file", metavar="PEM", help="certificate authorities to trust instead of the system's"),
+    Option(name="ca-file", metavar="PEM", help="certificate authorities to trust beside the system's"),
+    Option(name="cloud", metavar="NAME", help="AzureCloud (default), AzureUSGovernment or AzureChinaCloud"),
+    Option(name="tenant-id", metavar="ID", help="tenant to sign in to (else the one of `az`, or AZURE_TENANT_ID)"),
+    Option(name="client-id", metavar="ID", help="which managed identity or application to sign in as"),
+    Option(name="sign-in-timeout", metavar="TIME", default="10s", help="how long az, azd or pwsh may take"),
+    Option(
+        name="start-timeout",
+        metavar="TIME",
+        default=f"{DEFAULT_START_TIMEOUT_S:g}s",
+        help="how long to ask Azure again before the run, while it or the sign-in is in trouble",
+    ),
 )
 LOAD_OPTIONS = (
     Option(
-        name="arrival-rate", metavar="N", help="requests due per second (open model); without it users go back to back"
+        name="arrival-rate",
+        from_browser=True,
+        metavar="N",
+        help="requests due per second (open model); without it users go back to back",
     ),
-    Option(name="arrivals", default=ARRIVALS[0], choices=ARRIVALS, help="spacing of the arrivals"),
-    Option(name="stages", help="rate over time instead: 30s@100 a step, 1m@100..1000 a ramp, comma-separated"),
+    Option(name="arrivals", from_browser=True, default=ARRIVALS[0], choices=ARRIVALS, help="spacing of the arrivals"),
+    Option(
+        name="stages",
+        from_browser=True,
+        help="rate over time instead: 30s@100 a step, 1m@100..1000 a ramp, comma-separated",
+    ),
     Option(
         name="users",
+        from_browser=True,
         metavar="N",
         default=str(DEFAULT_USERS),
-        help="users: the cap on requests in flight",
+        help="users: the cap on requests in flight; each belongs to one variant, dealt evenly",
         locust="num_users",
     ),
     Option(
-        name="duration", metavar="TIME", default=f"{DEFAULT_DURATION_S:g}s", help="judged part of the run; 0 for no end"
+        name="duration",
+        from_browser=True,
+        metavar="TIME",
+        default=f"{DEFAULT_DURATION_S:g}s",
+        help="judged part of the run; 0 for no end",
     ),
     Option(
-        name="warm-up", metavar="TIME", default=f"{DEFAULT_WARM_UP_S:g}s", help="first part, recorded but not judged"
+        name="warm-up",
+        from_browser=True,
+        metavar="TIME",
+        default=f"{DEFAULT_WARM_UP_S:g}s",
+        help="first part, recorded but not judged",
     ),
     Option(name="payload", metavar="FILE", help="JSON body, or JSONL with one body a line"),
-    Option(name="timeout", metavar="TIME", default=f"{DEFAULT_TIMEOUT_S:g}s", help="total deadline of a request"),
-    Option(name="seed", metavar="N", default="0", help="seed of the schedule and of the payload's order"),
+    Option(
+        name="timeout",
+        from_browser=True,
+        metavar="TIME",
+        default=f"{DEFAULT_TIMEOUT_S:g}s",
+        help="total deadline of a request",
+    ),
+    Option(
+        name="seed", from_browser=True, metavar="N", default="0", help="seed of the schedule and of the payload's order"
+    ),
     Option(name="processes", metavar="N", default="1", help="worker processes", locust="processes"),
 )
 OUTPUT_OPTIONS = (
     Option(name="out", metavar="DIR", default="results", help="folder that gets the run's folder"),
     Option(
+        name="prometheus-port", metavar="N", help="serve the run's live figures to Prometheus on this loopback port"
+    ),
+    Option(
         name="min-effect",
+        from_browser=True,
         metavar="TIME",
         default=f"{DEFAULT_MIN_EFFECT_MS:g}ms",
         help="smallest difference that matters in a comparison",
     ),
 )
 RUN_OPTIONS = TARGET_OPTIONS + LOAD_OPTIONS + OUTPUT_OPTIONS
+WEB_UI_OPTIONS = (
+    Option(
+        name="allow-from-browser",
+        switch=True,
+        help="let the web UI's form set everything: targets, files, folders, the emulator's options",
+    ),
+    Option(
+        name="web-allow-host",
+        metavar="NAMES",
+        help="host names, comma-separated, by which the web UI may be called beside loopback and --web-host",
+    ),
+)
+"""For `locust -f` with a web UI only."""
 
 
 def auth_modes_of(text: str, *, default: tuple[AuthMode, ...]) -> tuple[AuthMode, ...]:
@@ -115,6 +181,11 @@ def auth_modes_of(text: str, *, default: tuple[AuthMode, ...]) -> tuple[AuthMode
     if unknown:
         raise UsageError(f"--auth-mode: {unknown[0]!r} is no auth mode", hint=f"there are {', '.join(AuthMode)}")
     return tuple(AuthMode(word) for word in words) or default
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of a comma-separated option."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
@@ -134,27 +205,34 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         for name, value in values.items()
         if not isinstance(value, bool)
     }
-    arrival_rate = _number(text, "arrival-rate", least=0.0, above=True) if text.get("arrival_rate") else None
+    arrival_rate = _number(text, "arrival-rate", most=MOST_PER_S) if text.get("arrival_rate") else None
     stages = parse_stages(text["stages"]) if text.get("stages") else ()
     if stages and arrival_rate is not None:
         raise UsageError("--arrival-rate and --stages exclude each other", hint="give one of them")
     arrivals = text.get("arrivals") or ARRIVALS[0]
     if arrivals not in ARRIVALS:
         raise UsageError(f"--arrivals: {arrivals!r} is not one of {', '.join(ARRIVALS)}")
-    warm_up_s = parse_duration_s(text.get("warm_up") or f"{DEFAULT_WARM_UP_S}", option="--warm-up")
-    duration_s: float | None = parse_duration_s(text.get("duration") or f"{DEFAULT_DURATION_S}", option="--duration")
+    if any(max(stage.start_rate, stage.end_rate) > MOST_PER_S for stage in stages):
+        raise UsageError("--stages: a rate is too high", hint=f"at most {MOST_PER_S:g}/s")
+    warm_up_s = _duration(text, "warm-up", default_s=DEFAULT_WARM_UP_S)
+    duration_s: float | None = _duration(text, "duration", default_s=DEFAULT_DURATION_S)
     if stages:
         total_s = math.fsum(stage.duration_s for stage in stages)
         if warm_up_s >= total_s:
             raise UsageError(f"--warm-up {warm_up_s:g}s is not shorter than the stages ({total_s:g}s)")
         duration_s = total_s - warm_up_s
-    timeout_s = parse_duration_s(text.get("timeout") or f"{DEFAULT_TIMEOUT_S}", option="--timeout")
+    timeout_s = _duration(text, "timeout", default_s=DEFAULT_TIMEOUT_S)
     if timeout_s <= 0:
         raise UsageError("--timeout must be above 0", hint="write 10s")
+    processes = _whole(text, "processes", least=1, most=MOST_PROCESSES, default=1)
+    users = _whole(text, "users", least=1, most=MOST_USERS, default=DEFAULT_USERS)
+    if users < (least := max(len(variants), 1) * processes):
+        each = "each variant" if processes == 1 else f"each of {len(variants) or 1} variants in {processes} processes"
+        raise UsageError(f"--users {users} are fewer than one for {each}", hint=f"give at least {least}")
     return RunPlan(
         target=target,
         variants=variants,
-        users=_whole(text, "users", least=1, default=DEFAULT_USERS),
+        users=users,
         arrival_rate=arrival_rate,
         arrivals=arrivals,
         stages=stages,
@@ -166,8 +244,9 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         deployment=_header_word(text.get("deployment", "")),
         ca_file=text.get("ca_file", ""),
         min_effect_ms=min_effect_ms_of(text.get("min_effect") or f"{DEFAULT_MIN_EFFECT_MS}ms"),
-        seed=_whole(text, "seed", least=0, default=0),
-        processes=_whole(text, "processes", least=1, default=1),
+        seed=_whole(text, "seed", least=0, most=1 << 63, default=0),
+        processes=processes,
+        start_timeout_s=_duration(text, "start-timeout", default_s=DEFAULT_START_TIMEOUT_S),
     )
 
 
@@ -179,18 +258,21 @@ def min_effect_ms_of(text: str) -> float:
     return least_ms
 
 
-def _number(text: Mapping[str, str], name: str, *, least: float, default: float = 0.0, above: bool = False) -> float:
-    word = text.get(name.replace("-", "_")) or str(default)
+def _number(text: Mapping[str, str], name: str, *, most: float) -> float:
+    """A number above 0."""
+    word = text[name.replace("-", "_")]
     try:
         value = float(word)
     except ValueError as exc:
         raise UsageError(f"--{name}: {word!r} is not a number") from exc
-    if not math.isfinite(value) or value < least or (above and value <= least):
-        raise UsageError(f"--{name}: {word} is too small" if value <= least else f"--{name}: {word} is no use here")
+    if not value > 0:
+        raise UsageError(f"--{name}: {word} is too small", hint="above 0")
+    if value > most:
+        raise UsageError(f"--{name}: {word} is too large", hint=f"at most {most:,.0f}")
     return value
 
 
-def _whole(text: Mapping[str, str], name: str, *, least: int, default: int) -> int:
+def _whole(text: Mapping[str, str], name: str, *, least: int, most: int, default: int) -> int:
     word = text.get(name) or str(default)
     try:
         value = int(word)
@@ -198,7 +280,22 @@ def _whole(text: Mapping[str, str], name: str, *, least: int, default: int) -> i
         raise UsageError(f"--{name}: {word!r} is not a whole number") from exc
     if value < least:
         raise UsageError(f"--{name}: {word} is too small", hint=f"at least {least}")
+    if value > most:
+        raise UsageError(f"--{name}: {word} is too large", hint=f"at most {most:,}")
     return value
+
+
+def _duration(text: Mapping[str, str], name: str, *, default_s: float) -> float:
+    value_s = parse_duration_s(text.get(name.replace("-", "_")) or f"{default_s}", option=f"--{name}")
+    if value_s > LONGEST_S:
+        raise UsageError(f"--{name}: {value_s:g} s is too long", hint=f"at most {LONGEST_S / 3600:g}h")
+    return value_s
+
+
+def within(value: float, name: str, *, least: float, most: float) -> None:
+    """UsageError unless a number of a command's own option is one that the command can work with."""
+    if not least <= value <= most:
+        raise UsageError(f"--{name}: {value:g} is not between {least:g} and {most:g}")
 
 
 def _header_word(text: str) -> str:

@@ -21,6 +21,7 @@ DEFAULT_DURATION_S = 60.0
 DEFAULT_WARM_UP_S = 5.0
 DEFAULT_TIMEOUT_S = 10.0
 DEFAULT_MIN_EFFECT_MS = 0.5
+DEFAULT_START_TIMEOUT_S = 60.0
 ARRIVALS = ("constant", "poisson")
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
@@ -83,6 +84,7 @@ class RunPlan:
     min_effect_ms: float = DEFAULT_MIN_EFFECT_MS
     seed: int = 0
     processes: int = 1
+    start_timeout_s: float = DEFAULT_START_TIMEOUT_S
 
     @property
     def model(self) -> WorkloadModel:
@@ -95,12 +97,18 @@ class RunPlan:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The inverse of `as_json`."""
-        known = {f.name: values[f.name] for f in dataclasses.fields(cls) if f.name in values}
+        known = _known(cls, values)
         known["variants"] = tuple(
-            Variant(**{**variant, "auth_mode": AuthMode(variant["auth_mode"])}) for variant in values["variants"]
+            Variant(**{**_known(Variant, variant), "auth_mode": AuthMode(variant["auth_mode"])})
+            for variant in values["variants"]
         )
-        known["stages"] = tuple(Stage(**stage) for stage in values.get("stages", ()))
+        known["stages"] = tuple(Stage(**_known(Stage, stage)) for stage in values.get("stages", ()))
         return cls(**known)
+
+
+def _known(cls: type, values: dict[str, Any]) -> dict[str, Any]:
+    """Without the keys that a newer version may have added."""
+    return {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
 
 
 def name_variants(auth_modes: tuple[AuthMode, ...]) -> tuple[str, ...]:

@@ -3,15 +3,20 @@
 manifest.json            plan, variants, versions, host, clock anchor; rewritten once when the run ends
 samples/<worker>.arrows  one Arrow IPC stream a worker (columns: bench.sample)
 health/<worker>.jsonl    once a second: CPU, hub stalls, backlog; a last line {"end": true, ...}
+failures/<worker>.jsonl  the first failure of each kind (load.engine.failure_samples)
 flights.jsonl            one credential fetch a line
+gates.json               what the run was judged by last, and what came of it
 summary.json report.html summary.md junit.xml plots/*.png   made by `bench report`, at any time, again
 """
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +24,8 @@ from typing import Any
 
 from bench import clock
 from bench.errors import UsageError
+
+_MOST_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +63,20 @@ class RunDir:
         return self.path / "health"
 
     @property
+    def failures(self) -> Path:
+        return self.path / "failures"
+
+    @property
     def flights(self) -> Path:
         return self.path / "flights.jsonl"
 
     @property
     def summary(self) -> Path:
         return self.path / "summary.json"
+
+    @property
+    def gates(self) -> Path:
+        return self.path / "gates.json"
 
     @property
     def summary_md(self) -> Path:
@@ -82,10 +97,20 @@ class RunDir:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Replace `path` in one step, so that a reader never sees half a file."""
+    write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """The same for any file. OSError when it cannot be written; then `path` is as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(path)
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
 
 
 def append_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
@@ -99,13 +124,23 @@ def append_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
             os.close(fd)
 
 
+def read_bytes(path: Path) -> bytes:
+    """The whole of a file, without a byte order mark. OSError, or ValueError for what is no file or far too large."""
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        raise ValueError("it is no regular file")  # a pipe would keep us until somebody writes into it
+    if facts.st_size > _MOST_BYTES:
+        raise ValueError(f"it has {facts.st_size:,} bytes, more than any file of this tool")
+    return path.read_bytes().removeprefix(codecs.BOM_UTF8)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object, or UsageError that names the file."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(read_bytes(path))
     except FileNotFoundError as exc:
         raise UsageError(f"{path} does not exist", hint="name a run folder such as results/<run_id>") from exc
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise UsageError(f"{path} cannot be read: {exc}", hint="is it a file of this tool?") from exc
     if not isinstance(value, dict):
         raise UsageError(f"{path} does not hold a JSON object", hint="is it a file of this tool?")
@@ -120,11 +155,23 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(record, dict):
             records.append(record)
     return records
+
+
+def refuse_pipe(path: str, *, option: str) -> None:
+    """UsageError for what cannot be read again and again, or ever to its end: a pipe, a socket, a device."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - a text may hold what no Path can
+    except (OSError, ValueError):
+        return  # whoever opens it says so
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise UsageError(
+            f"{option} {path} is not a file", hint="a pipe or a device cannot be read twice: store it first"
+        )
 
 
 def newest_run(out: Path) -> RunDir:

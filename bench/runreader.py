@@ -1,23 +1,26 @@
-"""Reading a run's folder back into arrays. Edge: the only reader of `samples/*.arrows`; called by the CLI and tests.
+"""Reading a run's folder back into arrays. Edge: reads the files of a run, and trusts none of them.
 
-A killed run still loads: what could be read is returned, and `LoadedRun.problems` says what is missing.
-Memory is about 64 bytes a sample: the columns are allocated once, and every batch is decoded into its place.
+A killed run still loads: what could be read is returned, and `LoadedRun.problems` says what is missing, damaged or not
+of this run. Memory is about 64 bytes a sample: the columns are allocated once, and every batch is decoded into
+its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from bench import clock, schemas
 from bench.analysis.run import LoadedRun, Samples
-from bench.errors import UsageError
-from bench.rundir import RunDir, read_json, read_jsonl
+from bench.errors import RunInvalid
+from bench.rundir import RunDir
 from bench.sample import COLUMNS, NO_TIME
+from bench.samples import stream
+from bench.samples.stream import Batch, Stream
 
 _UNREAD = ("first_byte_ns", "sequence")
 """Columns no statistic needs; what is not decompressed costs neither time nor memory."""
@@ -29,80 +32,153 @@ _ABSENT = {"server_time_ns": NO_TIME}
 def load_run(path: Path) -> LoadedRun:
     """Everything `bench run` left in `path`.
 
-    UsageError when there is no manifest with a plan in it; anything else that is missing becomes a problem.
+    UsageError when there is no manifest, RunInvalid when it is damaged; anything else that is missing, damaged or not
+    of this run is left out, and becomes a problem.
     """
     folder = RunDir(path)
-    manifest = read_json(folder.manifest)
-    if not isinstance(manifest.get("plan"), dict):
-        raise UsageError(f"{folder.manifest} has no plan", hint="is it the manifest of a run?")
+    manifest = load_manifest(folder)
+    ended = bool(manifest.get("ended"))
     problems: list[str] = []
-    workers = sorted({*(str(name) for name in manifest.get("workers", ())), *_stems(folder.samples, "*.arrows")})
-    samples = _read_samples({worker: folder.samples / f"{worker}.arrows" for worker in workers}, problems)
-    health = {worker: tuple(read_jsonl(folder.health / f"{worker}.jsonl")) for worker in workers}
-    silent = [worker for worker, records in health.items() if not records]
-    if silent:
-        problems.append(f"no health record of {', '.join(silent)}: CPU, stalls and losses are not known")
-    if not manifest.get("ended"):
-        problems.append("the manifest does not say that the run ended: it was killed, or still goes on")
+    workers = sorted({*manifest["workers"], *_stems(folder.samples, "*.arrows")})
+    samples = _read_samples(folder, workers, manifest, problems)
+    health = _read_health(folder, sorted({*workers, *_stems(folder.health, "*.jsonl")}), manifest, problems)
+    flights, fault = schemas.load_lines(folder.flights, schemas.Flight, cut=not ended)
+    counted = manifest.get("flights")
+    if not fault and counted is not None and len(flights) != counted:
+        fault = f"has {len(flights)} fetches of {counted} that were made"
+    if fault:
+        problems.append(f"flights.jsonl {fault}: what the credential fetches did is not known")
+    if not ended:
+        problems.append(_unended(folder))
     return LoadedRun(
         path=path,
         manifest=manifest,
         samples=samples,
-        flights=tuple(read_jsonl(folder.flights)),
+        flights=tuple(flights),
+        flights_known=not fault,
         health=health,
+        failures=_read_failures(folder, problems, cut=not ended),
         problems=tuple(problems),
     )
+
+
+def _read_failures(folder: RunDir, problems: list[str], *, cut: bool) -> tuple[dict[str, Any], ...]:
+    """What the first failure of each kind said; the counts are those of the samples."""
+    kinds: list[dict[str, Any]] = []
+    for file in sorted(folder.failures.glob("*.jsonl")):
+        lines, fault = schemas.load_lines(file, schemas.FailureKind, cut=cut)
+        kinds += lines
+        if fault:
+            problems.append(f"failures/{file.name} {fault}: what the failures said is not known")
+    return tuple(kinds)
+
+
+def load_manifest(folder: RunDir) -> dict[str, Any]:
+    """The manifest of a run. UsageError when there is none, RunInvalid when it is damaged."""
+    manifest = schemas.load(folder.manifest, schemas.Manifest)
+    if fault := schemas.plan_fault(manifest["plan"]):
+        raise RunInvalid(f"the plan in {folder.manifest} {fault}", hint="the folder is damaged: run it again")
+    return manifest
+
+
+def still_goes_on(folder: RunDir) -> bool:
+    """Whether a run that has not ended wrote something just now: its workers write once a second."""
+    now_s = clock.wall_s()
+    files = (folder.manifest, *folder.health.glob("*.jsonl"), *folder.samples.glob("*.arrows"))
+    return any(now_s - _changed_s(file) < _LIVE_S for file in files)
+
+
+_LIVE_S = 5.0
+
+
+def _changed_s(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _unended(folder: RunDir) -> str:
+    if still_goes_on(folder):
+        return "the run still goes on: its files changed a moment ago"
+    return "the manifest does not say that the run ended: it was killed, or still goes on"
+
+
+def _read_health(
+    folder: RunDir, workers: list[str], manifest: Mapping[str, Any], problems: list[str]
+) -> dict[str, tuple[dict[str, Any], ...]]:
+    """What each worker said of itself; nothing of one whose file is missing or damaged."""
+    health: dict[str, tuple[dict[str, Any], ...]] = {}
+    silent = []
+    ended = bool(manifest.get("ended"))
+    for worker in workers:
+        if ended and manifest["workers"] and worker not in manifest["workers"]:
+            if (folder.health / f"{worker}.jsonl").exists():
+                problems.append(f"health/{worker}.jsonl is of a worker that the manifest does not know: it is left out")
+            continue
+        records, fault = schemas.load_lines(folder.health / f"{worker}.jsonl", schemas.HealthTick, cut=not ended)
+        written = manifest.get("samples", {}).get(worker)
+        last = records[-1] if records else {}
+        if not fault and ended and written is not None and last.get("written") != written:
+            records, fault = [], "is not the one that this run ended with"
+        if fault and fault != "is missing":
+            problems.append(f"health/{worker}.jsonl {fault}")
+        health[worker] = tuple(records)
+        if not records:
+            silent.append(worker)
+    if silent:
+        problems.append(f"no health record of {', '.join(silent)}: CPU, stalls and losses are not known")
+    return health
 
 
 def _stems(folder: Path, pattern: str) -> set[str]:
     return {file.stem for file in folder.glob(pattern)}
 
 
-def _read_samples(files: dict[str, Path], problems: list[str]) -> Samples:
-    expected = {worker: _count_rows(file) for worker, file in files.items()}
-    rows = _Rows(sum(expected.values()))
-    for worker, file in files.items():
+def _read_samples(folder: RunDir, workers: list[str], manifest: Mapping[str, Any], problems: list[str]) -> Samples:
+    """The samples of this run's workers, as far as each file is sound; a file of another run or worker is left out."""
+    streams = {worker: stream.inspect(folder.samples / f"{worker}.arrows") for worker in workers}
+    told: Mapping[str, int] = manifest.get("samples", {})
+    own = {}
+    for worker, found in streams.items():
+        if stranger := _stranger(worker, found, manifest):
+            problems.append(f"samples/{worker}.arrows {stranger}: it is left out")
+        else:
+            own[worker] = found
+    rows = _Rows(sum(found.rows for found in own.values()))
+    for worker, found in own.items():
+        fault = found.fault
         before = rows.filled
         try:
-            for batch in _batches(file, _places(file, [name for name, _ in _READ])):
-                if rows.filled - before + batch.num_rows > expected[worker]:
-                    break  # the run goes on: this batch was written since the rows were counted
+            for batch in stream.batches(found, [name for name, _ in _READ]):
                 rows.add(worker, batch)
-        except (pa.ArrowInvalid, OSError) as exc:
-            problems.append(_cut_off(file, rows.filled - before, exc))
+        except stream.READ_ERRORS:
+            fault = f"cannot be decoded after {rows.filled - before} samples"
+        written = told.get(worker)
+        if not fault and written is not None and rows.filled - before != written:
+            fault = f"has {rows.filled - before} samples of {written} that were written"
+        if fault:
+            problems.append(f"samples/{worker}.arrows {fault}")
+    old = [worker for worker, found in own.items() if found.rows and not found.sealed]
+    if old:
+        problems.append(f"the samples of {', '.join(old)} have no checksums: an older version wrote them")
     if not rows.filled:
         problems.append("there is no sample: the run ended before its first flush, or never sent a request")
     return rows.finish(problems)
 
 
-def _cut_off(file: Path, kept: int, exc: Exception) -> str:
-    if isinstance(exc, FileNotFoundError):
-        return f"samples/{file.name} is missing"
-    return f"samples/{file.name} is cut off after {kept} samples: the worker was killed while it wrote"
-
-
-def _places(file: Path, names: list[str]) -> list[int]:
-    """Where the columns called `names` are in the stream; those it lacks are left out."""
-    with pa.OSFile(str(file)) as source, pa.ipc.open_stream(source) as stream:
-        return [place for place, name in enumerate(stream.schema.names) if name in names]
-
-
-def _batches(file: Path, columns: list[int]) -> Iterator[pa.RecordBatch]:
-    """The batches of one stream, until its end or until it breaks off with pa.ArrowInvalid or OSError."""
-    options = pa.ipc.IpcReadOptions(included_fields=columns, use_threads=False)
-    with pa.OSFile(str(file)) as source, pa.ipc.open_stream(source, options=options) as stream:
-        yield from stream
-
-
-def _count_rows(file: Path) -> int:
-    """Rows in the whole batches of `file`; only the smallest column is decompressed."""
-    rows = 0
-    try:
-        for batch in _batches(file, _places(file, ["attempt"])):
-            rows += batch.num_rows
-    except (pa.ArrowInvalid, OSError):
-        pass  # the second pass meets the same fault and reports it
-    return rows
+def _stranger(worker: str, found: Stream, manifest: Mapping[str, Any]) -> str:
+    """Why a file is not this run's, or empty. Only what a stream says of itself can tell."""
+    run_id = str(manifest.get("run_id", ""))
+    if found.run_id and found.run_id != run_id:
+        return f"is of run {found.run_id}"
+    if found.worker and found.worker != worker:
+        return f"is of worker {found.worker}"
+    if found.sealed and not (found.run_id and found.worker):
+        return "does not say of which run and worker it is"
+    if manifest.get("ended") and manifest.get("workers") and worker not in manifest["workers"]:
+        return "is of a worker that the manifest does not know"
+    return ""
 
 
 class _Rows:
@@ -118,22 +194,21 @@ class _Rows:
             dtype = np.uint8 if kind == "word" else np.dtype(kind)
             self._columns[name] = np.full(capacity, _ABSENT.get(name, 0), dtype)
 
-    def add(self, worker: str, batch: pa.RecordBatch) -> None:
+    def add(self, worker: str, batch: Batch) -> None:
         """Decode `batch` behind the rows that are there."""
-        place = slice(self.filled, self.filled + batch.num_rows)
-        there = set(batch.schema.names)
+        place = slice(self.filled, self.filled + batch.rows)
         for name, kind in _READ:
-            if name not in there:
+            if name not in batch.names:
                 self._missing.add(name)
                 self._columns[name][place] = self._code(name, "") if kind == "word" else _ABSENT.get(name, 0)
             elif kind == "word":
-                column = batch.column(name)
-                codes = [self._code(name, word or "") for word in column.dictionary.to_pylist()]
-                self._columns[name][place] = np.array(codes, np.uint16)[column.indices.to_numpy()]
+                codes, words = batch.words(name)
+                ours = [self._code(name, word) for word in words]
+                self._columns[name][place] = np.array(ours, np.uint16)[codes]
             else:
-                self._columns[name][place] = batch.column(name).to_numpy()
+                self._columns[name][place] = batch.numbers(name)
         self._columns["worker"][place] = self._code("worker", worker)
-        self.filled += batch.num_rows
+        self.filled += batch.rows
 
     def finish(self, problems: list[str]) -> Samples:
         """The filled part of every column."""

@@ -65,6 +65,17 @@ class Freshness(StrEnum):
     EXPIRED = "expired"
 
 
+class LateCause(StrEnum):
+    """What kept a request from being begun when it was due; `NONE` when nothing did."""
+
+    NONE = ""
+    CREDENTIAL = "credential"
+    USERS = "users"
+    HUB = "hub"
+    CPU = "cpu"
+    PACER = "pacer"
+
+
 COLUMNS: tuple[tuple[str, str], ...] = (
     ("intended_ns", "int64"),
     ("began_ns", "int64"),
@@ -84,6 +95,8 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("deployment", "word"),
     ("freshness", "word"),
     ("attempt", "uint8"),
+    ("replays", "uint8"),
+    ("late_cause", "word"),
 )
 """(name, type) in file order; `word` is dictionary<uint8, utf8>. A column is only ever added at the end.
 
@@ -93,4 +106,8 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 `generation`      number of the lease sent, 0 for none
 `status`          HTTP status, 0 when no answer came
 `attempt`         0 first, 1 the one replay after a 401 (it keeps `intended_ns`; the refused attempt is a sample too)
+`replays`         how often it was sent anew because its kept connection had been closed before it was sent
+`late_cause`      why schedule_lag is above 1 ms: `credential` its variant's users waited for a lease, `users` they all
+                  awaited answers, `hub` this process was busy, `cpu` it was not given the processor, `pacer` its timer
+                  was late
 """

@@ -5,8 +5,43 @@ Properties are tried with the same examples every time; `make explore` tries new
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("new examples", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same examples", settings.get_profile("new examples"), derandomize=True)
 settings.load_profile("same examples")
+
+_STARTS_PROCESSES = (
+    *("calibration", "capacity", "drills", "e2e", "live", "load/roles", "security"),
+    *("credentials/test_agent", "emulator/test_command"),
+)
+"""Where tests start processes of ours: a slow machine could upset them, so `make handicap` runs them on half a core."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts processes by where it is."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(_STARTS_PROCESSES):
+            item.add_marker("processes")
+
+
+class _AtOnce:
+    """Says a failure when it happens: a test worker that crashes afterwards cannot take the list along."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and reporter is not None:
+            reporter.write_line(f"\nFAILED ({report.when}) {report.nodeid}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # the process that the user sees, not a worker of xdist
+        config.pluginmanager.register(_AtOnce(config))

@@ -19,6 +19,7 @@ from bench.plan import (
     DEFAULT_WARM_UP_S,
     RunPlan,
     Stage,
+    Variant,
 )
 
 KEY, TOKEN = AuthMode.KEY, AuthMode.AML_TOKEN
@@ -184,3 +185,35 @@ def test_options_have_names_of_their_own() -> None:
         assert option.help
         assert option.env.startswith("BENCH_")
         assert not {"secret", "token", "key", "password"} & set(option.name.split("-"))
+
+
+@pytest.mark.parametrize(
+    ("users", "processes", "words"),
+    [("1", "1", "fewer than one for each variant"), ("5", "3", "each of 2 variants in 3 processes")],
+)
+def test_a_variant_without_a_user_is_refused(users: str, processes: str, words: str) -> None:
+    """Each user belongs to one variant, and each process sends its share of each."""
+    two = tuple(Variant(name=mode.value, auth_mode=mode) for mode in (AuthMode.KEY, AuthMode.AML_TOKEN))
+    with pytest.raises(UsageError, match=words) as caught:
+        plan_of({"users": users, "processes": processes}, target="", variants=two, payload_sha256="")
+    assert caught.value.exit_code == 2
+    assert plan_of({"users": "6", "processes": "3"}, target="", variants=two, payload_sha256="").users == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("processes", "99"),
+        ("warm_up", "99999999h"),
+        ("duration", "99999h"),
+        ("arrival_rate", "1e9"),
+        ("users", "1000000"),
+        ("stages", "10s@2000000"),
+        ("seed", "9" * 30),
+        ("timeout", "9999h"),
+    ],
+)
+def test_a_slip_of_the_hand_names_the_limit(name: str, value: str) -> None:
+    """Beyond every machine and every patience: refused, with what is possible."""
+    with pytest.raises(UsageError, match="at most"):
+        plan_of({name: value}, target="", variants=(), payload_sha256="")

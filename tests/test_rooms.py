@@ -21,16 +21,32 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("endpoint", "errors", "options", "plan", "sample")
+NOUNS = ("cloud", "endpoint", "errors", "metrics", "numbers", "options", "plain_text", "plan", "sample")
 
 ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},
-    "gates": {*NOUNS, "analysis", "rundir"},
-    "report": {*NOUNS, "analysis", "rundir", "runreader"},
-    "credentials": {*NOUNS, "clock"},
+    "gates": {*NOUNS, "analysis", "rundir", "schemas"},
+    "report": {*NOUNS, "analysis", "rundir", "runreader", "schemas"},
+    "credentials": {*NOUNS, "authorities", "clock", "lifeline", "supervise"},
     "emulator": set(),
-    "load": {*NOUNS, "clock", "rundir", "target", "local_emulator", "credentials", "webui"},
-    "webui": {*NOUNS, "credentials", "load"},
+    "samples": {*NOUNS},
+    "load": {
+        *NOUNS,
+        "authorities",
+        "clock",
+        "handover",
+        "lifeline",
+        "signals",
+        "streams",
+        "supervise",
+        "rundir",
+        "samples",
+        "target",
+        "local_emulator",
+        "credentials",
+        "live",
+    },
+    "live": {*NOUNS, "credentials", "load", "rundir", "target"},
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
     "calibration": {
         *NOUNS,
@@ -38,60 +54,91 @@ ROOMS: dict[str, set[str]] = {
         "clock",
         "credentials",
         "gates",
+        "launch",
         "load",
         "local_emulator",
         "rundir",
         "runreader",
+        "samples",
     },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "report", "rundir", "runreader"},
-    "drills": {*NOUNS, "analysis", "clock", "local_emulator", "loopback", "rundir", "runreader"},
+    "history": {"errors"},
+    "drills": {*NOUNS, "analysis", "clock", "local_emulator", "locust_process", "rundir", "runreader", "samples"},
 }
 """Which rooms a room may import from. `commands` is not here: it stands above all of them but the emulator."""
 
 SINGLE: dict[str, set[str]] = {
     **{noun: {*NOUNS} for noun in NOUNS},
     "clock": set(),
+    "supervise": set(),
+    "workspace": {"endpoint", "errors"},
+    "authorities": {"errors"},
     "rundir": {"clock", "errors"},
-    "runreader": {"analysis", "errors", "rundir", "sample"},
-    "loopback": set(),
+    "schemas": {"errors", "plan", "rundir"},
+    "runreader": {"analysis", "clock", "errors", "rundir", "sample", "samples", "schemas"},
+    "arguments": {"options"},
+    "handover": {"lifeline"},
+    "launch": {*NOUNS, "lifeline", "locust_process", "locust_words", "overdue", "rundir", "signals"},
+    "lifeline": set(),
+    "locust_process": {*NOUNS, "handover", "lifeline", "orphans", "rundir"},
+    "locust_words": {"errors", "options"},
+    "orphans": set(),
+    "overdue": {"clock", "errors", "orphans", "rundir"},
+    "signals": {"errors"},
+    "streams": set(),
+    "finish": {*NOUNS, "analysis", "gates", "report", "rundir", "runreader", "schemas"},
+    "watch": {*NOUNS, "analysis", "gates", "rundir", "runreader"},
     "local_emulator": {"errors", "options"},
-    "target": {*NOUNS, "local_emulator", "rundir"},
-    "cli": {"commands", "errors"},
+    "target": {*NOUNS, "authorities", "local_emulator", "workspace"},
+    "cli": {"commands", "errors", "lifeline", "plain_text", "signals", "streams"},
     "__main__": {"cli"},
 }
 """The same for modules that are a room of their own."""
 
+INSIDE_LOAD: dict[str, set[str]] = {
+    "wire": set(),
+    "engine": {"wire"},
+    "roles": {"engine", "wire"},
+    "user": {"roles"},
+}
+"""Within `load` too every arrow goes one way: the wire knows no run, the engine no Locust."""
+
 LIBRARIES: dict[str, str] = {
-    "azure": r"credentials\.(azure_errors|control_plane|identity)",
-    "flask": r"webui\.",
-    "gevent": r"load\.|credentials\.(agent_client|manager|relay_master|relay_worker)",
+    "azure": r"credentials\.agent\.(arm|azure_errors|control_plane|identity)",
+    "flask": r"live\.",
+    "gevent": r"supervise|load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
-    "locust": r"load\.(locust_stats|session|user)",
+    "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
-    "msal": r"credentials\.(azure_errors|identity)",
+    "msal": r"credentials\.agent\.(azure_errors|identity)",
+    "msgspec": r"schemas|history\.(entry|ledger)|load\.roles\.(member|messages|order|workers)",
+    "prometheus_client": r"live\.prometheus",
+    "pyarrow": r"samples\.",
     "requests": r"credentials\.requests_auth",
     "trustme": r"emulator\.",
     "uvloop": r"emulator\.",
 }
-"""The only modules that may name a library. `load.session` needs Locust's runners to know its part, `locust_stats`
-replaces one of its functions, `user` is its User; nobody else knows that there is a Locust."""
+"""The only modules that may name a library. `load.roles.session` needs Locust's runners to know its role,
+`locust_messages` and `locust_stats` replace functions of it, `user` is its User; nobody else knows that there is a
+Locust."""
 
 IMPURE = {
     *("asyncio", "http", "io", "logging", "multiprocessing", "os", "select", "selectors", "shutil", "signal", "socket"),
     *("subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "bench.clock"),
 }
 CONFESSED = {
-    "bench.credentials.azure_clock": {"threading"},  # a lock around two numbers
-    "bench.credentials.seal": {"os"},  # entropy for a nonce
+    "bench.credentials.agent.azure_clock": {"threading"},  # a lock around two numbers
+    "bench.credentials.relay.seal": {"os"},  # entropy for a nonce
 }
 """Pure modules that need one thing of the world, and say so."""
 
 PURE_BY_DESIGN = {
     *(f"bench.{noun}" for noun in NOUNS),
-    *("bench.credentials.lease", "bench.credentials.policy", "bench.load.arrivals", "bench.load.outcome"),
+    *("bench.credentials.lease", "bench.credentials.policy", "bench.load.engine.arrivals", "bench.load.engine.outcome"),
     *("bench.emulator.state", "bench.emulator.faults", "bench.emulator.routes", "bench.emulator.tokens"),
     *("bench.analysis.quantiles", "bench.analysis.auth_failures", "bench.analysis.compare", "bench.analysis.trust"),
     *("bench.analysis.summary", "bench.gates.expression", "bench.gates.evaluate", "bench.report.text"),
+    *("bench.live.origin", "bench.live.start_form"),
 }
 
 
@@ -120,7 +167,7 @@ def imports(name: str) -> frozenset[str]:
 
 
 def room(name: str) -> str:
-    """`bench.load.wire` is in `load`; `bench.clock` is a room of its own."""
+    """`bench.load.wire.connection` is in `load`; `bench.clock` is a room of its own."""
     parts = name.split(".")
     return parts[1] if len(parts) > 1 else "bench"
 
@@ -168,6 +215,20 @@ def test_a_room_is_entered_only_from_where_it_may(name: str) -> None:
         if room(module) == name and rooms_entered_by(module) - allowed
     }
     assert wrong == {}
+
+
+@pytest.mark.parametrize("name", INSIDE_LOAD)
+def test_inside_the_engine_arrows_go_one_way(name: str) -> None:
+    """user -> roles -> engine -> wire."""
+    inside = {module for module in modules() if module.startswith(f"bench.load.{name}")}
+    assert inside
+    entered = {
+        target.split(".")[2]
+        for module in inside
+        for target in imports(module)
+        if target.startswith("bench.load.") and len(target.split(".")) > 2
+    }
+    assert entered - {name} <= INSIDE_LOAD[name]
 
 
 def test_every_room_is_in_the_table() -> None:
@@ -233,9 +294,9 @@ def test_commands_bring_nothing_heavy() -> None:
 
 def test_the_check_of_fresh_processes_can_fail() -> None:
     """It sees what the edges bring along."""
-    found = brought_along(["bench.errors", "bench.load.wire", "bench.load.user"])
-    assert found.keys() == {"bench.load.wire", "bench.load.user"}
-    assert found["bench.load.wire"] == ["gevent"]
+    found = brought_along(["bench.errors", "bench.load.wire.connection", "bench.load.user"])
+    assert found.keys() == {"bench.load.wire.connection", "bench.load.user"}
+    assert found["bench.load.wire.connection"] == ["gevent"]
     assert "locust" in found["bench.load.user"]
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from bench.errors import UsageError
+from bench.analysis import trust
+from bench.errors import RunInvalid, UsageError
 from bench.runreader import load_run
-from tests.analysis.run_files import BATCH_ROWS, SCHEMA
+from tests.analysis.run_files import BATCH_ROWS, SCHEMA, write_batches
 from tests.analysis.synthetic import Side, write_run
 
 
@@ -99,6 +101,7 @@ def test_a_column_that_an_older_version_did_not_write_is_filled_in(tmp_path: Pat
     file = path / "samples" / "w0.arrows"
     with pa.OSFile(str(file)) as source:
         table = pa.ipc.open_stream(source).read_all().drop_columns(["attempt", "server_time_ns", "freshness"])
+    table = table.replace_schema_metadata({"run_id": "run", "worker": "w0"})
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
 
@@ -107,7 +110,40 @@ def test_a_column_that_an_older_version_did_not_write_is_filled_in(tmp_path: Pat
     assert len(run.samples) == 300
     assert set(run.samples.server_time_ns) == {-1}
     assert run.samples.words["freshness"] == ("",)
-    assert "the samples lack attempt, freshness, server_time_ns" in run.problems[0]
+    assert "have no checksums: an older version wrote them" in run.problems[0]
+    assert "the samples lack attempt, freshness, server_time_ns" in run.problems[1]
+
+
+def test_a_file_of_another_run_or_worker_is_left_out(tmp_path: Path) -> None:
+    """Its samples are counted nowhere, and it is named: another run's, the same file twice, one under a false name."""
+    path = write_run(tmp_path / "run", rate=50, duration_s=4, workers=2)
+    other = write_run(tmp_path / "other", rate=50, duration_s=4)
+    shutil.copy(other / "samples" / "w0.arrows", path / "samples" / "w7.arrows")
+    shutil.copy(path / "samples" / "w0.arrows", path / "samples" / "w8.arrows")
+    shutil.copy(path / "samples" / "w0.arrows", path / "samples" / "w1.arrows")
+
+    run = load_run(path)
+
+    assert len(run.samples) == 150
+    said = "\n".join(run.problems)
+    assert "samples/w7.arrows is of run other: it is left out" in said
+    assert "samples/w8.arrows is of worker w0: it is left out" in said
+    assert "samples/w1.arrows is of worker w0: it is left out" in said
+    assert trust.of(run).verdict == "INVALID"
+
+
+def test_a_file_cut_between_two_batches_is_told(tmp_path: Path) -> None:
+    """What is left is a sound stream; only the manifest knows that there was more."""
+    path = write_run(tmp_path / "run", rate=400, duration_s=30, warm_up_s=0)
+    file = path / "samples" / "w0.arrows"
+    with pa.OSFile(str(file)) as source, pa.ipc.open_stream(source) as stream:
+        batches = list(stream)
+    write_batches(file, batches[:-1])
+
+    run = load_run(path)
+
+    assert any("samples/w0.arrows has 10000 samples of 12000 that were written" in problem for problem in run.problems)
+    assert trust.of(run).verdict == "INVALID"
 
 
 def test_more_than_256_words_over_all_batches_stay_apart(tmp_path: Path) -> None:
@@ -138,6 +174,9 @@ def test_a_folder_without_a_manifest_is_the_users_mistake(tmp_path: Path) -> Non
 
 def test_a_manifest_without_a_plan_is_refused(tmp_path: Path) -> None:
     """Nothing can be said about a run whose intent is not known."""
-    (tmp_path / "manifest.json").write_text(json.dumps({"run_id": "x"}))
-    with pytest.raises(UsageError, match="has no plan"):
-        load_run(tmp_path)
+    path = write_run(tmp_path / "run", rate=50, duration_s=4)
+    manifest = json.loads((path / "manifest.json").read_text())
+    del manifest["plan"]
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(RunInvalid, match="missing required field `plan`"):
+        load_run(path)

@@ -57,8 +57,85 @@ def test_no_target_is_an_error_that_lists_the_three(values: dict[str, Any]) -> N
 
 def test_two_targets_exclude_each_other() -> None:
     """Both are named."""
-    with pytest.raises(UsageError, match="--endpoint and --scoring-uri exclude each other"):
-        kind_of({"endpoint": "ep", "scoring_uri": "http://h/"})
+    with pytest.raises(UsageError, match="--emulator and --scoring-uri exclude each other"):
+        kind_of({"emulator": True, "scoring_uri": "http://h/"})
+
+
+def test_an_endpoint_with_its_uri_is_not_read() -> None:
+    """The one pair that is allowed, and it needs a mode, for ARM is not asked (D1)."""
+    pair = {"endpoint": "ep", "scoring_uri": "http://h/score"}
+    with pytest.raises(UsageError, match="needs --auth-mode"):
+        kind_of(pair)
+    made = spec(**pair, auth_mode="key", **PLACE)
+    assert not made.reads_endpoints
+    (variant,) = variants_of(made, {})
+    assert (variant.endpoint, variant.scoring_uri, variant.auth_mode) == ("ep", "http://h/score", KEY)
+    assert spec(endpoint="ep", **PLACE).reads_endpoints
+
+
+def test_an_entra_token_for_a_known_uri_needs_no_workspace() -> None:
+    """It concerns nothing of ARM (D1)."""
+    assert spec(endpoint="ep", scoring_uri="http://h/score", auth_mode="aad_token").workspace is not None
+
+
+def test_the_endpoints_own_mode() -> None:
+    """Without a mode anywhere it is measured in whatever it has (D16), and named for it."""
+    made = spec((), endpoint="a", **PLACE)
+    (variant,) = variants_of(made, {"a": endpoint("a", TOKEN)})
+    assert (variant.name, variant.auth_mode) == ("aml_token", TOKEN)
+    with pytest.raises(UsageError, match="endpoint a uses aml_token, not key"):
+        variants_of(spec((), endpoint="a", auth_mode="key", **PLACE), {"a": endpoint("a", TOKEN)})
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("", "AzureCloud"),
+        ("AzureUSGovernment", "AzureUSGovernment"),
+        ("azurechinacloud", "AzureChinaCloud"),
+        ("usgov", "AzureUSGovernment"),
+    ],
+)
+def test_clouds(given: str, name: str) -> None:
+    """By the SDK's names, in any case (D10)."""
+    assert spec(endpoint="ep", cloud=given, **PLACE).sign_in.cloud == name
+
+
+def test_a_cloud_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 2 with the choices; the SDK's variable is named when it was that (D10)."""
+    with pytest.raises(UsageError, match="--cloud: 'AzureCluod' is no Azure cloud"):
+        spec(endpoint="ep", cloud="AzureCluod", **PLACE)
+    monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "AzureUSGoverment")
+    with pytest.raises(UsageError, match="AZUREML_CURRENT_CLOUD") as caught:
+        spec(endpoint="ep", **PLACE)
+    assert "AzureUSGovernment, AzureChinaCloud" in caught.value.hint
+    monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "AzureUSGovernment")
+    assert spec(endpoint="ep", **PLACE).sign_in.cloud == "AzureUSGovernment"
+    assert spec(endpoint="ep", cloud="AzureCloud", **PLACE).sign_in.cloud == "AzureCloud"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("tenant_id", "a b"), ("client_id", "--x;"), ("sign_in_timeout", "0"), ("sign_in_timeout", "x")],
+)
+def test_a_sign_in_that_makes_no_sense(option: str, value: str) -> None:
+    """Exit 2, naming the option."""
+    with pytest.raises(UsageError, match="--" + option.replace("_", "-")):
+        spec(endpoint="ep", **PLACE, **{option: value})
+
+
+@pytest.mark.parametrize(
+    ("secret", "says"), [("Bearer hunter2", "leave Bearer out"), ('"hunter2"', "quotes"), ("'hunter2'", "quotes")]
+)
+def test_a_secret_that_was_copied_with_its_surroundings(
+    secret: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What to leave out is said, and the secret is not shown (D15)."""
+    monkeypatch.setenv("BENCH_KEY", secret)
+    with pytest.raises(CredentialError) as caught:
+        static_secret(KEY)
+    assert says in caught.value.describe()
+    assert "hunter2" not in caught.value.describe()
 
 
 def test_an_endpoint_serves_every_mode_it_is_asked_for() -> None:
@@ -85,43 +162,6 @@ def test_names_and_modes_must_pair(values: dict[str, Any], monkeypatch: pytest.M
     with pytest.raises(UsageError) as caught:
         spec(**PLACE, **values)
     assert "one an auth mode" in caught.value.describe()
-
-
-def test_where_the_workspace_comes_from(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An option wins over the environment, and that over config.json."""
-    config = {"subscription_id": "file", "resource_group": "file", "workspace_name": "file"}
-    (nowhere / ".azureml").mkdir()
-    (nowhere / ".azureml" / "config.json").write_text(json.dumps(config))
-    monkeypatch.setenv("AZURE_RESOURCE_GROUP", "env")
-    found = spec(endpoint="ep", subscription_id="option").workspace
-    assert found == Workspace(subscription_id="option", resource_group="env", workspace_name="file")
-    (nowhere / "config.json").write_text(json.dumps(config | {"workspace_name": "nearer"}))
-    nearer = spec(endpoint="ep").workspace
-    assert nearer is not None
-    assert nearer.workspace_name == "nearer"
-
-
-def test_a_workspace_that_is_not_known() -> None:
-    """What is missing, and where it could come from."""
-    with pytest.raises(UsageError) as caught:
-        spec(endpoint="ep", resource_group="rg")
-    assert "subscription id and workspace name" in caught.value.describe()
-    assert "config.json" in caught.value.describe()
-
-
-def test_a_config_file_that_is_broken(nowhere: Path) -> None:
-    """It is named."""
-    (nowhere / "config.json").write_text("{")
-    with pytest.raises(UsageError, match=r"config\.json cannot be read"):
-        spec(endpoint="ep")
-
-
-@pytest.mark.parametrize("text", ["[]", "3", '"here"', "null"])
-def test_a_config_file_that_holds_something_else(text: str, nowhere: Path) -> None:
-    """It is named too."""
-    (nowhere / "config.json").write_text(text)
-    with pytest.raises(UsageError, match=r"config\.json"):
-        spec(endpoint="ep")
 
 
 @pytest.mark.parametrize(("mode", "variable"), [(KEY, "BENCH_KEY"), (TOKEN, "BENCH_TOKEN"), (AAD, "BENCH_TOKEN")])
@@ -168,13 +208,41 @@ def test_a_mode_the_endpoint_does_not_use() -> None:
 
 
 def test_variants_of_a_bare_uri(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same mode twice, against two servers, is told apart by name."""
+    """The same mode twice, against two routes of a server, is told apart by name."""
     monkeypatch.setenv("BENCH_KEY", "k")
-    made = spec(scoring_uri="http://a/,http://b/", auth_mode="key,key")
+    made = spec(scoring_uri="http://a/1,http://a:80/2", auth_mode="key,key")
     assert [(one.name, one.scoring_uri) for one in variants_of(made, {})] == [
-        ("key", "http://a/"),
-        ("key#2", "http://b/"),
+        ("key", "http://a/1"),
+        ("key#2", "http://a:80/2"),
     ]
+
+
+@pytest.mark.parametrize(
+    "uris",
+    [
+        "http://a/,http://b/",
+        "http://a/,https://a/",
+        "http://a/,http://a:81/",
+        "http://a/,http://a@b/",
+        "http://a/,http://[::1",
+        "http://a/,http://a.b/",
+    ],
+)
+def test_a_static_secret_goes_to_one_origin(uris: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever answers at the second one would learn the secret of the first."""
+    monkeypatch.setenv("BENCH_KEY", "k")
+    with pytest.raises(UsageError, match="BENCH_KEY would be sent to") as caught:
+        spec(scoring_uri=uris, auth_mode="key,key")
+    assert caught.value.exit_code == 2
+
+
+def test_two_static_secrets_may_go_to_two_origins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key and a token are two secrets; two kinds of token are one."""
+    monkeypatch.setenv("BENCH_KEY", "k")
+    monkeypatch.setenv("BENCH_TOKEN", "t")
+    assert spec(scoring_uri="http://a/,http://b/", auth_mode="key,aml_token").scoring_uris == ("http://a/", "http://b/")
+    with pytest.raises(UsageError, match="BENCH_TOKEN would be sent to"):
+        spec(scoring_uri="http://a/,http://b/", auth_mode="aml_token,aad_token")
 
 
 specs = st.builds(

@@ -1,4 +1,4 @@
-"""How many requests were refused, why, and what the refreshes did. Pure; called by summary, compare and report.
+"""How many requests were refused, why, and what the refreshes did. Pure.
 
 An auth failure is a sample whose outcome is `auth_failure`: a 401 or 403 on scoring, or no lease to send. A refresh
 failure is a flight that ended without a lease. The figures over time are in `series`.

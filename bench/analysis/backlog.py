@@ -1,7 +1,7 @@
 """Whose fault a late request is: of a client that woke up late, or of a target that kept every user busy. Pure.
 
-Called by trust. The samples tell it exactly: a request that was due while every user of its worker had one in flight
-could not begin on time, however good the client.
+The samples tell it exactly: a request that was due while every user of its worker had one in flight could not begin
+on time, however good the client.
 """
 
 from __future__ import annotations

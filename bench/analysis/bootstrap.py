@@ -1,4 +1,4 @@
-"""Intervals by a block bootstrap of exceedances. Pure; called by compare, decompose and summary.
+"""Intervals by a block bootstrap of exceedances. Pure.
 
 A figure is seen as a function of one ratio of sums over time: a mean of itself, a quantile of the share of samples
 above it. Blocks of time are drawn with replacement, jointly for both variants of a run, and the deviation of that

@@ -1,4 +1,4 @@
-"""One variant against another: differences with intervals and verdicts. Pure; called by summary, diff and report.
+"""One variant against another: differences with intervals and verdicts. Pure.
 
 A difference is candidate - baseline, so that above 0 is slower, or failing more. It is BETTER or WORSE only when its
 whole interval lies beyond `min_effect`, EQUIVALENT only when it lies within; see docs/decisions/032.
@@ -19,9 +19,10 @@ from bench.analysis import blocks, bootstrap, rates
 from bench.analysis.auth_failures import failure_share
 from bench.analysis.bootstrap import LEVEL, Interval, Statistic
 from bench.analysis.fold import Fold, fold_variant
-from bench.analysis.quantiles import CURVE_Q, PRINTED, QuantileCurve, samples_needed
+from bench.analysis.quantiles import CURVE_Q, QuantileCurve, samples_needed
 from bench.analysis.run import Floats, LoadedRun
 from bench.analysis.student import z_quantile
+from bench.metrics import PRINTED
 from bench.plan import DEFAULT_MIN_EFFECT_MS
 
 DEFAULT_MIN_EFFECT_RATE = 0.001

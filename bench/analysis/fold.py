@@ -1,4 +1,4 @@
-"""One duration of one variant, folded once for every figure that is wanted of it. Pure; called by compare and summary.
+"""One duration of one variant, folded once for every figure that is wanted of it. Pure.
 
 Ten million samples become one sorted array and a table of counts per cell (`blocks.CELLS`), from which quantiles,
 means, their intervals and their comparison follow without another look at the samples.

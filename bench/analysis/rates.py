@@ -1,4 +1,4 @@
-"""Intervals for shares such as the auth-failure rate. Pure; called by compare, auth_failures and summary.
+"""Intervals for shares such as the auth-failure rate. Pure.
 
 Wilson's score interval on the number of independent samples the clustering in time leaves (Korn and Graubard 1998),
 and Newcombe's hybrid of two of them for a difference. Both stay honest at 0 failures, where a bootstrap says [0, 0].

@@ -1,4 +1,4 @@
-"""Latency around credential refreshes against quiet time. Pure; called by summary.
+"""Latency around credential refreshes against quiet time. Pure.
 
 A sample is near a refresh when some of it, from `intended` to `done`, lies between the start of a flight of its
 variant and `RECOVERY_S` after its end. The initial flight is not a refresh.

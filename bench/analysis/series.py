@@ -1,4 +1,4 @@
-"""What plots draw over time: bins of equal width over the measured window. Pure; called by report.
+"""What plots draw over time: bins of equal width over the measured window. Pure.
 
 Times are seconds since the run's start; a sample lies in the bin of its `intended` time. Figures of a bin
 without samples are NaN. Latency counts the outcomes of `run.LATENCY_OUTCOMES`; the warm-up is left out.

@@ -1,4 +1,4 @@
-"""Quantiles of Student's t distribution, without scipy. Pure; called by whatever makes an interval."""
+"""Quantiles of Student's t distribution, without scipy. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's summary.json: everything the report, the gates and a later reader need. Pure; called by commands and tests.
+"""A run's summary.json: everything the report, the gates and a later reader need. Pure.
 
 `summarise` gives the dict of schema_version 1. Units are in the names (`_ms`, `_s`; rates 1/s; shares 0..1); a figure
 that cannot be told is null. Warm-up samples are left out of every figure.
@@ -18,18 +18,19 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import auth_failures, compare, decompose, refresh_time, trust
+from bench.analysis import auth_failures, compare, decompose, outcomes, refresh_time, trust
 from bench.analysis.bootstrap import Interval
 from bench.analysis.compare import DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED, Comparison
 from bench.analysis.fold import Fold, fold_picked, fold_variant, pick, pick_variant
-from bench.analysis.quantiles import PRINTED, QuantileCurve
+from bench.analysis.quantiles import QuantileCurve
 from bench.analysis.rates import own as share_interval
 from bench.analysis.run import METRICS, LoadedRun
+from bench.metrics import LATENCIES, PRINTED
 from bench.sample import Outcome
 
 SCHEMA_VERSION = 1
 
-_CURVES = ("response_time", "service_time")
+_CURVES = LATENCIES
 _PRINTED_Q = np.array(list(PRINTED.values()))
 
 
@@ -117,8 +118,8 @@ def _trust(run: LoadedRun) -> dict[str, Any]:
 
 def _variant(run: LoadedRun, variant: str, seed: int, deadlines_ms: Collection[float]) -> dict[str, Any]:
     rows = run.rows(variant)
-    outcomes = run.samples.counts("outcome", rows)
-    requests = sum(outcomes.values())
+    ended = run.samples.counts("outcome", rows)
+    requests = sum(ended.values())
     errors = auth_failures.failure_share(run, variant, auth_only=False)
     error_interval = share_interval(errors)
     block: dict[str, Any] = {
@@ -128,8 +129,10 @@ def _variant(run: LoadedRun, variant: str, seed: int, deadlines_ms: Collection[f
         "throughput": requests / run.span_s if run.span_s else math.nan,
         "error_rate": errors.rate,
         "error_rate_interval": {"low": error_interval.low, "high": error_interval.high},
-        "outcomes": {str(Outcome.OK): 0} | dict(sorted(outcomes.items())),
+        "outcomes": {str(Outcome.OK): 0} | dict(sorted(ended.items())),
         "outcome_rates": {str(outcome): _outcome_rate(run, variant, outcome) for outcome in Outcome},
+        "failures": outcomes.failures(run, variant),
+        "failure_rates": outcomes.failure_rates(run, variant),
         "auth_failures": _auth_failures(run, variant),
         "refreshes": _refreshes(run, variant),
         "latency_samples": fold_variant(run, "response_time", variant).n,
@@ -237,7 +240,9 @@ def _auth_failures(run: LoadedRun, variant: str) -> dict[str, Any]:
 
 
 def _refreshes(run: LoadedRun, variant: str) -> dict[str, Any]:
-    block = asdict(auth_failures.refreshes(run, variant))
+    block: dict[str, Any] = asdict(auth_failures.refreshes(run, variant))
+    if not run.flights_known:
+        return dict.fromkeys([*block, "response_time"])
     around = refresh_time.of(run, variant)
     return block | {"response_time": asdict(around) if around else None}
 

@@ -1,4 +1,4 @@
-"""Whether a run can be believed: TRUSTED, SUSPECT or INVALID, and why. Pure; called by summary and report.
+"""Whether a run can be believed: TRUSTED, SUSPECT or INVALID, and why. Pure.
 
 Only the harness is on trial here. A slow or failing target is a finding; a client that could not keep its schedule,
 lost samples or was killed is a fault. Every limit is in `LIMITS` and goes into the summary. See docs/decisions/033.
@@ -81,7 +81,9 @@ def _incomplete(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
         yield from _unanswering(run)
     if not ended:
         yield _invalid(f"the run was killed before it ended, after {run.span_s:.1f} s of measuring: run it again")
-    elif ended.get("reason") not in ("completed", "decided"):
+    elif ended.get("reason") not in ("completed", "decided") and not (
+        ended.get("reason") == "stopped" and run.plan.duration_s is None
+    ):
         planned = f" of {run.plan.duration_s:g} s" if run.plan.duration_s else ""
         yield _suspect(
             f"the run ended early ({ended.get('reason', 'no reason given')}) after {run.span_s:.1f}{planned}: "
@@ -90,8 +92,15 @@ def _incomplete(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
     broken = [problem for problem in run.problems if problem.startswith("samples/")]
     yield from (_invalid(f"{problem}; run it again") for problem in broken)
     written = evidence.last_total(run, "written")
-    if not broken and len(run.samples) < written:
+    if not broken and written is not None and len(run.samples) < written:
         yield _invalid(f"{len(run.samples)} samples are on disk of {written} that were written: was a file changed?")
+
+
+def _unknown(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
+    if run.manifest.get("ended") and found.dropped_arrivals is None:
+        yield _suspect(
+            "what the client lost, its CPU and its stalls are not known: a health file is missing or damaged"
+        )
 
 
 def _unanswering(run: LoadedRun) -> Iterator[Reason]:
@@ -115,6 +124,25 @@ def _lost(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
             worst = LIMITS["lost_share_invalid"]
             make = _invalid if number > worst * len(run.samples) else _suspect
             yield make(f"{number} {what} (limit 0, invalid above {worst:.1%} of all): {remedy}")
+
+
+def _lost_workers(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
+    """Whoever led the run has judged it: ending `lost` is more than the others could make up for."""
+    lost = run.manifest.get("lost") or ()
+    is_invalid = (run.manifest.get("ended") or {}).get("reason") == "lost"
+    for loss in lost:
+        told = f"worker {loss['worker']} was lost at {loss['at_ns'] / 1e9:.1f} s ({loss['why']})"
+        if is_invalid:
+            yield _invalid(f"{told}, and {loss['lost_samples']} samples with it: run it again")
+        else:
+            yield _suspect(f"{told}: the others took over, and {loss['lost_samples']} samples are lost")
+    disk = run.manifest.get("disk") or {}
+    if is_invalid and disk.get("lost_from_s") is not None:
+        yield _invalid(
+            f"the disk was full: samples from second {disk['lost_from_s']:.0f} on are lost; make room, and run it again"
+        )
+    elif is_invalid and not lost:
+        yield _invalid("workers, or what they measured, were lost: run it again")
 
 
 def _rate(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
@@ -204,7 +232,9 @@ def _auth_mode_changed(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
 
 _CHECKS: tuple[Callable[[LoadedRun, Evidence], Iterator[Reason]], ...] = (
     _incomplete,
+    _unknown,
     _lost,
+    _lost_workers,
     _rate,
     _lag,
     _cpu,

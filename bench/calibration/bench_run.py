@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+from numpy.typing import NDArray
 
 from bench.analysis.run import LoadedRun
 from bench.calibration import truth
 from bench.errors import RunInvalid
+from bench.launch import run_bench
 from bench.local_emulator import LocalEmulator
 from bench.runreader import load_run
+from bench.samples import stream
 
 LIVES = "--token-life 6s --refresh-after 3s"
 _ENDED_BADLY = 4
@@ -76,17 +76,10 @@ def bench(
     words: list[str], *, core: int | None, environment: Mapping[str, str], cwd: Path, command: str = "run"
 ) -> tuple[LoadedRun, dict[str, Any]]:
     """Run `bench run` (or `compare`) with `words` and load its run and summary. RunInvalid when there is none."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", command, *words, "--out", str(cwd)],
-        env={**os.environ, **environment},
-        preexec_fn=(lambda: hold(core)) if core is not None else None,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    code, out, err = run_bench([command, *words, "--out", str(cwd)], environment=environment, core=core)
     runs = sorted(cwd.glob("*/summary.json"))
-    if done.returncode not in {0, _ENDED_BADLY} or not runs:
-        raise RunInvalid(f"a calibration run failed: {(done.stderr or done.stdout).strip()}", hint="try `bench run`")
+    if code not in {0, _ENDED_BADLY} or not runs:
+        raise RunInvalid(f"a calibration run failed: {(err or out).strip()}", hint="try `bench run`")
     return load_run(runs[-1].parent), json.loads(runs[-1].read_text(encoding="utf-8"))
 
 
@@ -106,18 +99,11 @@ def endpoint_words(facts: Mapping[str, Any], mode: str) -> list[str]:
 def errors_of(run: LoadedRun, truth_file: Path) -> truth.Errors:
     """How far the measured samples of all workers are from the emulator's records of the same requests."""
     records = truth.records(truth_file.read_bytes())
-    tables = [
-        (path.stem, pa.ipc.open_stream(path).read_all()) for path in sorted((run.path / "samples").glob("*.arrows"))
-    ]
-    columns = {
-        name: np.concatenate([table[name].to_numpy() for _, table in tables])
-        for name in ("sequence", "intended_ns", "sent_ns", "done_ns")
-    }
+    tables = [_table(path) for path in sorted((run.path / "samples").glob("*.arrows"))]
+    columns = {name: np.concatenate([table[name] for _, table in tables]) for name in _COMPARED}
     measured = columns["intended_ns"] >= run.manifest["measure_from_ns"]
     # a request's number is unique on its worker; with the worker's own number before it, in the run
-    sequence = np.concatenate(
-        [table["sequence"].to_numpy().astype(np.int64) + (n << 32) for n, (_, table) in enumerate(tables)]
-    )
+    sequence = np.concatenate([table["sequence"].astype(np.int64) + (n << 32) for n, (_, table) in enumerate(tables)])
     found = np.full(len(records), -1, np.int64)
     for n, (worker, _) in enumerate(tables):
         own = truth.numbers(records["id"], f"{run.run_id}-{worker}-")
@@ -131,6 +117,18 @@ def errors_of(run: LoadedRun, truth_file: Path) -> truth.Errors:
         done_ns=columns["done_ns"][measured],
         zero_ns=run.manifest["clock"]["monotonic_ns"],
     )
+
+
+_COMPARED = ("sequence", "intended_ns", "sent_ns", "done_ns")
+
+
+def _table(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
+    """A worker's name and its columns. RunInvalid for a file that is not sound."""
+    found = stream.inspect(path)
+    if found.fault or not found.rows:
+        raise RunInvalid(f"samples/{path.name} {found.fault or 'has no sample'}", hint="calibrate again")
+    batches = list(stream.batches(found, _COMPARED))
+    return path.stem, {name: np.concatenate([batch.numbers(name) for batch in batches]) for name in _COMPARED}
 
 
 def cpu_us_per_request(run: LoadedRun) -> float:

@@ -1,4 +1,4 @@
-"""What the harness promises on a quiet machine, and whether a row of the table keeps it. Pure; called by `scenarios`.
+"""What the harness promises on a quiet machine, and whether a row of the table keeps it. Pure.
 
 The promises are those of docs/guides/calibration.md.
 """

@@ -1,4 +1,4 @@
-"""The scripts that have the other tools do the same thing. Text only; used by `peer_tools`."""
+"""The scripts that have the other tools do the same thing. Text only."""
 
 LOCUST = """\
 import os

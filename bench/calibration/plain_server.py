@@ -1,7 +1,4 @@
-"""A server that answers at once, for saturated load: nginx, else the emulator. Edge: owns that process.
-
-Called by `peers` and by the soak tests.
-"""
+"""A server that answers at once, for saturated load: nginx, else the emulator. Edge: owns that process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `bench calibrate` runs, one row of its table each. Edge: starts emulators and runs; called by the command."""
+"""What `bench calibrate` runs, one row of its table each. Edge: starts emulators and runs."""
 
 from __future__ import annotations
 

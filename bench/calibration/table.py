@@ -1,4 +1,4 @@
-"""Calibration results as a table for a terminal, a markdown page and JSON. Pure; called by `bench calibrate`."""
+"""Calibration results as a table for a terminal, a markdown page and JSON. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reported times against true ones, over the same requests. Pure (numpy); called by `bench_run`.
+"""Reported times against true ones, over the same requests. Pure (numpy).
 
 The truth is the emulator's: when a request's last byte was read and when its answer was handed to the kernel,
 on the monotonic clock both processes share. What a client adds to that (its own delays, the kernel, the

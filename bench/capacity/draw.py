@@ -1,4 +1,4 @@
-"""Latency against rate, with the highest rate that holds. Edge: matplotlib; called by `bench capacity`."""
+"""Latency against rate, with the highest rate that holds. Edge: matplotlib."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One module a `bench` command: its arguments, and what it calls. Edges; imported by `cli` when asked for."""
+"""One module a `bench` command: its arguments, and what it calls. Edges."""

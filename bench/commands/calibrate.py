@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
+from bench.options import MOST_PER_S, within
 from bench.rundir import write_json
 
 _STALLS_S = 20.0
@@ -58,8 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.trials < 1:
-        raise UsageError(f"--trials: {arguments.trials} is too few", hint="1,000 tell coverage to within 1.4 %")
+    _check(arguments)
     if arguments.statistics:
         return _statistics(arguments)
     if arguments.audit:
@@ -84,6 +84,15 @@ def run(arguments: argparse.Namespace) -> int:
     page = f"# {title}\n\n{_sentence(machine)}\n\n{table.markdown(shown)}\n"
     (out / f"{name}.md").write_text(page, encoding="utf-8")
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """UsageError for a number that would measure nothing, or for ever."""
+    within(arguments.seconds, "seconds", least=1, most=86_400)
+    within(arguments.repeat, "repeat", least=1, most=1000)
+    within(arguments.trials, "trials", least=1, most=1_000_000)
+    for name in _COUNTED:
+        within(getattr(arguments, name), name, least=0, most=10_000)
 
 
 def _rows(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -111,17 +120,18 @@ def _rates(text: str) -> list[int]:
         rates = [int(word) for word in text.split(",")]
     except ValueError as exc:
         raise UsageError(f"--rates: {text!r} is not a list of whole numbers", hint="write 500,1000") from exc
-    if min(rates) < 1:
-        raise UsageError("--rates: a rate must be above 0")
+    for rate in rates:
+        within(rate, "rates", least=1, most=MOST_PER_S)
     return rates
 
 
 def _statistics(arguments: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from bench.analysis import calibration, calibration_page
-    from bench.analysis.scenarios import FAILURES, SCENARIOS
     from bench.analysis.summary import plain
+    from bench.calibration import statistics as calibration
+    from bench.calibration import statistics_page as calibration_page
+    from bench.calibration.simulated import FAILURES, SCENARIOS
 
     trials = arguments.trials
     rows: list[calibration.Row] = []
@@ -166,7 +176,7 @@ def _audit(arguments: argparse.Namespace) -> int:
 
 
 def _machine() -> dict[str, Any]:
-    from bench.load.manifest import host, versions
+    from bench.load.roles.manifest import host, versions
 
     return {**host(), "versions": versions(), "load_average": os.getloadavg()[0], "python": platform.python_version()}
 

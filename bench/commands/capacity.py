@@ -15,15 +15,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import clock
-from bench.commands.arguments import add_options
+from bench.arguments import add_options
 from bench.errors import RunInvalid, UsageError
-from bench.options import Option
+from bench.options import MOST_PER_S, Option, plan_of, within
 from bench.target import kind_of
 
 if TYPE_CHECKING:
@@ -69,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         "auth_mode": arguments.auth_mode or "key",
     }
     kind = kind_of(values)
+    _check(arguments, values)
     limit = arguments.limit or (AZURE_LIMIT if kind == "endpoint" else None)
     search = Search(first=arguments.first, limit=limit, precision=arguments.precision)
     emulator = LocalEmulator.start(arguments.emulator_options) if kind == "emulator" else None
@@ -83,6 +83,16 @@ def run(arguments: argparse.Namespace) -> int:
         if emulator is not None:
             emulator.stop()
     return _conclude(probes, arguments=arguments, limit=limit, azure=kind == "endpoint" and not arguments.limit)
+
+
+def _check(arguments: argparse.Namespace, values: dict[str, Any]) -> None:
+    """UsageError for a number with which the search would not end, or not begin."""
+    within(arguments.first, "first", least=0.1, most=MOST_PER_S)
+    within(arguments.precision, "precision", least=0.001, most=0.5)
+    if arguments.limit:
+        within(arguments.limit, "limit", least=arguments.first, most=MOST_PER_S)
+    plan = plan_of({**values, "arrival_rate": f"{arguments.first:g}"}, target="", variants=(), payload_sha256="")
+    within(plan.duration_s or 0, "probe", least=1, most=3600)
 
 
 def _search(search: Search, values: dict[str, Any], gates: Sequence[Gate]) -> list[Probe]:
@@ -116,13 +126,14 @@ def _probe(values: dict[str, Any], deadlines_ms: Collection[float]) -> tuple[dic
     """The summary of one run of the load engine, and why it was not stable. RunInvalid when it did not come to be."""
     from bench.analysis.summary import summarise
     from bench.capacity.stability import why_unstable
-    from bench.commands.locust_child import locustfile_for, run_locust
+    from bench.launch import locustfile_for, run_locust
+    from bench.locust_process import temporary_folder
     from bench.runreader import load_run
 
-    with tempfile.TemporaryDirectory(prefix="bench-capacity-") as folder:
+    with temporary_folder("bench-capacity-") as folder:
         run, code = run_locust(locustfile_for(values["auth_mode"]), {**values, "out": folder})
-        if run is None or code in {2, 3, 4}:
-            raise RunInvalid("a probe did not run; see the line above", hint="try it with `bench run`")
+        if run is None or code != 0:
+            raise RunInvalid("a probe did not run to its end", hint="try it with `bench run`")
         loaded = load_run(run.path)
         return summarise(loaded, deadlines_ms=deadlines_ms), why_unstable(loaded)
 

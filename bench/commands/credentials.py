@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import clock
-from bench.commands.arguments import add_options
-from bench.endpoint import AuthMode
+from bench.arguments import add_options
 from bench.errors import UsageError
-from bench.options import TARGET_OPTIONS
+from bench.options import TARGET_OPTIONS, plan_of
 from bench.target import TargetSpec, kind_of, spec_of
 
 if TYPE_CHECKING:
@@ -39,28 +40,38 @@ def run(arguments: argparse.Namespace) -> int:
         )
     emulator = LocalEmulator.start(arguments.emulator_options) if kind == "emulator" else None
     try:
-        spec = spec_of(values, default_modes=(AuthMode.KEY,), emulator=emulator)
-        return _show(spec, chosen=bool(arguments.auth_mode), secret=arguments.show_secret)
+        spec = spec_of(values, default_modes=(), emulator=emulator)
+        start_timeout_s = plan_of(values, target="", variants=(), payload_sha256="").start_timeout_s
+        return _show(spec, secret=arguments.show_secret, start_timeout_s=start_timeout_s)
     finally:
         if emulator is not None:
             emulator.stop()
 
 
-def _show(spec: TargetSpec, *, chosen: bool, secret: bool) -> int:
+def _show(spec: TargetSpec, *, secret: bool, start_timeout_s: float) -> int:
     from bench.credentials import Failure, PlainAgent
+    from bench.credentials.patience import Patience
 
     assert spec.workspace is not None  # noqa: S101 - only a bare URI has none
-    with closing(PlainAgent(spec.workspace, env=dict(spec.agent_env))) as agent:
-        if not secret:
-            claims = agent.principal()
+    ask = Patience(timeout_s=start_timeout_s, sleep=time.sleep, say=_say).ask
+    with closing(PlainAgent(spec.workspace, env=dict(spec.agent_env), sign_in=spec.sign_in)) as agent:
+        if not secret and spec.workspace.workspace_name:
+            claims = ask(agent.asked_by)
+            if isinstance(claims, Failure):
+                raise claims.error()
             who = claims.get("upn") or claims.get("name") or claims.get("appid", "unknown")
             sys.stdout.write(f"principal: {who}, object id {claims.get('oid', 'unknown')}\n")
         for endpoint, mode in zip(spec.endpoints, spec.auth_modes, strict=True):
-            granted = agent.fetch(endpoint, mode if chosen or spec.kind == "emulator" else None)
+            wanted = None if spec.own_modes else mode
+            granted = ask(partial(agent.fetch, endpoint, wanted, reads=spec.reads_endpoints))
             if isinstance(granted, Failure):
                 raise granted.error()
             sys.stdout.write(f"{granted.secrets[0]}\n" if secret else f"{endpoint}: {_line(granted)}\n")
     return 0
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _line(granted: Grant) -> str:

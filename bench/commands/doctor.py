@@ -10,15 +10,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from contextlib import closing
 from typing import Any
 
-from bench.commands.arguments import add_options
-from bench.credentials.agent_plain import PlainAgent
+from bench.arguments import add_options
+from bench.credentials.agent.plain import PlainAgent
 from bench.credentials.doctor import Check, EndpointTarget, Report, StaticTarget, run_checks
-from bench.endpoint import AuthMode
+from bench.credentials.patience import Patience
 from bench.local_emulator import LocalEmulator
-from bench.options import TARGET_OPTIONS, auth_modes_of
+from bench.options import TARGET_OPTIONS, plan_of
 from bench.target import TargetSpec, kind_of, spec_of, static_secret
 
 
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     values = vars(arguments)
     emulator = LocalEmulator.start(arguments.emulator_options) if kind_of(values) == "emulator" else None
     try:
-        spec = spec_of(values, default_modes=(AuthMode.KEY,), emulator=emulator)
+        spec = spec_of(values, default_modes=(), emulator=emulator)
         ca_file = arguments.ca_file or (emulator.facts["ca_file"] if emulator is not None else "")
         reports = _examine(spec, values, ca_file)
     finally:
@@ -49,21 +50,31 @@ def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Rep
             for uri, mode in zip(spec.scoring_uris, spec.auth_modes, strict=True)
         ]
         return [_show(run_checks(target)) for target in targets]
-    wanted = auth_modes_of(str(values["auth_mode"] or ""), default=())
-    with closing(PlainAgent(spec.workspace, env=dict(spec.agent_env))) as agent:
+    plan = plan_of(values, target="", variants=(), payload_sha256="")
+    patience = Patience(timeout_s=plan.start_timeout_s, sleep=time.sleep, say=_say)
+    uris = spec.scoring_uris or ("",) * len(spec.endpoints)
+    with closing(PlainAgent(spec.workspace, env=dict(spec.agent_env), sign_in=spec.sign_in)) as agent:
         return [
             _show(
                 run_checks(
                     EndpointTarget(
                         agent=agent,
                         endpoint=endpoint,
-                        auth_mode=mode if wanted or spec.kind == "emulator" else None,
+                        patience=patience,
+                        auth_mode=None if spec.own_modes else mode,
+                        scoring_uri=uri,
+                        deployment=plan.deployment,
+                        timeout_s=plan.timeout_s if values.get("timeout") else None,
                         ca_file=ca_file,
                     )
                 )
             )
-            for endpoint, mode in zip(spec.endpoints, spec.auth_modes, strict=True)
+            for endpoint, mode, uri in zip(spec.endpoints, spec.auth_modes, uris, strict=True)
         ]
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _show(report: Report) -> Report:
@@ -74,6 +85,6 @@ def _show(report: Report) -> Report:
 
 
 def _line(check: Check, *, colour: bool) -> str:
-    word, code = ("ok  ", 32) if check.ok else ("FAIL", 31)
+    word, code = ("note", 33) if check.is_note else ("ok  ", 32) if check.ok else ("FAIL", 31)
     mark = f"\x1b[{code}m{word}\x1b[0m" if colour else word
     return f"{mark} {check.name}: {check.detail if check.error is None else check.error.message}"

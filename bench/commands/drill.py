@@ -13,13 +13,13 @@ import argparse
 import dataclasses
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError, UsageError
+from bench.options import MOST_PROCESSES, within
 
 if TYPE_CHECKING:
     from bench.drills.drill import Drill
@@ -53,8 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     drills = list(DRILLS.values()) if arguments.all else [find(name) for name in arguments.names]
     if not drills:
         raise UsageError("no drill named", hint="write `bench drill NAME`, --all or --list")
-    if arguments.processes < 1:
-        raise UsageError("--processes must be at least 1")
+    within(arguments.processes, "processes", least=1, most=MOST_PROCESSES)
     with _folder(arguments.keep) as folder:
         done = [_carry_out(drill, folder, processes=arguments.processes) for drill in drills]
     _tell(done, arguments)
@@ -89,13 +88,15 @@ def _folder(keep: str) -> Iterator[Path]:
     if keep:
         yield Path(keep)
         return
-    with tempfile.TemporaryDirectory(prefix="bench-drill-") as folder:
-        yield Path(folder)
+    from bench.locust_process import temporary_folder
+
+    with temporary_folder("bench-drill-") as folder:
+        yield folder
 
 
 def _carry_out(drill: Drill, folder: Path, *, processes: int) -> Done:
-    from bench.commands.locust_child import locustfile_for
     from bench.drills.runner import carry_out
+    from bench.launch import locustfile_for
 
     sys.stderr.write(f"{drill.name}: {drill.text}\n")
     return carry_out(drill, locustfile=locustfile_for(drill.auth_mode.value), out=folder, processes=processes)

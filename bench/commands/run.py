@@ -13,15 +13,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.commands.arguments import add_options
-from bench.commands.gating import Gates, add_gate_arguments, check_gates, read_gates
-from bench.commands.locust_child import locustfile_for, run_locust
-from bench.commands.watch import Watch
+from bench.arguments import add_options
 from bench.endpoint import AuthMode
-from bench.errors import UsageError
-from bench.options import RUN_OPTIONS, auth_modes_of, plan_of
+from bench.errors import RunInvalid, UsageError, first_of
+from bench.gates.arguments import Gates, add_gate_arguments, check_gates, read_gates
+from bench.launch import locustfile_for, run_locust
+from bench.options import LONGEST_S, RUN_OPTIONS, auth_modes_of, plan_of, within
 from bench.plan import RunPlan, name_variants, parse_duration_s
+from bench.rundir import RunDir, read_json, refuse_pipe
 from bench.target import kind_of
+from bench.watch import Watch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,10 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    modes = auth_modes_of(arguments.auth_mode, default=(AuthMode.KEY,))
-    if len(modes) != 1:
+    modes = auth_modes_of(arguments.auth_mode, default=())
+    if len(modes) > 1:
         raise UsageError("bench run measures one auth mode", hint="use bench compare for two")
-    return run_and_finish(arguments, modes, default_file=modes[0].value)
+    return run_and_finish(arguments, modes or tuple(AuthMode), default_file=modes[0].value if modes else "own_mode")
 
 
 def run_and_finish(arguments: argparse.Namespace, modes: tuple[AuthMode, ...], *, default_file: str) -> int:
@@ -48,13 +49,23 @@ def run_and_finish(arguments: argparse.Namespace, modes: tuple[AuthMode, ...], *
     watch = _watch(arguments, plan, gates)
     if watch is not None and watch.extends:
         values = {**values, "duration": arguments.extend_up_to}
+    for option in ("locustfile", "payload", "ca_file"):
+        refuse_pipe(values[option], option=f"--{option.replace('_', '-')}")
     locustfile = Path(arguments.locustfile) if arguments.locustfile else locustfile_for(default_file)
     folder, code = run_locust(locustfile, values, extra=arguments.locust, enough=watch.enough if watch else None)
-    if folder is None or code in {2, 3, 4}:
-        return code or 1
-    from bench.commands.finish import finish  # numpy, pyarrow and matplotlib: not before there is something to report
+    if folder is None or not _has_begun(folder):
+        return first_of(code, RunInvalid.exit_code) if code == 0 else code
+    from bench.finish import finish  # numpy, pyarrow and matplotlib: not before there is something to report
 
-    return finish(folder, gates=gates)
+    return first_of(finish(folder, gates=gates), code)
+
+
+def _has_begun(folder: RunDir) -> bool:
+    """Its clock has started: before that Locust has said what was wrong, and there is nothing to report."""
+    try:
+        return bool(read_json(folder.manifest).get("workers"))
+    except UsageError:
+        return False  # there was no room for it, which Locust has said
 
 
 def _watch(arguments: argparse.Namespace, plan: RunPlan, gates: Gates) -> Watch | None:
@@ -69,6 +80,7 @@ def _watch(arguments: argparse.Namespace, plan: RunPlan, gates: Gates) -> Watch 
         if plan.stages or plan.duration_s is None:
             raise UsageError("--extend-up-to needs a run with a --duration", hint="stages end where they end")
         longest_s = parse_duration_s(arguments.extend_up_to, option="--extend-up-to")
+        within(longest_s, "extend-up-to", least=0, most=LONGEST_S)
         if longest_s <= plan.duration_s:
             raise UsageError(f"--extend-up-to {longest_s:g}s is not longer than --duration {plan.duration_s:g}s")
     return Watch(

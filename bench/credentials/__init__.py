@@ -22,13 +22,13 @@ from bench.credentials.lease import NEVER_NS, Grant, Lease
 from bench.credentials.source import AgentSource, Source, StaticSource
 
 if TYPE_CHECKING:
-    from bench.credentials.agent_client import Agent
-    from bench.credentials.agent_plain import PlainAgent
+    from bench.credentials.agent.client import Agent
+    from bench.credentials.agent.plain import PlainAgent
     from bench.credentials.manager import CredentialManager, Snapshot
-    from bench.credentials.relay_master import RelayServer
-    from bench.credentials.relay_worker import RelayClient
+    from bench.credentials.relay.master import RelayServer
+    from bench.credentials.relay.seal import RelayKey
+    from bench.credentials.relay.worker import RelayClient
     from bench.credentials.requests_auth import RequestsAuth
-    from bench.credentials.seal import RelayKey
 
 __all__ = [
     "NEVER_NS",
@@ -51,12 +51,12 @@ __all__ = [
 ]
 
 _ON_FIRST_USE = {
-    "Agent": "agent_client",
+    "Agent": "agent.client",
     "CredentialManager": "manager",
-    "PlainAgent": "agent_plain",
-    "RelayClient": "relay_worker",
-    "RelayKey": "seal",
-    "RelayServer": "relay_master",
+    "PlainAgent": "agent.plain",
+    "RelayClient": "relay.worker",
+    "RelayKey": "relay.seal",
+    "RelayServer": "relay.master",
     "RequestsAuth": "requests_auth",
     "Snapshot": "manager",
 }

@@ -1,7 +1,7 @@
 """How long to wait before the next attempt: decorrelated jitter, with the server's own wish above it. Pure.
 
 Decorrelated jitter (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015):
-delay = min(cap, uniform(base, 3 x previous delay)). Used by the policy and for restarting the agent.
+delay = min(cap, uniform(base, 3 x previous delay)).
 """
 
 from __future__ import annotations

@@ -1,45 +1,49 @@
-"""Can this principal get the credential, and is the endpoint reachable? Nothing here is load. Plain Python, no gevent.
+"""Can this principal get the credential, and can the endpoint answer? Nothing here is load. Plain Python, no gevent.
 
-Who calls it: `bench doctor`. It asks the agent (a few control-plane calls) and opens one TCP or TLS connection to the
-scoring URI, over which nothing is sent. The checks come in the order in which they depend on each other; after one that
-failed, those that need its result are left out.
+It asks the agent (a few control-plane calls, again while Azure is in trouble) and looks whether the scoring URI can be
+reached. The checks come in the order in which they depend on each other; after one that failed, those that need its
+result are left out.
 """
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from bench import clock
 from bench.credentials.failure import Failure
 from bench.credentials.lease import NEVER_NS, NS_PER_S, Grant
-from bench.endpoint import SCORE_ACTION, AuthMode, Endpoint
-from bench.errors import BenchError, RunInvalid, UsageError
-
-CONNECT_TIMEOUT_S = 5.0
-_PORTS = {"http": 80, "https": 443}
+from bench.credentials.patience import Patience
+from bench.credentials.reach import reachable_line
+from bench.credentials.state import measured, notes, obstacle
+from bench.endpoint import SCORE_ACTION, AuthMode, Deployment, Endpoint
+from bench.errors import BenchError, UsageError
+from bench.plan import Variant
 
 
 class AsksAzure(Protocol):
     """The part of an agent's client the doctor needs."""
 
-    def principal(self) -> dict[str, str]: ...
-    def describe(self, endpoint: str) -> Endpoint: ...
-    def fetch(self, endpoint: str, auth_mode: AuthMode | None) -> Grant | Failure: ...
+    def asked_by(self) -> dict[str, str] | Failure: ...
+    def described(self, endpoint: str) -> Endpoint | Failure: ...
+    def fetch(self, endpoint: str, auth_mode: AuthMode | None, *, reads: bool = True) -> Grant | Failure: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointTarget:
-    """An online endpoint, asked about through `agent`. `auth_mode` None takes the endpoint's own."""
+    """An online endpoint, asked about through `agent`. `auth_mode` None takes the endpoint's own.
+
+    With a `scoring_uri` nothing is read of the endpoint. `deployment` is pinned; `timeout_s` is a run's.
+    """
 
     agent: AsksAzure
     endpoint: str
+    patience: Patience
     auth_mode: AuthMode | None = None
+    scoring_uri: str = ""
+    deployment: str = ""
+    timeout_s: float | None = None
     ca_file: str = ""
 
 
@@ -54,11 +58,15 @@ class StaticTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing looked at. `detail` is what was found, `error` why it is not good (None when it is)."""
+    """One thing looked at. `detail` is what was found, `error` why it is not good (None when it is).
+
+    `is_note`: nothing to cure, but to be known.
+    """
 
     name: str
     detail: str = ""
     error: BenchError | None = None
+    is_note: bool = False
 
     @property
     def ok(self) -> bool:
@@ -93,21 +101,33 @@ def _check_static(target: StaticTarget) -> Iterator[Check]:
 
 
 def _check_endpoint(target: EndpointTarget) -> Iterator[Check]:
-    try:
-        yield Check(name="principal", detail=_principal_line(target.agent.principal()))
-    except BenchError as exc:
-        yield Check(name="principal", error=exc)
+    ask = target.patience.ask
+    if not (target.scoring_uri and target.auth_mode is AuthMode.AAD_TOKEN):
+        claims = ask(target.agent.asked_by)
+        if isinstance(claims, Failure):
+            yield Check(name="principal", error=claims.error())
+            return
+        yield Check(name="principal", detail=_principal_line(claims))
+    if target.scoring_uri:
+        mode = target.auth_mode or AuthMode.KEY
+        yield _credential(ask(lambda: target.agent.fetch(target.endpoint, mode, reads=False)))
+        yield reachable(target.scoring_uri, ca_file=target.ca_file)
         return
-    try:
-        endpoint = target.agent.describe(target.endpoint)
-    except BenchError as exc:
-        yield Check(name="endpoint", error=exc)
+    endpoint = ask(lambda: target.agent.described(target.endpoint))
+    if isinstance(endpoint, Failure):
+        yield Check(name="endpoint", error=endpoint.error())
         return
-    yield Check(name="endpoint", detail=f"{endpoint.name}, {endpoint.scoring_uri}")
+    shown = Variant(name="", auth_mode=endpoint.auth_mode, scoring_uri=endpoint.scoring_uri).shown_uri
+    yield Check(
+        name="endpoint", detail=f"{endpoint.name}, {endpoint.state or 'state unknown'}, {shown or 'no URI yet'}"
+    )
     yield _auth_mode(endpoint, target.auth_mode)
-    yield _credential(target.agent.fetch(endpoint.name, endpoint.auth_mode))
-    yield _traffic(endpoint)
-    yield reachable(endpoint.scoring_uri, ca_file=target.ca_file)
+    yield _credential(ask(lambda: target.agent.fetch(endpoint.name, endpoint.auth_mode)))
+    yield _deployments(endpoint, target.deployment)
+    for line in notes(endpoint, target.deployment, timeout_s=target.timeout_s):
+        yield Check(name="note", detail=line, is_note=True)
+    if endpoint.scoring_uri:
+        yield reachable(endpoint.scoring_uri, ca_file=target.ca_file)
 
 
 def _principal_line(claims: dict[str, str]) -> str:
@@ -140,54 +160,33 @@ def _credential(answer: Grant | Failure) -> Check:
     return Check(name="credential", detail=detail)
 
 
-def _traffic(endpoint: Endpoint) -> Check:
+def _deployments(endpoint: Endpoint, pinned: str) -> Check:
+    """Who answers: the pinned deployment, or those with traffic."""
+    if (error := obstacle(endpoint, pinned)) is not None:
+        return Check(name="deployment" if pinned else "traffic", error=error)
     shares = ", ".join(f"{deployment} {percent} %" for deployment, percent in endpoint.traffic)
-    if any(percent > 0 for _, percent in endpoint.traffic):
-        return Check(name="traffic", detail=shares)
-    nothing = RunInvalid(
-        f"no deployment of endpoint {endpoint.name!r} takes traffic ({shares or 'it has none'}): scoring will be 404",
-        hint="give one a share of the traffic, or pin one with --deployment",
-    )
-    return Check(name="traffic", error=nothing)
+    facts = [fact for one in measured(endpoint, pinned) for fact in (_deployment_line(one),) if fact]
+    if endpoint.deployments is None:
+        facts.append("deployments may not be listed, so their states are not known")
+    said = f"{pinned} pinned, of {shares}" if pinned else shares
+    return Check(name="deployment" if pinned else "traffic", detail="; ".join([said, *facts]))
 
 
-def reachable(scoring_uri: str, *, ca_file: str = "", timeout_s: float = CONNECT_TIMEOUT_S) -> Check:
-    """One connect, for https with a verified certificate; nothing is sent."""
+def _deployment_line(one: Deployment) -> str:
+    """`blue: Succeeded, 2 x Standard_DS3_v2, 1 at a time each, 5 s a request`."""
+    parts = [one.state]
+    if one.instance_type:
+        parts.append(f"{one.instances or '?'} x {one.instance_type}")
+    if one.max_concurrent_requests is not None:
+        parts.append(f"{one.max_concurrent_requests} at a time each")
+    if one.request_timeout_s is not None:
+        parts.append(f"{one.request_timeout_s:g} s a request")
+    return f"{one.name}: {', '.join(filter(None, parts))}"
+
+
+def reachable(scoring_uri: str, *, ca_file: str = "") -> Check:
+    """Whether somebody answers at the scoring URI, and does not send us on elsewhere."""
     try:
-        return Check(name="scoring URI", detail=_connect(scoring_uri, ca_file, timeout_s))
+        return Check(name="scoring URI", detail=reachable_line(scoring_uri, ca_file=ca_file))
     except BenchError as exc:
         return Check(name="scoring URI", error=exc)
-
-
-def _connect(scoring_uri: str, ca_file: str, timeout_s: float) -> str:
-    """What was reached. UsageError for a URI or CA file that is none, RunInvalid when the host is out of reach."""
-    host, port, secure = _address(scoring_uri)
-    try:
-        context = ssl.create_default_context(cafile=ca_file or None) if secure else None
-    except OSError as exc:
-        raise UsageError(f"the CA file {ca_file} cannot be used: {exc.strerror or 'no certificate in it'}") from exc
-    try:
-        with socket.create_connection((host, port), timeout=timeout_s) as connection:
-            if context is None:
-                return f"{host}:{port} reachable"
-            with context.wrap_socket(connection, server_hostname=host) as secured:
-                return f"{host}:{port} reachable, {secured.version()}, verified"
-    except ssl.SSLCertVerificationError as exc:
-        raise RunInvalid(
-            f"the certificate of {host}:{port} cannot be verified: {exc.verify_message}",
-            hint="give the authority's certificate with --ca-file",
-        ) from exc
-    except OSError as exc:
-        raise RunInvalid(
-            f"cannot reach {host}:{port}: {exc.strerror or exc}",
-            hint="check the URI, the network and private endpoints",
-        ) from exc
-
-
-def _address(scoring_uri: str) -> tuple[str, int, bool]:
-    """Host, port and whether it is https."""
-    with contextlib.suppress(ValueError):
-        parts = urlsplit(scoring_uri)
-        if parts.scheme in _PORTS and parts.hostname:
-            return parts.hostname, parts.port or _PORTS[parts.scheme], parts.scheme == "https"
-    raise UsageError(f"{scoring_uri!r} is not an http or https URI", hint="give the endpoint's scoring URI")

@@ -18,11 +18,12 @@ from typing import Any
 import gevent
 from gevent.event import AsyncResult
 
-from bench import clock
+from bench import clock, supervise
 from bench.credentials import moves, policy
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.flightlog import FlightLog
 from bench.credentials.lease import NEVER_NS, NS_PER_S, Grant, Lease, freshness
+from bench.credentials.patience import Patience
 from bench.credentials.source import Source
 from bench.sample import Freshness
 
@@ -82,6 +83,13 @@ class CredentialManager:
         if lease is not None and self._now_ns() < lease.refresh_after:
             return lease
         return self._lease_or_raise(moves.Asked(), timeout_s)
+
+    def first_lease(self, patience: Patience) -> Lease:
+        """A lease before the run begins: while Azure is in trouble it is asked again. CredentialError in the end."""
+        answer = patience.ask(lambda: self.ask(moves.Asked(), patience.timeout_s), waits=False)
+        if isinstance(answer, Failure):
+            raise answer.error()
+        return answer
 
     def refused(
         self, lease: Lease, *, status: int, worked: bool = False, timeout_s: float = DEFAULT_TIMEOUT_S
@@ -190,7 +198,7 @@ class CredentialManager:
         for action in actions:
             match action:
                 case moves.Launch(flight):
-                    self._flight = gevent.spawn(self._fly, flight)
+                    self._flight = supervise.start(self._fly, flight, where="a credential fetch")
                 case moves.Publish(lease):
                     self._tell(None)
                     for listener in self._listeners:

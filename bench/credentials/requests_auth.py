@@ -15,7 +15,7 @@ from requests.auth import AuthBase
 
 from bench.credentials.lease import Lease
 from bench.credentials.manager import DEFAULT_TIMEOUT_S, CredentialManager
-from bench.errors import CredentialError
+from bench.errors import BenchError
 
 _UNAUTHORIZED = 401
 
@@ -23,7 +23,7 @@ _UNAUTHORIZED = 401
 class RequestsAuth(AuthBase):
     """Signs each request with the manager's lease and replays one that got a 401, once, with a newer lease.
 
-    CredentialError from `session.get` and the like when no lease could be had within `timeout_s`. A 401 that no newer
+    BenchError from `session.get` and the like when no lease could be had within `timeout_s`. A 401 that no newer
     lease cures is handed to the caller as it came; so is the 401 to a body that cannot be sent twice.
     """
 
@@ -45,7 +45,7 @@ class RequestsAuth(AuthBase):
             return response
         try:
             newer = self._manager.refused(lease, status=_UNAUTHORIZED, timeout_s=self._timeout_s)
-        except CredentialError:
+        except BenchError:
             return response
         if not isinstance(request.body, bytes | str | None):
             return response

@@ -33,11 +33,11 @@ class Source(Protocol):
 class FetchesCredentials(Protocol):
     """The part of the credential agent's client a source needs."""
 
-    def fetch(self, endpoint: str, auth_mode: AuthMode | None) -> Grant | Failure: ...
+    def fetch(self, endpoint: str, auth_mode: AuthMode | None, *, reads: bool = True) -> Grant | Failure: ...
 
 
 class StaticSource:
-    """A key or token the user already has; it is granted again and again and never expires as far as we know."""
+    """A key or token the user already has; it is granted again and again, as one without end."""
 
     kind = "static"
 
@@ -55,18 +55,21 @@ class AgentSource:
     """The credential of one endpoint, fetched by the agent process.
 
     `auth_mode` is what the run measures: another one on the endpoint is a failure, lest a report call a key a token.
-    None takes whatever the endpoint uses.
+    None takes whatever the endpoint uses. Without `reads` the endpoint is not read for it: its mode is believed.
     """
 
     kind = "agent"
 
-    def __init__(self, agent: FetchesCredentials, *, endpoint: str, auth_mode: AuthMode | None = None) -> None:
+    def __init__(
+        self, agent: FetchesCredentials, *, endpoint: str, auth_mode: AuthMode | None = None, reads: bool = True
+    ) -> None:
         self._agent = agent
+        self._reads = reads
         self._endpoint = endpoint
         self.auth_mode = auth_mode
 
     def fetch(self, refused: Lease | None) -> Grant | Failure:  # noqa: ARG002 - the agent always fetches anew
-        answer = self._agent.fetch(self._endpoint, self.auth_mode)
+        answer = self._agent.fetch(self._endpoint, self.auth_mode, reads=self._reads)
         if isinstance(answer, Grant) and self.auth_mode not in (None, answer.auth_mode):
             return Failure(
                 kind=FailureKind.AUTH_MODE,

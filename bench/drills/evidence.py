@@ -1,7 +1,7 @@
 """What is known after a drill, from both sides, in nanoseconds since the run's zero. Pure nouns.
 
 The client's side is what any run leaves (samples, flights); the emulator's is the truth: the requests its control plane
-got, and its own reason for every 401 and 403. Made by `runner`, read by `findings`.
+got, and its own reason for every 401 and 403.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a drill's evidence amounts to. Pure; called by `runner`.
+"""What a drill's evidence amounts to. Pure.
 
 lost         arrivals of which no attempt went well; in flight: their request was under way when the fault began
 without      longest stretch in which somebody waited for a credential, or was told that there is none

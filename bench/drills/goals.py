@@ -1,4 +1,4 @@
-"""Whether a drill went well enough. Pure; called by `runner` and the tests.
+"""Whether a drill went well enough. Pure.
 
 The goals: nothing is lost beyond what was in flight, unless nothing could have served it; a second after the fault's
 end nobody suffers any more and the credential is renewed; never more than one fetch a back-off interval, however

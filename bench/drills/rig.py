@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
-import sys
 import tempfile
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.drills.drill import Drill
 from bench.errors import BenchError
-from bench.loopback import meeting_point
+from bench.locust_process import LocustProcess
 from bench.rundir import RunDir, read_json
 
 _FOREIGN = ("AZURE", "BENCH_", "IDENTITY_", "LOCUST_", "MSI_", "ARM_")
@@ -52,21 +50,29 @@ class Admin:
 class LocustRun:
     """One headless Locust on its way. Its output is kept for when it fails."""
 
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        self._told = tempfile.NamedTemporaryFile(prefix="bench-drill-", mode="r", encoding="utf-8")  # noqa: SIM115
+    def __init__(
+        self,
+        drill: Drill,
+        *,
+        locustfile: Path,
+        facts: Mapping[str, Any],
+        out: Path,
+        processes: int,
+        extra: Sequence[str] = (),
+    ) -> None:
         self._said = tempfile.TemporaryFile(prefix="bench-drill-")  # noqa: SIM115
-        self.process = subprocess.Popen(
-            command,
-            env={**environment, "BENCH_RUN_FILE": self._told.name},
-            stdin=subprocess.DEVNULL,
-            stdout=self._said,
-            stderr=subprocess.STDOUT,
+        self._locust = LocustProcess(
+            locustfile,
+            _values(drill, facts=facts, out=out, processes=processes),
+            extra=extra,
+            environment=environment_for(facts),
+            output=self._said,
         )
+        self.process = self._locust.process
 
     def folder(self) -> RunDir | None:
         """The run's folder, once it has one."""
-        path = Path(self._told.name).read_text(encoding="utf-8").strip()
-        return RunDir(Path(path)) if path else None
+        return self._locust.folder()
 
     def zero_ns(self) -> int | None:
         """The run's zero on the monotonic clock, once it is known."""
@@ -102,14 +108,7 @@ class LocustRun:
 
     def close(self) -> None:
         """End it, whatever it is at."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(timeout=_PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self._told.close()
+        self._locust.close()
         self._said.close()
 
     def _last_line(self) -> str:
@@ -117,24 +116,22 @@ class LocustRun:
         return lines[-1] if lines else "it said nothing"
 
 
-def locust_command(drill: Drill, *, locustfile: Path, facts: Mapping[str, Any], out: Path, processes: int) -> list[str]:
-    """Locust's command line for `drill`."""
+def _values(drill: Drill, *, facts: Mapping[str, Any], out: Path, processes: int) -> dict[str, str]:
+    """The options of a drill's run."""
     place = facts["workspace"]
-    words = [sys.executable, "-m", "locust", "-f", str(locustfile), "--headless", "--only-summary"]
-    words += ["--users", str(drill.users), "--spawn-rate", "500"]
-    words += ["--processes", str(processes), *meeting_point()] if processes > 1 else []
-    options = {
+    return {
         "endpoint": facts["endpoints"][drill.auth_mode],
-        "auth-mode": drill.auth_mode,
-        "subscription-id": place["subscription_id"],
-        "resource-group": place["resource_group"],
+        "auth_mode": drill.auth_mode,
+        "subscription_id": place["subscription_id"],
+        "resource_group": place["resource_group"],
         "workspace": place["workspace_name"],
-        "arrival-rate": f"{drill.rate:g}",
+        "users": str(drill.users),
+        "processes": str(processes),
+        "arrival_rate": f"{drill.rate:g}",
         "duration": f"{drill.duration_s:g}s",
-        "warm-up": "0s",
+        "warm_up": "0s",
         "out": str(out),
     }
-    return words + [f"--{name}={value}" for name, value in options.items()]
 
 
 def environment_for(facts: Mapping[str, Any]) -> dict[str, str]:

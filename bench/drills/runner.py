@@ -1,6 +1,6 @@
 """One drill carried out: emulator up, Locust up, faults and deeds at their time, evidence gathered. Edge.
 
-Called by `commands.drill` and the tests. All processes are its own, and gone when it returns.
+All processes are its own, and gone when it returns.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from bench.analysis import auth_failures
 from bench.clock import monotonic_ns
 from bench.drills import goals
 from bench.drills.drill import Deed, DeedKind, Drill
 from bench.drills.evidence import Attempt, Call, Evidence, Flight
 from bench.drills.findings import Findings, find
-from bench.drills.rig import Admin, LocustRun, environment_for, locust_command
-from bench.errors import BenchError
+from bench.drills.rig import Admin, LocustRun
+from bench.errors import BenchError, RunInvalid
 from bench.local_emulator import LocalEmulator
 from bench.rundir import RunDir, read_jsonl
 from bench.runreader import load_run
+from bench.samples import stream
 
 _LOOK_EVERY_S = 0.02
 _START_WITHIN_S = 60.0
@@ -47,15 +46,14 @@ class Done:
     said: str
 
 
-def carry_out(
-    drill: Drill, *, locustfile: Path, out: Path, processes: int = 1, extra: Sequence[str] = ("--skip-log-setup",)
-) -> Done:
+def carry_out(drill: Drill, *, locustfile: Path, out: Path, processes: int = 1, extra: Sequence[str] = ()) -> Done:
     """Run it and look at what it cost; `extra` are options for Locust. BenchError when there is nothing to look at."""
     with _emulator(drill.emulator) as emulator:
         admin = Admin(emulator.facts["admin"])
         admin.script([fault for fault in drill.faults if "at" not in fault])
-        command = locust_command(drill, locustfile=locustfile, facts=emulator.facts, out=out, processes=processes)
-        with closing(LocustRun([*command, *extra], environment_for(emulator.facts))) as locust:
+        facts = emulator.facts
+        rig = LocustRun(drill, locustfile=locustfile, facts=facts, out=out, processes=processes, extra=extra)
+        with closing(rig) as locust:
             zero_ns = _await_zero(locust)
             _schedule(admin, drill.faults, zero_ns)
             for deed in sorted(drill.deeds, key=lambda deed: deed.at_s):
@@ -137,18 +135,24 @@ def _gather(folder: RunDir, admin: Admin, *, zero_ns: int, due: int) -> Evidence
 
 def _attempts(folder: RunDir, file: Path) -> Iterator[Attempt]:
     """Every sample of one worker, with the id its request had (`x-ms-client-request-id`)."""
-    with pa.OSFile(str(file)) as source, pa.ipc.open_stream(source) as stream:
-        for row in stream.read_all().to_pylist():
+    found = stream.inspect(file)
+    if found.fault:
+        raise RunInvalid(f"samples/{file.name} {found.fault}", hint="run the drill again")
+    names = ("intended_ns", "began_ns", "sent_ns", "done_ns", "attempt", "status", "outcome", "cause", "sequence")
+    for batch in stream.batches(found, names):
+        for intended, began, sent, done, number, status, outcome, cause, sequence in zip(
+            *(batch.column(name) for name in names), strict=True
+        ):
             yield Attempt(
-                intended_ns=row["intended_ns"],
-                began_ns=row["began_ns"],
-                sent_ns=row["sent_ns"],
-                done_ns=row["done_ns"],
-                number=row["attempt"],
-                status=row["status"],
-                outcome=row["outcome"],
-                cause=row["cause"],
-                request_id=f"{folder.run_id}-{file.stem}-{row['sequence']:08x}",
+                intended_ns=intended,
+                began_ns=began,
+                sent_ns=sent,
+                done_ns=done,
+                number=number,
+                status=status,
+                outcome=outcome,
+                cause=cause,
+                request_id=f"{folder.run_id}-{file.stem}-{sequence:08x}",
             )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import uvloop
 
-from bench.emulator import options
+from bench.emulator import options, parent
 from bench.emulator.admin import read_script
 from bench.emulator.announce import for_people
 from bench.emulator.faults import FaultScriptError
@@ -26,6 +26,8 @@ from bench.emulator.settings import Settings
 def main() -> int:
     """Run the emulator until it is stopped; the exit code."""
     settings = options.parse()
+    if settings.die_with_parent:
+        parent.signal_its_death()
     try:
         script = read_script(settings.faults.read_bytes()) if settings.faults else ()
         with tempfile.TemporaryDirectory(prefix="bench-emulator-") as folder:
@@ -37,7 +39,7 @@ def main() -> int:
     except PortTakenError as exc:
         return _fail(str(exc))
     except OSError as exc:
-        return _fail(f"{exc.filename or 'network'}: {exc.strerror}")
+        return _fail(f"{exc.filename or 'network or temporary folder'}: {exc.strerror or exc}")
     return 0
 
 

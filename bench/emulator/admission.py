@@ -13,10 +13,9 @@ from random import Random
 
 from bench.emulator.resources import endpoint_id
 from bench.emulator.roles import ACTIONS
+from bench.emulator.settings import CLOUDS
 from bench.emulator.state import EndpointState, State
 from bench.emulator.tokens import TokenKind, TokenRefusedError
-
-DATA_PLANE_AUDIENCES = frozenset({"https://ml.azure.com", "https://ml.azure.com/"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,8 @@ class Gate:
         self._state = state
         self._endpoint = endpoint
         self._own_audience = frozenset({endpoint_id(state.settings, endpoint.name)})
+        scoring = CLOUDS[state.settings.cloud][1]
+        self._entra_audiences = frozenset({scoring, f"{scoring}/"})
 
     def refusal(self, authorization: bytes, now_s: float) -> Refusal | None:
         """None when `authorization` (the header's value, empty if absent) opens the door at `now_s`."""
@@ -59,7 +60,7 @@ class Gate:
         mode = self._endpoint.auth_mode
         entra = mode == "aad_token"
         kind = TokenKind.AAD_TOKEN if entra else TokenKind.AML_TOKEN
-        audiences = DATA_PLANE_AUDIENCES if entra else self._own_audience
+        audiences = self._entra_audiences if entra else self._own_audience
         try:
             claims = self._state.authority.verify(secret, kind=kind, audiences=audiences, now_s=now_s)
         except TokenRefusedError as exc:

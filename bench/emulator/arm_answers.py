@@ -71,7 +71,7 @@ def _endpoint(call: Call, endpoint: EndpointState) -> Response:
 
 
 def _deployments(call: Call, endpoint: EndpointState) -> Response:
-    every = [resources.deployment(call.state.settings, endpoint.name, name) for name in endpoint.traffic]
+    every = [resources.deployment(call.state.settings, endpoint, name) for name in endpoint.traffic]
     return as_json(200, {"value": every, "nextLink": None})
 
 
@@ -79,7 +79,7 @@ def _deployment(call: Call, endpoint: EndpointState) -> Response:
     settings = call.state.settings
     for name in endpoint.traffic:
         if name.lower() == call.names["deployment"].lower():
-            return as_json(200, resources.deployment(settings, endpoint.name, name))
+            return as_json(200, resources.deployment(settings, endpoint, name))
     above = f"workspaces/{settings.workspace_name}/onlineEndpoints/{endpoint.name}"
     return not_found(settings, f"{above}/deployments/{call.names['deployment']}")
 

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from bench.emulator.durations import seconds
+from bench.emulator.refusals import ARM_REFUSALS, ENTRA_ERRORS
 from bench.emulator.roles import full_action
 from bench.emulator.settings import ENDPOINT_NAMES
 
@@ -34,6 +35,9 @@ class FaultKind(StrEnum):
     STALL = "stall"
     VALIDATION_DELAY = "validation_delay"
     MODEL = "model"
+    STATE = "state"
+    NETWORK_ACCESS = "network_access"
+    NO_MACHINE_IDENTITY = "no_machine_identity"
 
 
 INSTANT = frozenset({FaultKind.ROTATE_KEY, FaultKind.REVOKE_TOKENS})
@@ -78,9 +82,16 @@ _CHOICES: dict[tuple[FaultKind, str], tuple[str, ...]] = {
     (FaultKind.DENY, "principal"): ("managed_identity", "service_principal"),
     (FaultKind.AUTH_MODE, "to"): _AUTH_MODES,
     (FaultKind.AUTH_MODE, "endpoint"): _ENDPOINTS,
-    (FaultKind.IDENTITY, "answer"): ("400", "401", "429", "500", "503", "slow", "malformed", *_NETWORK),
+    (FaultKind.IDENTITY, "answer"): (
+        *("400", "401", "429", "500", "503", "slow", "malformed", *_NETWORK),
+        *(f"AADSTS{code}" for code in ENTRA_ERRORS),
+    ),
+    (FaultKind.STATE, "to"): ("Creating", "Deleting", "Succeeded", "Failed", "Updating", "Canceled"),
+    (FaultKind.STATE, "endpoint"): _ENDPOINTS,
+    (FaultKind.NETWORK_ACCESS, "to"): ("Enabled", "Disabled"),
+    (FaultKind.NETWORK_ACCESS, "endpoint"): _ENDPOINTS,
     (FaultKind.ARM, "answer"): (
-        *("401", "403", "404", "409", "429", "500", "503", "slow", "malformed"),
+        *("401", "403", "404", "409", "429", "500", "502", "503", "slow", "malformed", *ARM_REFUSALS),
         *("expired_times", "refresh_after_expiry", "missing_times", "far_times"),
         *_NETWORK,
     ),
@@ -102,6 +113,9 @@ FIELDS: dict[FaultKind, tuple[tuple[str, ...], tuple[str, ...]]] = {
     FaultKind.STALL: ((), ("every", "lasts")),
     FaultKind.VALIDATION_DELAY: (("by",), ()),
     FaultKind.MODEL: (("answer",), ("share", "delay", "deployment")),
+    FaultKind.STATE: (("to",), ("endpoint", "deployment")),
+    FaultKind.NETWORK_ACCESS: (("to",), ("endpoint",)),
+    FaultKind.NO_MACHINE_IDENTITY: ((), ()),
 }
 """Kind -> (words it needs, words it may have), besides `at`, `for` and `do`."""
 

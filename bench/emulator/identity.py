@@ -1,7 +1,9 @@
-"""Where tokens of a principal come from: managed identity (App Service form) and Entra. Pure.
+"""Where tokens of a principal come from: managed identity (App Service and machine) and Entra. Pure.
 
-Managed identity: Microsoft Learn, "Use managed identities for App Service", api-version 2019-08-01; plain http.
-Entra: OAuth 2.0 client credentials, v2.0 endpoint; only over TLS, as azure-identity insists.
+Managed identity: Microsoft Learn, "Use managed identities for App Service", api-version 2019-08-01, and "How to use
+managed identities on an Azure VM" (metadata service, api-version 2018-02-01); plain http.
+Entra: OAuth 2.0 client credentials, v2.0 endpoint, with a secret or a federated assertion; only over TLS, as
+azure-identity insists.
 """
 
 from __future__ import annotations
@@ -13,16 +15,18 @@ from urllib.parse import parse_qsl
 
 from bench.emulator.messages import Handled, Request, Response, as_json
 from bench.emulator.outages import identity_outage, twisted
+from bench.emulator.refusals import ENTRA_ERRORS
 from bench.emulator.roles import Principal
+from bench.emulator.settings import CLOUDS
 from bench.emulator.state import State
 from bench.emulator.tokens import IssuedToken, TokenKind
 
-DATA_PLANE_AUDIENCE = "https://ml.azure.com"
+_SCORING_AUDIENCES = {scoring for _, scoring in CLOUDS.values()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class IdentitySecrets:
-    """What proves to be the managed identity (`IDENTITY_HEADER`) and the service principal."""
+    """What proves to be the managed identity (`IDENTITY_HEADER`) and the service principal (secret or assertion)."""
 
     header: str
     client_secret: str
@@ -66,7 +70,7 @@ def discovery(base_url: str, tenant_id: str) -> dict[str, object]:
 
 def _operation(request: Request, state: State) -> str:
     path = request.path.lower()
-    if request.method == "GET" and path == "/msi/token":
+    if request.method == "GET" and path in ("/msi/token", "/metadata/identity/oauth2/token"):
         return "msi_token"
     if not request.secure:
         return "unknown"
@@ -79,9 +83,14 @@ def _operation(request: Request, state: State) -> str:
 
 
 def _msi_token(request: Request, state: State, secrets: IdentitySecrets, now_s: float) -> Response:
+    of_a_machine = request.path.lower().startswith("/metadata/")
     given = request.headers.get("x-identity-header", "")
-    if not compare_digest(given.encode(), secrets.header.encode()):
+    if of_a_machine and request.headers.get("metadata", "").lower() != "true":
+        return _error(400, "invalid_request", "Required metadata header not specified")
+    if not of_a_machine and not compare_digest(given.encode(), secrets.header.encode()):
         return _error(401, "unauthorized", "The X-IDENTITY-HEADER does not match.")
+    if of_a_machine and state.conditions.no_machine_identity:
+        return _error(400, "invalid_request", "Identity not found")
     resource = request.query.get("resource", "")
     if not resource or "api-version" not in request.query:
         return _error(400, "invalid_request", "resource and api-version are required.")
@@ -94,6 +103,7 @@ def _msi_token(request: Request, state: State, secrets: IdentitySecrets, now_s: 
         {
             "access_token": token.secret,
             "expires_on": str(token.expires_s),
+            "expires_in": str(max(0, token.expires_s - int(now_s + state.conditions.skew_s))),
             "resource": resource,
             "token_type": "Bearer",
             "client_id": principal.client_id,
@@ -108,7 +118,10 @@ def _entra_token(request: Request, state: State, secrets: IdentitySecrets, now_s
         return _error(400, "unsupported_grant_type", "AADSTS70003: The app asked for an unsupported grant type.")
     if form.get("client_id") != principal.client_id:
         return _error(400, "unauthorized_client", "AADSTS700016: Application was not found in the directory.")
-    if not compare_digest(form.get("client_secret", "").encode(), secrets.client_secret.encode()):
+    if "client_assertion" in form:
+        if not compare_digest(form["client_assertion"].encode(), secrets.client_secret.encode()):
+            return _error(400, "invalid_client", f"AADSTS700213: {ENTRA_ERRORS['700213']}")
+    elif not compare_digest(form.get("client_secret", "").encode(), secrets.client_secret.encode()):
         return _error(401, "invalid_client", "AADSTS7000215: Invalid client secret provided.")
     scope = form.get("scope", "")
     if not scope.endswith("/.default"):
@@ -122,7 +135,7 @@ def _entra_token(request: Request, state: State, secrets: IdentitySecrets, now_s
 
 
 def _issue(state: State, principal: Principal, resource: str, now_s: float) -> IssuedToken:
-    scoring = resource.rstrip("/").lower() == DATA_PLANE_AUDIENCE
+    scoring = resource.rstrip("/").lower() in _SCORING_AUDIENCES
     life_s = state.settings.tokens.aad_life_s if scoring else state.settings.tokens.arm_life_s
     return state.authority.issue(
         TokenKind.AAD_TOKEN if scoring else TokenKind.ARM,

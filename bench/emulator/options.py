@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.emulator.durations import nanoseconds, seconds
 from bench.emulator.roles import ACTIONS, full_action
-from bench.emulator.settings import ModelSettings, Settings, TokenSettings
+from bench.emulator.settings import CLOUDS, ModelSettings, Settings, TokenSettings
 
 _DEFAULTS = Settings()
 
@@ -27,6 +27,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
         parser.error(f"--slow-deployment: no deployment {unknown[0]} in --traffic")
     return Settings(
         port=given.port,
+        cloud=given.cloud,
         traffic=traffic,
         denied=tuple(given.deny),
         denied_score_status=given.denied_score_status,
@@ -70,7 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--port", type=_port, default=0, metavar="N", help="first of 11 ports (default 0: any free)")
     where.add_argument("--tls", action="store_true", help="have the control plane tell the https scoring URIs")
     where.add_argument("--json", action="store_true", help="print one JSON line when ready, and nothing else")
-    where.add_argument("--die-with-parent", action="store_true", help="stop when the process that started it is gone")
+    where.add_argument(
+        "--die-with-parent",
+        metavar="PID",
+        nargs="?",
+        type=_positive,
+        const=0,
+        help="stop when the process that started it is gone; with its number, at once where the system can say so",
+    )
     where.add_argument("--busy-poll", action="store_true", help="never sleep: truest times, at the price of a core")
 
     service = parser.add_argument_group("the model")
@@ -103,6 +111,12 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     access = parser.add_argument_group("credentials")
+    access.add_argument(
+        "--cloud",
+        choices=tuple(CLOUDS),
+        default=_DEFAULTS.cloud,
+        help="whose audiences it takes tokens for (default %(default)s)",
+    )
     _duration_s(access, "--token-life", tokens.aml_life_s, "life of an aml_token")
     access.add_argument(
         "--refresh-after", type=_life, metavar="DURATION", help="of an aml_token (default: half its life)"

@@ -12,6 +12,7 @@ from math import ceil
 
 from bench.emulator.faults import Fault
 from bench.emulator.messages import Ending, Headers, Response, arm_error, as_json
+from bench.emulator.refusals import ARM_REFUSALS, ENTRA_ERRORS, arm_refusal
 
 _ARM: dict[str, tuple[str, str]] = {
     "401": ("InvalidAuthenticationToken", "The access token is invalid."),
@@ -25,6 +26,7 @@ _ARM: dict[str, tuple[str, str]] = {
         ),
     ),
     "500": ("InternalServerError", "Received an internal server error."),
+    "502": ("BadGateway", "The gateway did not receive a response from the resource provider in time."),
     "503": ("ServiceUnavailable", "The service is unavailable. Please try again."),
 }
 _IDENTITY: dict[str, tuple[str, str]] = {
@@ -43,6 +45,8 @@ def arm_outage(fault: Fault, *, subscription: str, operation: str, denied: str) 
     """
     if fault.answer == "403":
         response = arm_error(403, "AuthorizationFailed", denied)
+    elif fault.answer in ARM_REFUSALS:
+        response = arm_refusal(fault.answer)
     elif fault.answer in _ARM:
         code, message = _ARM[fault.answer]
         seconds = ceil(fault.retry_after_s or 6)
@@ -57,6 +61,9 @@ def arm_outage(fault: Fault, *, subscription: str, operation: str, denied: str) 
 
 def identity_outage(fault: Fault) -> Response | None:
     """The same for the identity endpoints."""
+    if (code := fault.answer.removeprefix("AADSTS")) in ENTRA_ERRORS:
+        description = f"AADSTS{code}: {ENTRA_ERRORS[code]} Trace ID: 0f0f Correlation ID: 0a0a Timestamp: 2026-01-01"
+        return _timed(as_json(400, {"error": "invalid_grant", "error_description": description}), fault)
     if fault.answer not in _IDENTITY:
         return _network(fault)
     error, description = _IDENTITY[fault.answer]

@@ -63,7 +63,8 @@ def workspace(settings: Settings, discovery_url: str) -> dict[str, Any]:
 
 
 def endpoint(settings: Settings, state: EndpointState) -> dict[str, Any]:
-    """`GET` of an online endpoint. `keys` is always null: they are only ever listed."""
+    """`GET` of an online endpoint. `keys` is always null: they are only ever listed. A new one has no URI yet."""
+    made_up = state.provisioning == "Creating"
     return {
         "id": endpoint_id(settings, state.name),
         "name": state.name,
@@ -79,12 +80,12 @@ def endpoint(settings: Settings, state: EndpointState) -> dict[str, Any]:
         "systemData": _SYSTEM_DATA,
         "properties": {
             "authMode": _AUTH_MODES[state.auth_mode],
-            "scoringUri": state.scoring_uri,
-            "swaggerUri": state.scoring_uri.replace("/score", "/swagger.json"),
-            "provisioningState": "Succeeded",
+            "scoringUri": None if made_up else state.scoring_uri,
+            "swaggerUri": None if made_up else state.scoring_uri.replace("/score", "/swagger.json"),
+            "provisioningState": state.provisioning,
             "traffic": state.traffic,
             "mirrorTraffic": {},
-            "publicNetworkAccess": "Enabled",
+            "publicNetworkAccess": state.network_access,
             "compute": None,
             "description": "",
             "properties": {"azureml.onlineendpointid": endpoint_id(settings, state.name).lower()},
@@ -93,9 +94,9 @@ def endpoint(settings: Settings, state: EndpointState) -> dict[str, Any]:
     }
 
 
-def deployment(settings: Settings, endpoint_name: str, name: str) -> dict[str, Any]:
+def deployment(settings: Settings, endpoint: EndpointState, name: str) -> dict[str, Any]:
     """`GET` of one deployment, and an entry of the list."""
-    model = settings.model
+    model, endpoint_name = settings.model, endpoint.name
     return {
         "id": f"{endpoint_id(settings, endpoint_name)}/deployments/{name}",
         "name": name,
@@ -107,7 +108,7 @@ def deployment(settings: Settings, endpoint_name: str, name: str) -> dict[str, A
         "systemData": _SYSTEM_DATA,
         "properties": {
             "endpointComputeType": "Managed",
-            "provisioningState": "Succeeded",
+            "provisioningState": endpoint.deployment_states.get(name, "Succeeded"),
             "instanceType": "Standard_DS3_v2",
             "requestSettings": {
                 "requestTimeout": f"PT{model.request_timeout_ns / 1e9:g}S",

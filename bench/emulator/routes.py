@@ -15,6 +15,7 @@ from bench.emulator.arm_answers import Call, answer, not_found
 from bench.emulator.messages import Handled, Request, Response, arm_error
 from bench.emulator.outages import arm_outage, twisted
 from bench.emulator.roles import ACTIONS, Principal, denial
+from bench.emulator.settings import CLOUDS
 from bench.emulator.state import State
 from bench.emulator.tokens import TokenKind, TokenRefusedError
 
@@ -92,9 +93,7 @@ def _authenticate(request: Request, state: State, base_url: str, now_s: float) -
     if scheme.lower() != "bearer" or not secret:
         return _unauthorized("missing")
     audiences = frozenset(
-        audience + slash
-        for audience in ("https://management.azure.com", "https://management.core.windows.net", base_url)
-        for slash in ("", "/")
+        audience + slash for audience in (*CLOUDS[state.settings.cloud][0], base_url) for slash in ("", "/")
     )
     try:
         claims = state.authority.verify(secret.strip(), kind=TokenKind.ARM, audiences=audiences, now_s=now_s)

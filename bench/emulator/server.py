@@ -210,13 +210,13 @@ async def serve(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    parent = os.getppid()
+    parent = settings.die_with_parent or os.getppid()
     emulator = Emulator(settings, folder)
     try:
         on_ready(await emulator.open(script))
         while not stop.is_set():
             emulator.tick()
-            if settings.die_with_parent and os.getppid() != parent:
+            if settings.die_with_parent is not None and os.getppid() != parent:
                 break
             try:
                 await asyncio.wait_for(stop.wait(), _TICK_S)

@@ -14,6 +14,20 @@ ENDPOINT_NAMES = {"key": "ep-key", "aml_token": "ep-aml-token", "aad_token": "ep
 """Auth mode at the start -> name of its endpoint."""
 
 
+CLOUDS = {
+    "AzureCloud": (("https://management.azure.com", "https://management.core.windows.net"), "https://ml.azure.com"),
+    "AzureUSGovernment": (
+        ("https://management.usgovcloudapi.net", "https://management.core.usgovcloudapi.net"),
+        "https://ml.azure.us",
+    ),
+    "AzureChinaCloud": (
+        ("https://management.chinacloudapi.cn", "https://management.core.chinacloudapi.cn"),
+        "https://ml.azure.cn",
+    ),
+}
+"""Cloud -> audiences of a token for the control plane, and of one for scoring."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
     """How long the model takes, and how many of it there are.
@@ -59,6 +73,7 @@ class Settings:
     resource_group: str = "bench"
     workspace_name: str = "emulator"
     location: str = "westeurope"
+    cloud: str = "AzureCloud"
     tenant_id: str = "00000000-0000-4000-8000-00000000beef"
     traffic: tuple[tuple[str, int], ...] = (("blue", 100),)
     denied: tuple[str, ...] = ()
@@ -71,5 +86,5 @@ class Settings:
     log: Path | None = None
     json_line: bool = False
     arm_throttling: bool = False
-    die_with_parent: bool = False
+    die_with_parent: int | None = None
     busy_poll: bool = False

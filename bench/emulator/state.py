@@ -32,6 +32,9 @@ class EndpointState:
     traffic: dict[str, int]
     scoring_uri: str = ""
     auth_mode: str = ""
+    provisioning: str = "Succeeded"
+    network_access: str = "Enabled"
+    deployment_states: dict[str, str] = field(default_factory=dict)
     old_keys: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -116,10 +119,19 @@ class State:
                 self.rotate_key(endpoint, which)
 
     def under(self, conditions: Conditions) -> None:
-        """Let `conditions` hold from now on: an endpoint whose auth mode was switched goes back when that is over."""
+        """Let `conditions` hold from now on: an endpoint that was switched goes back when that is over."""
         self.conditions = conditions
         for endpoint in self.endpoints.values():
-            endpoint.auth_mode = endpoint.own_auth_mode
+            endpoint.auth_mode, endpoint.provisioning = endpoint.own_auth_mode, "Succeeded"
+            endpoint.network_access, endpoint.deployment_states = "Enabled", {}
+        for name, deployment, to in conditions.states:
+            if (found := self.endpoint(name)) is not None and deployment:
+                found.deployment_states[deployment] = to
+            elif found is not None:
+                found.provisioning = to
+        for name, to in conditions.network_access:
+            if (found := self.endpoint(name)) is not None:
+                found.network_access = to
         for name, mode in conditions.auth_modes:
             if (switched := self.endpoint(name)) is not None:
                 switched.auth_mode = mode

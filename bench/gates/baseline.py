@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import schemas
 from bench.errors import RunInvalid, UsageError
 from bench.gates.evaluate import INVALID, trust_of
 from bench.plan import RunPlan
-from bench.rundir import read_json, write_json
+from bench.rundir import write_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = schemas.VERSION
 FOLDER = Path("results/baselines")
 
 _TRUST = ("verdict", "reasons", "asked_rate", "achieved_rate", "dropped_arrivals", "unwritten_samples")
@@ -25,7 +26,7 @@ _VARIANT = {
     *("auth_mode", "requests", "latency_samples", "throughput", "error_rate", "error_rate_interval"),
     *("outcomes", "outcome_rates", "within", "auth_failures", "refreshes"),
 }
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,22 +79,23 @@ def save(
                 hint="save runs of one plan as one baseline",
             )
     host = manifest.get("host", {})
-    write_json(
-        path,
-        {
-            "schema_version": SCHEMA_VERSION,
-            "name": name,
-            "workload": workload(manifest),
-            "host": {key: host[key] for key in ("cpus", "cpu_model") if key in host},
-            "summary": _figures(summary),
-            **({"more_runs": [_figures(one) for one, _ in more]} if more else {}),
-        },
-    )
+    values = {
+        "schema_version": SCHEMA_VERSION,
+        "name": name,
+        "workload": workload(manifest),
+        "host": {key: host[key] for key in ("cpus", "cpu_model") if key in host},
+        "summary": _figures(summary),
+        **({"more_runs": [_figures(one) for one, _ in more]} if more else {}),
+    }
+    try:
+        write_json(path, values)
+    except OSError as exc:
+        raise UsageError(f"cannot write {path}: {exc.strerror}", hint="is the folder writable, the disk full?") from exc
     return path
 
 
 def load(name: str, folder: Path = FOLDER) -> Baseline:
-    """The baseline `name`; UsageError when there is none, or when it is not of this version."""
+    """The baseline `name`; UsageError when there is none, or when it is not as `schemas.Baseline` says."""
     path = _path(name, folder)
     if not path.exists():
         known = ", ".join(sorted(each.stem for each in folder.glob("*.json"))) or "none"
@@ -101,22 +103,19 @@ def load(name: str, folder: Path = FOLDER) -> Baseline:
             f"there is no baseline {name!r} in {folder}; there are: {known}",
             hint=f"make it with `bench baseline save RUN --as {name}`",
         )
-    values = read_json(path)
-    if values.get("schema_version") != SCHEMA_VERSION:
-        raise UsageError(
-            f"{path} has schema {values.get('schema_version')}, this version reads {SCHEMA_VERSION}",
-            hint=f"save it again with `bench baseline save RUN --as {name}`",
-        )
-    try:
-        return Baseline(
-            name=name,
-            workload=values["workload"],
-            host=values["host"],
-            summary=values["summary"],
-            more_runs=tuple(values.get("more_runs", ())),
-        )
-    except KeyError as exc:
-        raise UsageError(f"{path} lacks {exc}", hint="is it a file of this tool?") from exc
+    values = schemas.load(path, schemas.Baseline, error=UsageError)
+    more_runs = tuple(values.get("more_runs", ()))
+    for summary in (values["summary"], *more_runs):
+        if summary["schema_version"] > schemas.VERSION:
+            newer = f"schema_version {summary['schema_version']}, this version reads {schemas.VERSION}"
+            raise UsageError(f"{path} has a summary of {newer}", hint="update this tool")
+    return Baseline(
+        name=name,
+        workload=values["workload"],
+        host=values["host"],
+        summary=values["summary"],
+        more_runs=more_runs,
+    )
 
 
 def refuse_plan(baseline: Baseline, plan: RunPlan) -> None:
@@ -149,7 +148,7 @@ def caveats(baseline: Baseline, manifest: Mapping[str, Any]) -> list[str]:
 
 def _path(name: str, folder: Path) -> Path:
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot name a baseline", hint="use letters, digits, dot, dash and underscore")
+        raise UsageError(f"{name[:110]!r} cannot name a baseline", hint="use up to 100 letters, digits, dots, dashes")
     return folder / f"{name}.json"
 
 

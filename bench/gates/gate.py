@@ -12,7 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from bench.errors import UsageError
-from bench.gates.metrics import ACHIEVED_RATE, OVERHEAD, UNITS, Kind, Metric
+from bench.metrics import ACHIEVED_RATE, OVERHEAD, UNITS, Kind, Metric
 
 
 class Comparison(StrEnum):
@@ -69,12 +69,13 @@ class Gate:
     """One rule a run must keep. `str(gate)` is its expression, and parses to an equal gate.
 
     `quantile` is empty for what is not a time, `variant` is empty for each variant; `name` is only a label. `deadline`
-    is that of `within(...)`, None elsewhere.
+    is that of `within(...)`, None elsewhere. `where` narrows an error rate to pairs such as ("cause", "no_lease").
     """
 
     metric: Metric
     quantile: str = ""
     variant: str = ""
+    where: tuple[tuple[str, str], ...] = ()
     comparison: Comparison
     bound: Bound
     deadline: Bound | None = None
@@ -88,8 +89,13 @@ class Gate:
     def __str__(self) -> str:
         deadline = f"({self.deadline})" if self.deadline else ""
         quantile = f".{self.quantile}" if self.quantile else ""
-        variant = f"{{variant={self.variant}}}" if self.variant else ""
-        return f"{self.metric.name}{deadline}{quantile}{variant} {self.comparison} {self.bound}"
+        return f"{self.metric.name}{deadline}{quantile}{self.labels} {self.comparison} {self.bound}"
+
+    @property
+    def labels(self) -> str:
+        """`{variant=key, cause=no_lease}`, or nothing."""
+        pairs = [*([("variant", self.variant)] if self.variant else ()), *self.where]
+        return f"{{{', '.join(f'{label}={value}' for label, value in pairs)}}}" if pairs else ""
 
 
 def check(

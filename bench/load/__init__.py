@@ -1,8 +1,7 @@
-"""The load engine: the arrival clock, the wire and the recorder, inside Locust's greenlets.
+"""The load engine, inside Locust's greenlets: user -> roles -> engine -> wire, never the other way.
 
-arrivals, outcome                      pure: when requests are due; how an answer is classified
-pacer, hub_watch, deadlines, wire,     edges on the gevent hub: waking on time, doubting the hub, giving up,
-recorder                               speaking HTTP/1.1, writing samples
-dispatch, exchange                     the hot path: who sends the next arrival; one request's life
-target, session, user, progress        what Locust sees: options, life cycle, ScoringUser
+wire      HTTP/1.1 over one connection, measured; knows no Locust and no run
+engine    sends what is due and records what came of it; knows no Locust
+roles     master, worker and sender; the life of a run in Locust
+user      ScoringUser, the one door for locustfiles
 """

@@ -11,8 +11,10 @@ Locust process. Nothing is fetched or opened before a run starts.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 try:
@@ -26,16 +28,19 @@ from locust import User, events, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from bench import handover, supervise
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
-from bench.errors import BenchError
-from bench.load import locust_stats
-from bench.load.session import Session
-from bench.options import RUN_OPTIONS
+from bench.errors import BenchError, UsageError
+from bench.load.roles import locust_options, locust_stats
+from bench.load.roles.master import Master
+from bench.load.roles.session import Session
+from bench.options import RUN_OPTIONS, WEB_UI_OPTIONS, is_on
 from bench.plan import DEFAULT_USERS
 
-_SPAWN_RATE = 100.0
 _POLL_S = 0.02
+_WEB_HOST = "127.0.0.1"
+"""Locust's own default is every interface, and no login."""
 
 
 def _relay_key() -> RelayKey:
@@ -54,30 +59,38 @@ _RELAY_KEY = _relay_key()
 class ScoringUser(User):
     """Sends scoring requests with the shared credential manager, in the open or the closed model.
 
-    `auth_modes` are the variants it measures when `--auth-mode` says nothing else; more than one are interleaved.
+    `auth_modes` are the variants it measures when `--auth-mode` says nothing else; more than one are interleaved. None
+    means the endpoint's own.
     Set Locust's `wait_time` to have users of the closed model pause between requests.
     """
 
     abstract = True
     host = "the endpoint's own"  # Locust's form asks for one; the scoring URI comes from the target
     auth_modes: tuple[str, ...] = ("key",)
+    wait_time: Any = None  # Locust's own default waits for 0 s, which costs 5 % of a saturated run's CPU
 
     @task
     def score(self) -> None:
         """Serve arrivals until the run is over, then wait to be stopped."""
         session = _sessions[self.environment]
         self._state = LOCUST_STATE_WAITING
-        while (participant := session.participant) is None:  # the target is being found, the leases are being fetched
+        while (sender := session.sender) is None:  # the target is being found, the leases are being fetched
             gevent.sleep(_POLL_S)
-        participant.serve(self, number=session.next_user())
+        try:
+            sender.serve(self, number=session.next_user())
+        except StopUser:
+            raise
+        except Exception as exc:
+            if not supervise.failed("a user", exc):
+                raise
         self._state = LOCUST_STATE_WAITING
         Event().wait()
 
     def stop(self, force: bool = False) -> bool:
         """Locust ends this user, as when it moves users to a new worker; the greenlet dies a moment later."""
-        participant = _sessions[self.environment].participant
-        if participant is not None:
-            participant.withdraw(self.greenlet)
+        sender = _sessions[self.environment].sender
+        if sender is not None:
+            sender.withdraw(self.greenlet)
         return bool(super().stop(force=force))
 
     def waiting(self) -> None:
@@ -97,43 +110,89 @@ class ScoringUser(User):
 _sessions: dict[Any, Session] = {}
 
 
+class _Given(argparse.Action):
+    """A value, and that somebody gave it."""
+
+    def __call__(self, _: Any, namespace: Any, values: Any, *__: Any) -> None:
+        setattr(namespace, self.dest, values)
+        setattr(namespace, f"{self.dest}_given", True)
+
+
 @events.init_command_line_parser.add_listener
 def _add_options(parser: Any) -> None:
-    """The harness's options, as Locust options that the web UI's form shows too."""
-    for option in RUN_OPTIONS:
-        if option.locust:
-            continue
+    """The harness's options, as Locust options; those that a browser may set are on the web UI's form too."""
+    parser.set_defaults(num_users=DEFAULT_USERS, spawn_rate=None, web_host=_WEB_HOST)
+    handed = handover.taken()
+    ours = [option for option in RUN_OPTIONS + WEB_UI_OPTIONS if not option.locust]
+    if handed is not None:  # `bench` has read them all, and Locust's command line has none
+        parser.set_defaults(**{option.dest: option.default for option in ours} | handed.options)
+        return
+    for option in ours:
         extra: dict[str, Any] = {"choices": list(option.choices)} if option.choices else {}
         if option.switch:
             extra["action"] = "store_true"
         else:
-            extra |= {"default": option.default, "metavar": option.metavar}
+            extra |= {"default": option.default, "metavar": option.metavar, "action": _Given}
         parser.add_argument(
-            option.flag, env_var=option.env, help=option.help, include_in_web_ui=option.in_web_ui, **extra
+            option.flag, env_var=option.env, help=option.help, include_in_web_ui=option.from_browser, **extra
         )
-    parser.set_defaults(num_users=DEFAULT_USERS, spawn_rate=_SPAWN_RATE)
 
 
 @events.init.add_listener
 def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
-    """A session for this process. A headless leader finds its target now, so that a mistake ends it at once."""
+    """A session for this process. A master reads its options now, for a mistake to end it at once."""
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not write the lease to disk
     scoring = [cls for cls in environment.user_classes if issubclass(cls, ScoringUser)]
     if not scoring:  # somebody else's users, who only want the options
+        if web_ui is not None:
+            _guard(web_ui, dict(vars(environment.parsed_options)), None)
         return
+    try:
+        locust_options.settle(environment, scoring, waits=ScoringUser)
+    except BenchError as exc:
+        sys.stderr.write(f"error: {exc.describe()}\n")
+        sys.exit(exc.exit_code)
     modes = tuple(AuthMode(mode) for mode in scoring[0].auth_modes)
     session = Session(environment, default_modes=modes, relay_key=_RELAY_KEY)
     _sessions[environment] = session
     locust_stats.refine()
-    if web_ui is not None and session.leader is not None:
-        from bench.webui import auth_tab
+    if session.master is None:
+        return
+    try:
+        _serve_figures(session.master)
+        if web_ui is None:
+            session.master.prepare()
+        else:
+            _open_web_ui(web_ui, session.master)
+    except BenchError as exc:
+        sys.stderr.write(f"error: {exc.describe()}\n")
+        session.master.close(signal=False)
+        sys.exit(exc.exit_code)
 
-        auth_tab.add(web_ui, session.leader)
-    elif session.leader is not None:
-        try:
-            session.leader.prepare()
-        except BenchError as exc:
-            sys.stderr.write(f"error: {exc.describe()}\n")
-            session.leader.close(signal=False)
-            sys.exit(exc.exit_code)
+
+def _serve_figures(master: Master) -> None:
+    """To Prometheus, where that was asked for. UsageError for a port that cannot be had."""
+    if text := str(master.options.get("prometheus_port") or "").strip():
+        from bench.live import prometheus
+
+        if not text.isdecimal() or not 0 < int(text) < 65536:
+            raise UsageError(f"--prometheus-port: {text!r} is no port", hint="write 9464")
+        prometheus.serve(int(text), master)
+
+
+def _open_web_ui(web_ui: Any, master: Master) -> None:
+    """The Auth tab, and the guard. Raises BenchError when no run can be started with these options."""
+    from bench.live import auth_tab, page
+
+    if not is_on(master.options.get("allow_from_browser")):
+        master.check(master.options)
+    auth_tab.add(web_ui, master)
+    page.add(web_ui, master)
+    _guard(web_ui, master.options, master)
+
+
+def _guard(web_ui: Any, started: Mapping[str, Any], master: Master | None) -> None:
+    from bench.live import web_guard
+
+    web_guard.install(web_ui, started, master)

@@ -1,4 +1,4 @@
-"""The figures over time that plots draw, computed in a thread beside the drawing. Called by `plots`; does no IO.
+"""The figures over time that plots draw, computed in a thread beside the drawing.
 
 Folding ten million samples takes seconds, almost all of them in numpy's sorts, which let go of the interpreter lock;
 meanwhile `plots` draws what needs only the summary. One thread, because each fold takes hundreds of megabytes.

@@ -1,7 +1,6 @@
 """What `bench report` leaves behind: summary.json, summary.md, plots/*.png, report.html. Edge: writes those files.
 
-Called by `bench run`, `compare`, `report`, `gate` and `diff`. A folder can be reported on again at any time; a killed
-run's folder gives a report that says what is missing.
+A folder can be reported on again at any time; a killed run's folder gives a report that says what is missing.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from bench.report import html, overlay, plots, text, words
 from bench.report.canvas import Plot
 from bench.report.side import sides_of
 from bench.report.words import GateRow
-from bench.rundir import RunDir, write_json
+from bench.rundir import RunDir, write_bytes, write_json
 from bench.runreader import load_run
 
 
@@ -81,9 +80,9 @@ def _write(
     here = RunDir(folder)
     here.plots.mkdir(parents=True, exist_ok=True)
     for plot in drawn.values():
-        (here.plots / f"{plot.name}.png").write_bytes(plot.png)
-    here.summary_md.write_text(text.summary_md(summary, gates), encoding="utf-8")
-    here.report.write_text(page, encoding="utf-8")
+        write_bytes(here.plots / f"{plot.name}.png", plot.png)
+    write_bytes(here.summary_md, text.summary_md(summary, gates).encode())
+    write_bytes(here.report, page.encode())
 
 
 def _intent(run: LoadedRun) -> list[str]:

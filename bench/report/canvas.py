@@ -1,6 +1,6 @@
 """Turns a matplotlib figure into a `Plot`: SVG text for the page, PNG bytes for the folder. Edge: matplotlib.
 
-Called by the `draw_*` modules. matplotlib is imported inside the functions, so that importing this costs nothing;
+It is imported inside the functions, so that importing this costs nothing;
 figures are built without pyplot, so there is no global state and no display.
 """
 

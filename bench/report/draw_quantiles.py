@@ -1,7 +1,7 @@
 """The plots by quantile: percentile curves, and the candidate's difference to the baseline. Edge: matplotlib.
 
-Called by `plots`; all of it is drawn from the summary. The x axis is the logarithm of the tail 1 - q, so that p99.9 has
-as much room as p90. Response and service time stand side by side on one y axis.
+The x axis is the logarithm of the tail 1 - q, so that p99.9 has as much room as p90. Response and service time stand
+side by side on one y axis.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis.quantiles import PRINTED
-from bench.report import numbers
+from bench import numbers
+from bench.metrics import PRINTED
 from bench.report.axes import difference_axis, latency_axis, legend, quantile_axis, say_no_data, tail_position
 from bench.report.canvas import new_figure
 from bench.report.palette import Stroke, light

@@ -1,6 +1,6 @@
 """The plots over time: latency with its events and auth failures, and the harness's own state. Edge: matplotlib.
 
-Called by `plots`. Every figure is drawn from bins (`analysis.series`), never from single samples.
+Every figure is drawn from bins (`analysis.series`), never from single samples.
 """
 
 from __future__ import annotations

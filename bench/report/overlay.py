@@ -1,4 +1,4 @@
-"""One summary out of several, to lay runs over each other in a report. Pure; called by `build`."""
+"""One summary out of several, to lay runs over each other in a report. Pure."""
 
 from __future__ import annotations
 

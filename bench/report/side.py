@@ -1,4 +1,4 @@
-"""What a plot draws: one variant of one run, with its label and its stroke. Pure; made by `build`, read by `draw_*`."""
+"""What a plot draws: one variant of one run, with its label and its stroke. Pure."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""What the trust verdict rests on, as a table. Pure; read by the page."""
+"""What the trust verdict rests on, as a table. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from bench.report.numbers import count, milliseconds, percent, rate
+from bench.numbers import count, milliseconds, percent, rate
 
 
 class TrustFact(NamedTuple):

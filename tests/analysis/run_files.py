@@ -12,6 +12,7 @@ import pyarrow as pa
 from bench.endpoint import AuthMode
 from bench.plan import RunPlan
 from bench.sample import COLUMNS
+from bench.samples.sealed import SealedWriter
 
 BATCH_ROWS = 5_000
 WORD = pa.dictionary(pa.uint8(), pa.utf8())
@@ -39,7 +40,10 @@ def health_lines(
     return lines
 
 
-def write_manifest(path: Path, plan: RunPlan, workers: list[str], ended: dict[str, Any] | None) -> None:
+def write_manifest(
+    path: Path, plan: RunPlan, written: dict[str, int], *, flights: int, ended: dict[str, Any] | None
+) -> None:
+    """`written` is the number of samples of each worker, which only a run that ended knows; so with its flights."""
     manifest: dict[str, Any] = {
         "schema_version": 1,
         "run_id": path.name,
@@ -59,10 +63,10 @@ def write_manifest(path: Path, plan: RunPlan, workers: list[str], ended: dict[st
         "versions": {"python": "3.11.0", "locust": "2.47.0", "gevent": "26.4.0"},
         "host": {"cpus": 2, "cpu_model": "synthetic", "kernel": "6.0", "hostname": "nowhere"},
         "clock": {"monotonic_ns": 0, "wall_ns": 1_767_225_600_000_000_000, "pacer": "timerfd"},
-        "workers": workers,
+        "workers": list(written),
     }
     if ended:
-        manifest["ended"] = ended
+        manifest |= {"ended": ended, "samples": written, "flights": flights}
     (path / "samples").mkdir(parents=True)
     (path / "health").mkdir()
     (path / "manifest.json").write_text(json.dumps(manifest))
@@ -71,11 +75,19 @@ def write_manifest(path: Path, plan: RunPlan, workers: list[str], ended: dict[st
 def write_samples(file: Path, worker: str, run_id: str, columns: dict[str, Any]) -> None:
     """One Arrow IPC stream; every batch replaces the dictionaries, as a recorder that starts afresh may do."""
     schema = SCHEMA.with_metadata({"worker": worker, "run_id": run_id})
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, schema, options=options) as stream:
-        for start in range(0, len(columns["done_ns"]), BATCH_ROWS):
-            part = {name: values[start : start + BATCH_ROWS] for name, values in columns.items()}
-            stream.write_batch(pa.record_batch([_array(part[n], kind) for n, kind in COLUMNS], schema=schema))
+    writer = SealedWriter(file, schema)
+    for start in range(0, len(columns["done_ns"]), BATCH_ROWS):
+        part = {name: values[start : start + BATCH_ROWS] for name, values in columns.items()}
+        writer.write(pa.record_batch([_array(part[n], kind) for n, kind in COLUMNS], schema=schema))
+    writer.close()
+
+
+def write_batches(file: Path, batches: list[Any]) -> None:
+    """A stream of these batches, with the metadata of their schema."""
+    writer = SealedWriter(file, batches[0].schema)
+    for batch in batches:
+        writer.write(batch)
+    writer.close()
 
 
 def _array(values: Any, kind: str) -> Any:

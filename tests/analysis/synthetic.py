@@ -150,6 +150,7 @@ def write_run(
         "generation": generation,
         "status": status,
         "attempt": np.zeros(total, int),
+        "replays": np.zeros(total, int),
         **words,
     }
     names = [f"w{i}" for i in range(workers)]
@@ -165,7 +166,9 @@ def write_run(
         processes=workers,
     )
     end_s = warm_up_s + duration_s
-    write_manifest(path, plan, names, None if reason is None else {"at_ns": int(end_s * 1e9), "reason": reason})
+    ended = None if reason is None else {"at_ns": int(end_s * 1e9), "reason": reason}
+    written = {name: len(range(i, total, workers)) for i, name in enumerate(names)}
+    write_manifest(path, plan, written, flights=len(records) if flights else 0, ended=ended)
     order = np.argsort(done, kind="stable")
     for i, worker in enumerate(names):
         rows = order[i::workers]

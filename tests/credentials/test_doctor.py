@@ -1,10 +1,13 @@
 """The doctor: what can be known without scoring, in the order in which things depend on each other."""
 
 import socket
+import threading
+import time
 
 import pytest
 
 from bench.credentials.doctor import EndpointTarget, Report, StaticTarget, reachable, run_checks
+from bench.credentials.patience import Patience
 from bench.endpoint import AuthMode
 from bench.errors import CredentialError, PermissionMissing, RunInvalid, UsageError
 
@@ -15,8 +18,12 @@ def looks(report: Report) -> list[tuple[str, bool]]:
     return [(check.name, check.ok) for check in report.checks]
 
 
+HASTY = Patience(timeout_s=0, sleep=time.sleep, say=lambda _: None)
+
+
 def examine(agent, emulator, mode: AuthMode, **options) -> Report:
-    return run_checks(EndpointTarget(agent=agent, endpoint=emulator.endpoint(mode), **options))
+    target = {"agent": agent, "endpoint": emulator.endpoint(mode), "patience": HASTY} | options
+    return run_checks(EndpointTarget(**target))
 
 
 class TestEndpoint:
@@ -52,7 +59,7 @@ class TestEndpoint:
 
     def test_unknown_endpoint(self, agent):
         """Exit 2, naming the workspace that was searched."""
-        report = run_checks(EndpointTarget(agent=agent, endpoint="nowhere"))
+        report = run_checks(EndpointTarget(agent=agent, endpoint="nowhere", patience=HASTY))
         assert isinstance(report.error, UsageError)
         assert "workspace 'emulator'" in report.error.describe()
 
@@ -72,6 +79,76 @@ class TestEndpoint:
         assert isinstance(report.error, UsageError)
         assert "--auth-mode key" in report.error.hint
 
+    def test_it_goes_on_asking(self, agent, emulator):
+        """A 503 in the first seconds is waited for, and said (D2)."""
+        emulator.fault(do="arm", answer="503")
+        said = []
+
+        def calm_when_it_has_waited(_seconds: float) -> None:
+            if said:
+                emulator.calm()
+
+        patience = Patience(timeout_s=600, sleep=calm_when_it_has_waited, say=said.append)
+        assert examine(agent, emulator, AuthMode.KEY, patience=patience).error is None
+        assert "503" in said[0]
+        assert "waiting for Azure" in said[0]
+
+    def test_deployments_may_be_secret(self, agent, emulator):
+        """Without deployments/read the rest is found, and that they are unknown is said (D1)."""
+        emulator.fault(do="deny", action="deployments/read")
+        report = examine(agent, emulator, AuthMode.KEY)
+        assert report.error is None
+        assert "may not be listed" in next(check.detail for check in report.checks if check.name == "traffic")
+
+    @pytest.mark.parametrize("mode", [AuthMode.KEY, AuthMode.AML_TOKEN])
+    def test_the_least_role(self, agent, emulator, mode):
+        """With a scoring URI nothing is read: listkeys or token alone is enough (D1)."""
+        emulator.fault(do="deny", action="read")
+        emulator.fault(do="deny", action="deployments/read")
+        uri = emulator.facts["scoring_uri"][mode.value]
+        before = emulator.calls()
+        assert examine(agent, emulator, mode, auth_mode=mode, scoring_uri=uri).error is None
+        assert set(emulator.calls() - before) <= {"listkeys", "token", "msi_token"}
+
+    def test_an_entra_token_needs_nothing_of_arm(self, agent, emulator):
+        """With the URI known, only the identity service is asked (D1)."""
+        before = emulator.calls()
+        uri = emulator.facts["scoring_uri"]["aad_token"]
+        report = examine(agent, emulator, AuthMode.AAD_TOKEN, auth_mode=AuthMode.AAD_TOKEN, scoring_uri=uri)
+        assert report.error is None
+        assert emulator.calls() - before == {"msi_token": 1}
+
+    @pytest.mark.parametrize("state", ["Creating", "Failed", "Deleting", "Canceled"])
+    def test_a_state_in_which_it_cannot_answer(self, agent, emulator, state):
+        """Exit 4, with the state (D11)."""
+        emulator.fault(do="state", to=state)
+        report = examine(agent, emulator, AuthMode.KEY)
+        assert isinstance(report.error, RunInvalid)
+        assert f"is {state}" in report.error.message
+
+    def test_a_deployment_that_failed(self, agent, emulator):
+        """Exit 4 (D11)."""
+        emulator.fault(do="state", to="Failed", deployment="blue")
+        report = examine(agent, emulator, AuthMode.KEY)
+        assert "deployment 'blue' of endpoint 'ep-key' is Failed" in report.error.message
+
+    def test_what_is_only_to_be_known(self, agent, emulator):
+        """An update, a private network, a time-out below the model's own: told, and no failure (D11)."""
+        emulator.fault(do="state", to="Updating")
+        emulator.fault(do="network_access", to="Disabled")
+        report = examine(agent, emulator, AuthMode.KEY, timeout_s=0.5)
+        assert report.error is None
+        told = " ".join(check.detail for check in report.checks if check.is_note)
+        for words in ("being updated", "private network", "--timeout 0.5s is below the 5 s"):
+            assert words in told
+
+    def test_the_pinned_deployment_is_the_one_that_is_looked_at(self, agent, emulator):
+        """A name that does not exist is exit 2 and says which do (D12)."""
+        report = examine(agent, emulator, AuthMode.KEY, deployment="green")
+        assert isinstance(report.error, UsageError)
+        assert report.error.describe() == "endpoint 'ep-key' has no deployment 'green' (it has blue)"
+        assert examine(agent, emulator, AuthMode.KEY, deployment="Blue").error is None
+
 
 class TestScoringUri:
     def test_static_target(self, emulator):
@@ -87,13 +164,36 @@ class TestScoringUri:
         assert isinstance(report.error, UsageError)
         assert "BENCH_KEY" in report.error.hint
 
-    def test_nothing_is_sent(self):
-        """One connect; the server reads nothing."""
+    def test_nothing_is_scored(self):
+        """One OPTIONS without credential or body; a server that does not answer it is well all the same."""
         with socket.create_server(("127.0.0.1", 0)) as server:
             assert reachable(f"http://127.0.0.1:{server.getsockname()[1]}/score").ok
             connection, _ = server.accept()
             with connection:
-                assert connection.recv(1000) == b""
+                sent = connection.recv(1000)
+        assert sent.startswith(b"OPTIONS /score HTTP/1.1\r\n")
+        assert sent.endswith(b"\r\n\r\n")
+        assert b"authorization" not in sent.lower()
+
+    @pytest.mark.parametrize("status", ["301 Moved", "308 Permanent Redirect"])
+    def test_a_redirect_is_not_well(self, status):
+        """An ingress that sends http on to https: exit 4, with the place (D18), without what its query may hold."""
+        answer = f"HTTP/1.1 {status}\r\nLocation: https://other/score?code=hunter2\r\nContent-Length: 0\r\n\r\n"
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def serve() -> None:
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(1000)
+                    connection.sendall(answer.encode())
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            check = reachable(f"http://127.0.0.1:{server.getsockname()[1]}/score")
+            thread.join()
+        assert isinstance(check.error, RunInvalid)
+        assert f"sends on ({status[:3]}) to https://other/score" in check.error.message
+        assert "hunter2" not in check.error.describe()
 
     def test_nobody_listens(self):
         """Exit 4, with the reason."""

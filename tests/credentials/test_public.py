@@ -40,12 +40,12 @@ def test_unknown_name_is_an_attribute_error():
 
 def test_pure_and_plain_modules_bring_nothing_heavy():
     """The policy, the seal, the doctor and the plain client run where gevent and the SDK are not wanted."""
-    names = ("policy", "moves", "lease", "backoff", "failure", "source", "flightlog", "azure_clock", "seal")
-    edges = ("relay_messages", "agent", "agent_plain", "agent_process", "doctor")
+    names = ("policy", "moves", "lease", "backoff", "failure", "source", "flightlog", "agent.azure_clock", "relay.seal")
+    edges = ("relay.messages", "agent.__main__", "agent.plain", "agent.process", "doctor")
     assert brought_along(*(f"bench.credentials.{name}" for name in names + edges)) == set()
 
 
 def test_manager_brings_gevent_only():
     """Neither the SDK nor requests, which break a process that Locust patches later."""
-    edges = ("manager", "agent_client", "relay_master", "relay_worker")
+    edges = ("manager", "agent.client", "relay.master", "relay.worker")
     assert brought_along(*(f"bench.credentials.{name}" for name in edges)) == {"gevent"}

@@ -68,7 +68,7 @@ class TestAgainstTheEmulator:
     def test_other_auth_mode(self, emulator: dict[str, Any], workspace: list[str], tmp_path: Path) -> None:
         """An endpoint in another auth mode is not measured under a wrong name."""
         name = emulator["endpoints"]["aml_token"]
-        done = bench("run", "--endpoint", name, *workspace, cwd=tmp_path, **emulator["env"])
+        done = bench("run", "--endpoint", name, "--auth-mode", "key", *workspace, cwd=tmp_path, **emulator["env"])
         _is_one_clear_line(done, 2, "uses aml_token, not key", "--auth-mode aml_token")
 
     def test_unverified_certificate(self, emulator: dict[str, Any], tmp_path: Path) -> None:
@@ -82,6 +82,7 @@ def test_unreachable_control_plane(tmp_path: Path) -> None:
     """No identity, no credential: exit code 3."""
     done = bench(
         *("run", "--endpoint", "ep", "--subscription-id", "s", "--resource-group", "g", "--workspace", "w"),
+        *("--start-timeout", "0"),
         cwd=tmp_path,
         IDENTITY_ENDPOINT="http://127.0.0.1:1/msi",
         IDENTITY_HEADER="x",

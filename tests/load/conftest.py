@@ -10,8 +10,8 @@ import pytest
 import trustme
 from gevent import get_hub
 
-from tests.load.authority import Authority
-from tests.load.wiring import Wiring
+from tests.load.engine.wiring import Wiring
+from tests.load.wire.authority import Authority
 
 
 @pytest.fixture(autouse=True)

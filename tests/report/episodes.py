@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from tests.analysis.run_files import write_batches
 from tests.analysis.synthetic import Side, write_run
 
 STALL_AT_S, STALL_S = 21.0, 0.4
@@ -32,10 +33,8 @@ def write_eventful_run(path: Path, *, rate: float = 500.0, duration_s: float = 6
     write_run(path, sides=sides, rate=rate, duration_s=duration_s, seed=seed, noise_ms=0.4, stalls=((30.2, 14.0),))
     file = path / "samples" / "w0.arrows"
     with pa.OSFile(str(file)) as source, pa.ipc.open_stream(source) as stream:
-        schema, batches = stream.schema, [_disturb(batch) for batch in stream]
-    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, schema) as out:
-        for batch in batches:
-            out.write_batch(batch)
+        batches = [_disturb(batch) for batch in stream]
+    write_batches(file, batches)
     return path
 
 

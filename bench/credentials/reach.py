@@ -1,0 +1,84 @@
+"""Can the scoring URI be reached from here? Edge: one TCP or TLS connection; plain Python, no gevent.
+
+An OPTIONS request without credential or body is sent over it: a model is not run by that, and an ingress that sends
+http on to https says so. Whoever does not answer it is as good as any other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from urllib.parse import urlsplit
+
+from bench.authorities import trusting_context
+from bench.errors import RunInvalid, UsageError
+
+CONNECT_TIMEOUT_S = 5.0
+_ANSWER_TIMEOUT_S = 2.0
+_PORTS = {"http": 80, "https": 443}
+_HEAD_LIMIT = 16384
+
+
+def reachable_line(scoring_uri: str, *, ca_file: str = "", timeout_s: float = CONNECT_TIMEOUT_S) -> str:
+    """What was reached. UsageError for a URI or CA file that is none; RunInvalid when it is out of reach or moved."""
+    host, port, secure, path = _address(scoring_uri)
+    context = trusting_context(ca_file) if secure else None
+    try:
+        with socket.create_connection((host, port), timeout=timeout_s) as connection:
+            if context is None:
+                _refuse_redirect(_options(connection, host, path), host, port)
+                return f"{host}:{port} reachable"
+            with context.wrap_socket(connection, server_hostname=host) as secured:
+                _refuse_redirect(_options(secured, host, path), host, port)
+                return f"{host}:{port} reachable, {secured.version()}, verified"
+    except ssl.SSLCertVerificationError as exc:
+        raise RunInvalid(
+            f"the certificate of {host}:{port} cannot be verified: {exc.verify_message}",
+            hint="give the authority's certificate with --ca-file; it is trusted beside the system's",
+        ) from exc
+    except OSError as exc:
+        raise RunInvalid(
+            f"cannot reach {host}:{port}: {exc.strerror or exc}",
+            hint="check the URI, the network and private endpoints",
+        ) from exc
+
+
+def _options(connection: socket.socket, host: str, path: str) -> bytes:
+    """The head of the answer to OPTIONS; as much of it as came in time."""
+    connection.settimeout(_ANSWER_TIMEOUT_S)
+    head = b""
+    with contextlib.suppress(OSError):
+        request = f"OPTIONS {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        connection.sendall(request.encode("ascii", "replace"))
+        while b"\r\n\r\n" not in head and len(head) < _HEAD_LIMIT:
+            data = connection.recv(4096)
+            if not data:
+                break
+            head += data
+    return head
+
+
+def _refuse_redirect(head: bytes, host: str, port: int) -> None:
+    status_line, *lines = head.split(b"\r\n")
+    words = status_line.split()
+    if len(words) < 2 or words[1] not in (b"301", b"302", b"303", b"307", b"308"):
+        return
+    fields: dict[bytes, bytes] = {}
+    for line in lines:
+        name, _, value = line.partition(b":")
+        fields[name.strip().lower()] = value.strip()
+    place = fields.get(b"location", b"").decode("latin-1").partition("?")[0][:200]
+    raise RunInvalid(
+        f"{host}:{port} does not score but sends on ({words[1].decode()}) to {place or 'nowhere'}",
+        hint="a redirect is not followed, for the secret would go along: give that URI with --scoring-uri",
+    )
+
+
+def _address(scoring_uri: str) -> tuple[str, int, bool, str]:
+    """Host, port, whether it is https, and the path."""
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(scoring_uri)
+        if parts.scheme in _PORTS and parts.hostname:
+            return parts.hostname, parts.port or _PORTS[parts.scheme], parts.scheme == "https", parts.path or "/"
+    raise UsageError(f"{scoring_uri!r} is not an http or https URI", hint="give the endpoint's scoring URI")

@@ -1,0 +1,74 @@
+"""The gates of a command: their arguments, and their check before anything is sent."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.gates import baseline as baselines
+from bench.gates import gate, settings
+from bench.gates.baseline import Baseline
+from bench.gates.gate import Gate
+from bench.plan import RunPlan
+from bench.sample import WorkloadModel
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What a run is judged by, as it was asked for: gates, where they were found, a baseline if one was named."""
+
+    gates: tuple[Gate, ...] = ()
+    where: str = ""
+    baseline: Baseline | None = None
+
+    @property
+    def deadlines_ms(self) -> tuple[float, ...]:
+        """Those of `within(...)`: what a summary must count for these gates."""
+        return tuple(each.deadline_ms for each in self.gates if each.deadline_ms is not None)
+
+
+def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
+    """What a run is judged by."""
+    parser.add_argument(
+        "--gate",
+        metavar="EXPR",
+        action="append",
+        default=[],
+        help="rule the run must keep, such as 'response_time.p99 < 250ms' (repeatable; else bench.toml or pyproject)",
+    )
+    parser.add_argument("--baseline", metavar="NAME", default="", help="accepted baseline that gates may compare with")
+
+
+def add_gate_arguments(parser: argparse.ArgumentParser) -> None:
+    """The same for a run that is still to come, and when it may end."""
+    add_judging_arguments(parser)
+    parser.add_argument(
+        "--extend-up-to",
+        metavar="TIME",
+        default="",
+        help="go on with an undecided run until its gates are, or this long",
+    )
+    parser.add_argument(
+        "--abort-on-fail", action="store_true", help="end a run early whose gates have failed beyond recovery"
+    )
+
+
+def read_gates(arguments: argparse.Namespace) -> Gates:
+    """The gates and the baseline that count. UsageError for any that cannot be read, before anything is sent."""
+    gates, where = settings.find_gates(arguments.gate, Path.cwd())
+    return Gates(gates, where, baselines.load(arguments.baseline) if arguments.baseline else None)
+
+
+def check_gates(gates: Gates, plan: RunPlan, variants: Sequence[str]) -> None:
+    """UsageError when a gate asks for what such a run cannot have, or the baseline is of another load."""
+    gate.check(
+        gates.gates,
+        variants=tuple(variants),
+        open_model=plan.model is WorkloadModel.OPEN,
+        has_baseline=gates.baseline is not None,
+        where=gates.where or "--gate",
+    )
+    if gates.baseline is not None:
+        baselines.refuse_plan(gates.baseline, plan)

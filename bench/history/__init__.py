@@ -1,0 +1,8 @@
+"""Runs over time: one small line a run, and the lasting shifts between them.
+
+entry           ·  one run as a line: its figures, what was measured, on what, at which commit
+change_points   ·  where a series of runs shifted for good
+watch           ·  the watched figures of a history, their change points, and whether the newest is for the worse
+ledger          !  the file: append-only JSONL, typed, damaged lines told
+chart, page     ·  a sparkline and a page of SVG
+"""

@@ -1,0 +1,180 @@
+"""Where a series of runs shifted for good. Pure (numpy).
+
+E-divisive (Matteson and James, "A Nonparametric Approach for Multiple Change Point Analysis of Multivariate Data",
+JASA 2014, arXiv 1306.4933) finds the place where the runs before and after differ most; Student's t test says whether
+they really do; places that are weak once their neighbours are known are merged away. The two steps, the windows and the
+significance rule are those of Hunter (Fleming et al., ICPE 2023, doi 10.1145/3578244.3583719), which is Apache Otava.
+Unlike Otava the test uses the unbiased variance: with a handful of runs on one side the biased one is a false alarm.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+WINDOW = 50
+"""Runs looked at together; a shift is looked for between neighbours, not against last year."""
+
+WEAK = 10.0
+"""How much likelier a chance place may be in the first step, before its neighbours are known."""
+
+LEAST_RUNS = 3
+"""Runs on either side before a shift is called lasting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePoint:
+    """`index` is the first run after the shift. `p_value` is of no shift; the means are of the runs up to the next."""
+
+    index: int
+    p_value: float
+    before: float
+    after: float
+
+    @property
+    def change(self) -> float:
+        """Relative to what was before; infinite from 0."""
+        if self.before == 0:
+            return math.copysign(math.inf, self.after) if self.after else 0.0
+        return self.after / self.before - 1
+
+
+def change_points(values: Sequence[float], *, max_p_value: float) -> tuple[ChangePoint, ...]:
+    """The lasting shifts of a series, in order. ValueError for a value that is no number."""
+    series = np.asarray(values, dtype=float)
+    if not np.isfinite(series).all():
+        raise ValueError("a history's series must be of numbers")
+    if len(series) < 2 * LEAST_RUNS:
+        return ()
+    places = _split(series, max_p_value=min(max_p_value * WEAK, 0.5))
+    return _merge(series, places, max_p_value=max_p_value)
+
+
+def _split(series: NDArray[np.float64], *, max_p_value: float) -> list[int]:
+    """Places that may be shifts, window by window; each window begins at the last one's last shift, or half a window
+    on."""
+    found: set[int] = set()
+    start = 0
+    while start < len(series):
+        end = min(start + WINDOW, len(series))
+        places = _divide(series[start:end], max_p_value=max_p_value)
+        found |= {start + place for place in places}
+        start = max(start + (places[-1] if places else 0), start + WINDOW // 2)
+    return sorted(found)
+
+
+def _divide(window: NDArray[np.float64], *, max_p_value: float) -> list[int]:
+    """One place after the other, the strongest first, until one could be chance."""
+    places: list[int] = []
+    while True:
+        edges = [0, *places, len(window)]
+        candidates = [
+            (strength, place)
+            for low, high in pairwise(edges)
+            for strength, place in [_strongest(window, low, high)]
+            if place
+        ]
+        if not candidates:
+            return places
+        _, place = max(candidates)
+        low = max(edge for edge in edges if edge < place)
+        high = min(edge for edge in edges if edge > place)
+        if _p_value(window[low:place], window[place:high]) > max_p_value:
+            return places
+        places = sorted([*places, place])
+
+
+def _strongest(window: NDArray[np.float64], low: int, high: int) -> tuple[float, int]:
+    """The place between `low` and `high` where the energy statistic is largest, and that statistic; place 0 for none.
+
+    For runs X before and Y after: 2mn/(m+n) times (mean |x-y| - mean |x-x'|/2 - mean |y-y'|/2), as in Matteson and
+    James, where the right side may end before `high`: a second shift there must not hide this one.
+    """
+    part = window[low:high]
+    n = len(part)
+    best = (-math.inf, 0)
+    if n < 2 * LEAST_RUNS:
+        return best
+    distances = np.abs(part[:, None] - part[None, :])
+    sums = np.zeros((n + 1, n + 1))
+    sums[1:, 1:] = distances.cumsum(axis=0).cumsum(axis=1)
+    for place in range(LEAST_RUNS, n - LEAST_RUNS + 1):
+        ends = np.arange(place + LEAST_RUNS, n + 1)
+        left, right = place, ends - place
+        between = sums[place, ends] - sums[place, place]
+        within_left = sums[place, place] / 2
+        within_right = (sums[ends, ends] - 2 * sums[place, ends] + sums[place, place]) / 2
+        strength = (
+            2 / (left + right) * between
+            - 2 * right / ((left + right) * (left - 1)) * within_left
+            - 2 * left / ((left + right) * (right - 1)) * within_right
+        )
+        top = int(strength.argmax())
+        best = max(best, (float(strength[top]), low + place))
+    return best
+
+
+def _merge(series: NDArray[np.float64], places: list[int], *, max_p_value: float) -> tuple[ChangePoint, ...]:
+    """Drop the weakest place until all that are left stand against their own neighbours."""
+    while True:
+        edges = [0, *places, len(series)]
+        points = [
+            ChangePoint(
+                index=place,
+                p_value=_p_value(series[edges[n] : place], series[place : edges[n + 2]]),
+                before=float(series[edges[n] : place].mean()),
+                after=float(series[place : edges[n + 2]].mean()),
+            )
+            for n, place in enumerate(places)
+        ]
+        if not points:
+            return ()
+        weakest = max(points, key=lambda point: point.p_value)
+        if weakest.p_value <= max_p_value:
+            return tuple(points)
+        places = [place for place in places if place != weakest.index]
+
+
+def _p_value(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
+    """Two-sided, of Student's t test with a pooled variance. 1 where there is nothing to compare."""
+    df = len(left) + len(right) - 2
+    if min(len(left), len(right)) < 2:
+        return 1.0
+    gap = abs(float(left.mean() - right.mean()))
+    pooled = float(((left - left.mean()) ** 2).sum() + ((right - right.mean()) ** 2).sum()) / df
+    if pooled == 0:
+        return 1.0 if gap == 0 else 0.0
+    t = gap / math.sqrt(pooled * (1 / len(left) + 1 / len(right)))
+    return beta_share(df / (df + t * t), df / 2, 0.5)
+
+
+def beta_share(x: float, a: float, b: float) -> float:
+    """The regularised incomplete beta function I_x(a, b), by Lentz's continued fraction (Numerical Recipes 6.4)."""
+    if x <= 0 or x >= 1:
+        return 0.0 if x <= 0 else 1.0
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
+    if x > (a + 1) / (a + b + 2):
+        return 1 - front * _fraction(1 - x, b, a) / b
+    return front * _fraction(x, a, b) / a
+
+
+def _fraction(x: float, a: float, b: float) -> float:
+    tiny = 1e-300
+    c, d = 1.0, 1 / max(abs(1 - (a + b) * x / (a + 1)), tiny) * math.copysign(1, 1 - (a + b) * x / (a + 1))
+    total = d
+    for m in range(1, 300):
+        for numerator in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
+            d = 1 / (1 + numerator * d or tiny)
+            c = 1 + numerator / c or tiny
+            total *= c * d
+        if abs(c * d - 1) < 1e-13:
+            break
+    return total

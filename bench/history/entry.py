@@ -1,0 +1,87 @@
+"""One run as a line of a history: its figures, what was measured, on what, at which commit. Pure.
+
+`as_entry` takes a run's summary and manifest. A figure is (value, low, high): milliseconds for times, a share for
+rates, null where it is not known. Two runs belong to one series when `plan` and `machine` are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+
+from bench.errors import RunInvalid
+
+SCHEMA_VERSION = 1
+
+WATCHED = ("response_time.p50", "response_time.p99", "service_time.p50", "error_rate")
+"""What shifts are looked for in; more is higher is worse for all of them."""
+
+_QUANTILES = ("p50", "p90", "p95", "p99", "p99.9")
+_SAME_LOAD = ("arrival_rate", "arrivals", "stages", "users", "duration_s", "payload_sha256", "processes", "timeout_s")
+
+Word = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[\w./@ +:-]*$")]
+"""What a line may put on a terminal, a page and a CI log: nothing that could be markup or a command there."""
+
+Figure = tuple[float | None, float | None, float | None]
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of `history.jsonl`. Keys that a later version adds are ignored."""
+
+    schema_version: int
+    run_id: Word
+    at: Word
+    trust: Word
+    plan: Word
+    machine: Word
+    target: Word = ""
+    commit: Word = ""
+    branch: Word = ""
+    deployments: dict[Word, Word] = {}
+    figures: dict[Word, dict[Word, Figure]] = {}
+
+
+def as_entry(summary: Mapping[str, Any], manifest: Mapping[str, Any], *, at: str, commit: str, branch: str) -> Entry:
+    """The line for a run. RunInvalid when its summary or manifest lacks what every run has."""
+    try:
+        plan, host = manifest["plan"], manifest["host"]
+        names = [variant["name"] for variant in plan["variants"]]
+        return Entry(
+            schema_version=SCHEMA_VERSION,
+            run_id=summary["run_id"],
+            at=at,
+            trust=summary["trust"]["verdict"],
+            plan=_fingerprint({"variants": names, **{key: plan.get(key) for key in _SAME_LOAD}}),
+            machine=_fingerprint({key: host.get(key) for key in ("cpu_model", "usable_cpus")}),
+            target=str(plan.get("target", "")),
+            commit=commit,
+            branch=branch,
+            deployments={name: str(plan.get("deployment", "")) for name in names},
+            figures={name: _figures(block) for name, block in summary["variants"].items()},
+        )
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise RunInvalid(
+            f"run {summary.get('run_id', '')} lacks {exc}: it cannot be added to a history", hint="run bench report RUN"
+        ) from exc
+
+
+def _figures(block: Mapping[str, Any]) -> dict[str, Figure]:
+    figures: dict[str, Figure] = {}
+    for metric in ("response_time", "service_time"):
+        values, intervals = block[f"{metric}_ms"], block.get(f"{metric}_ms_interval", {})
+        for name in _QUANTILES:
+            interval = intervals.get(name, {})
+            figures[f"{metric}.{name}"] = (values.get(name), interval.get("low"), interval.get("high"))
+    interval = block.get("error_rate_interval", {})
+    figures["error_rate"] = (block.get("error_rate"), interval.get("low"), interval.get("high"))
+    figures["throughput"] = (block.get("throughput"), None, None)
+    return figures
+
+
+def _fingerprint(what: Mapping[str, Any]) -> str:
+    """Twelve hexadecimal digits that are the same for the same values."""
+    return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:12]

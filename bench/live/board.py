@@ -1,0 +1,178 @@
+"""What a watcher is shown of the runs of one Locust: now, over time, what happened, and how it ended. Pure.
+
+A point a second for the charts (an hour of them; then every second one is dropped), a log of what happened, and the
+state as one plain value for the page. Nothing here is a secret: it is made of views and plans.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from bench.live.rolling import WINDOW_S, Figures
+from bench.live.sketch import Sketch
+from bench.live.view import View
+from bench.plan import RunPlan
+
+MOST_POINTS = 3600
+MOST_EVENTS = 200
+_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
+_LAG_LIMITS_MS = (5.0, 20.0)
+_CPU_LIMITS = (0.8, 0.95)
+_ACHIEVED_LIMITS = (0.99, 0.95)
+"""Where a light turns: doubtful, bad. Coarser than the verdict's own limits, which the report holds."""
+
+
+class Board:
+    """One Locust's; `begin` for each run, `tick` about once a second while it goes on, `end`."""
+
+    def __init__(self) -> None:
+        self.run_id = ""
+        self.state = "ready"
+        self.ending = ""
+        self._points: deque[dict[str, Any]] = deque()
+        self._events: deque[dict[str, Any]] = deque(maxlen=MOST_EVENTS)
+        self._every_s = 1.0
+        self._then: dict[str, dict[str, int]] = {}
+        self._flights: dict[str, tuple[int, int]] = {}
+        self._plan: RunPlan | None = None
+
+    @property
+    def now_s(self) -> float:
+        """When the last point was taken."""
+        return float(self._points[-1]["at_s"]) if self._points else 0.0
+
+    @property
+    def newest(self) -> Mapping[str, Any] | None:
+        """The last point."""
+        return self._points[-1] if self._points else None
+
+    def begin(self, run_id: str, plan: RunPlan) -> None:
+        """A new run: the charts start anew, the log goes on."""
+        self.run_id, self.state, self.ending, self._plan = run_id, "running", "", plan
+        self._points.clear()
+        self._every_s, self._then, self._flights = 1.0, {}, {}
+        self.note(0.0, f"run {run_id} begins")
+
+    def note(self, at_s: float, text: str) -> None:
+        """Something happened."""
+        self._events.append({"run": self.run_id, "at_s": round(at_s, 1), "text": text})
+
+    def tick(self, at_s: float, view: View, *, asked_rate: float) -> None:
+        """Take a point if it is time for one."""
+        last_s = self._points[-1]["at_s"] if self._points else -self._every_s
+        if at_s - last_s < self._every_s:
+            return
+        seconds = at_s - max(last_s, 0.0) or 1.0
+        variants = {}
+        for name, figures in view["variants"].items():
+            totals = figures["whole"]["outcomes"]
+            new = {kind: count - self._then.get(name, {}).get(kind, 0) for kind, count in totals.items()}
+            self._then[name] = totals
+            recent = Sketch(figures["recent"]["response_time"])
+            variants[name] = {
+                "answered": round(sum(new.values()) / seconds, 2),
+                "failed": {kind: round(count / seconds, 2) for kind, count in new.items() if count and kind != "ok"},
+                "p50": recent.quantile_ms(0.5),
+                "p99": recent.quantile_ms(0.99),
+            }
+        self._note_flights(at_s, view)
+        self._points.append(
+            {"at_s": round(at_s, 2), "asked": asked_rate, "lag_ms": view["lag_ms"], "variants": variants}
+        )
+        if len(self._points) >= MOST_POINTS:
+            self._points = deque(list(self._points)[::2])
+            self._every_s *= 2
+
+    def end(self, at_s: float, ending: str) -> None:
+        """The run is over; `ending` is one of the manifest's words."""
+        if self.state == "running":
+            self.state, self.ending = "ended", ending
+            self.note(at_s, f"run {self.run_id} ended: {ending}")
+
+    def as_json(self, view: View, *, since_s: float = -1.0) -> dict[str, Any]:
+        """All of it; of the points those after `since_s`."""
+        return {
+            "state": self.state,
+            "run_id": self.run_id,
+            "ending": self.ending,
+            "plan": _plan_of(self._plan),
+            "lights": lights(view, self.newest),
+            "variants": {name: _shown(figures) for name, figures in view["variants"].items()},
+            "in_flight": view["in_flight"],
+            "leases": view["leases"],
+            "workers": view["workers"],
+            "points": [point for point in self._points if point["at_s"] > since_s],
+            "events": list(self._events),
+        }
+
+    def _note_flights(self, at_s: float, view: View) -> None:
+        for lease in view["leases"]:
+            name, now = lease["variant"], (lease["flights"], lease["failures"])
+            then = self._flights.get(name, now)
+            self._flights[name] = now
+            if now[1] > then[1]:
+                why = f": {lease['error']}" if lease["error"] else ""
+                self.note(at_s, f"{name}: a credential fetch failed{why}")
+            elif now[0] > then[0]:
+                self.note(at_s, f"{name}: the credential was renewed, lease {lease['generation']}")
+
+
+def lights(view: View, point: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    """Whether the figures could be believed if the run ended now: `ok`, `doubtful` or `bad`, and why."""
+    found = [_light("schedule lag", view["lag_ms"], _LAG_LIMITS_MS, f"{view['lag_ms']:.1f} ms overdue")]
+    if point is not None and point["asked"]:
+        answered = sum(variant["answered"] for variant in point["variants"].values())
+        share = answered / point["asked"]
+        found.append(
+            _light(
+                "rate", -share, tuple(-limit for limit in _ACHIEVED_LIMITS), f"{answered:.0f} of {point['asked']:.0f}/s"
+            )
+        )
+    for name, worker in view["workers"].items():
+        found.append(_light(f"CPU of {name}", worker["cpu"], _CPU_LIMITS, f"{worker['cpu']:.0%} of a core"))
+        if worker["lost"]:
+            found.append({"name": name, "state": "bad", "text": "lost"})
+    return found
+
+
+def _light(name: str, value: float, limits: tuple[float, ...], text: str) -> dict[str, str]:
+    state = "bad" if value > limits[1] else "doubtful" if value > limits[0] else "ok"
+    return {"name": name, "state": state, "text": text}
+
+
+def _shown(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "recent": _block(figures["recent"], seconds=WINDOW_S),
+        "whole": _block(figures["whole"], seconds=0),
+        "replays": figures["replays"],
+    }
+
+
+def _block(figures: Figures, *, seconds: int) -> dict[str, Any]:
+    requests = sum(figures["outcomes"].values())
+    times = {
+        metric: {name: sketch.quantile_ms(q) for name, q in _QUANTILES.items()}
+        for metric, sketch in (
+            ("response_time_ms", Sketch(figures["response_time"])),
+            ("service_time_ms", Sketch(figures["service_time"])),
+        )
+    }
+    rate = {"throughput": requests / seconds} if seconds else {}
+    return {"requests": requests, "outcomes": figures["outcomes"], **times, **rate}
+
+
+def _plan_of(plan: RunPlan | None) -> dict[str, Any] | None:
+    if plan is None:
+        return None
+    return {
+        "variants": [
+            {"name": one.name, "auth_mode": str(one.auth_mode), "uri": one.shown_uri} for one in plan.variants
+        ],
+        "arrival_rate": plan.arrival_rate,
+        "users": plan.users,
+        "warm_up_s": plan.warm_up_s,
+        "duration_s": plan.duration_s,
+        "target": plan.target,
+    }

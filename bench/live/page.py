@@ -1,0 +1,153 @@
+"""The live page at `/bench` of Locust's web UI: its routes, and what may be done from it. Edge: extends the Flask app.
+
+GET   /bench                              the page
+GET   /bench/state?since=S                what it shows, as JSON; of the points those after S seconds
+GET   /bench/runs/<run_id>/report.html    the report of a run in the folder that this Locust writes to
+POST  /bench/fault                        one fault for the emulator that this process started, and no other
+
+Every route asks for the login where Locust does, lies under its base path, and stands behind the guard (`web_guard`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from flask import Blueprint, Response, abort, jsonify, request
+
+from bench.errors import BenchError
+from bench.live.board import Board
+from bench.live.view import View
+from bench.rundir import RunDir
+
+_RUN_ID = re.compile(r"\d{8}-\d{6}-\d{3}-[0-9a-f]{4}")
+_MOST_RUNS = 50
+_LINK = b'<a href="%s/bench" style="position:fixed;right:1rem;bottom:1rem;z-index:9999;padding:.4rem .8rem;border-radius:.4rem;background:#15803d;color:#fff;font:14px system-ui,sans-serif;text-decoration:none">Live page</a>'  # noqa: E501 - one tag
+FAULTS: dict[str, dict[str, Any]] = {
+    "rotate the key": {"do": "rotate_key"},
+    "revoke the tokens": {"do": "revoke_tokens"},
+    "ARM fails for 10 s": {"do": "arm", "answer": "503", "for": 10},
+    "identity fails for 10 s": {"do": "identity", "answer": "503", "for": 10},
+    "the model stalls for 2 s": {"do": "stall", "for": 2},
+}
+"""What the page offers where the target is an emulator that this process started."""
+
+
+class Watched(Protocol):
+    """The part of the run's master that the page looks at."""
+
+    board: Board
+    error: BenchError | None
+    last_run: RunDir | None
+
+    @property
+    def emulator_admin(self) -> str: ...
+
+    @property
+    def results(self) -> Path: ...
+
+    def view(self) -> View: ...
+
+
+def add(web_ui: Any, master: Watched) -> None:
+    """Put the page into `web_ui`, and a link to it on Locust's own."""
+    base = (web_ui.app.blueprints["locust"].url_prefix or "").rstrip("/")
+    pages = Blueprint("bench", __name__, url_prefix=f"{base}/bench")
+    routes: list[tuple[str, Callable[..., Any], str]] = [
+        ("/", lambda: Response(_page(), mimetype="text/html"), "GET"),
+        ("/state", lambda: jsonify(_state(master)), "GET"),
+        ("/runs/<run_id>/report.html", lambda run_id: _report(master, run_id), "GET"),
+        ("/fault", lambda: _fault(master), "POST"),
+    ]
+    for number, (path, view, method) in enumerate(routes):
+        pages.add_url_rule(
+            path,
+            f"route{number}",
+            web_ui.auth_required_if_enabled(view),
+            methods=[method],
+            strict_slashes=False,
+        )
+    web_ui.app.register_blueprint(pages)
+    web_ui.app.after_request(lambda answer: _with_link(answer, base))
+
+
+def _with_link(answer: Response, base: str) -> Response:
+    """Locust's page is compiled and has no place for one."""
+    if request.endpoint == "locust.index" and answer.mimetype == "text/html" and answer.status_code == 200:
+        body = answer.get_data()
+        answer.set_data(body.replace(b"</body>", _LINK % base.encode() + b"</body>", 1))
+    return answer
+
+
+@cache
+def _page() -> str:
+    return Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+
+
+def _state(master: Watched) -> dict[str, Any]:
+    try:
+        since_s = float(request.args.get("since", "-1"))
+    except ValueError:
+        since_s = -1.0
+    return {
+        **master.board.as_json(master.view(), since_s=since_s),
+        "error": master.error.describe() if master.error is not None else "",
+        "faults": list(FAULTS) if master.emulator_admin else [],
+        "verdict": _verdict(master.last_run),
+        "runs": _runs(master.results),
+    }
+
+
+def _verdict(run: RunDir | None) -> dict[str, Any] | None:
+    """What the report says of the run that ended last; None until it is there."""
+    if run is None:
+        return None
+    try:
+        trust = json.loads(run.summary.read_text(encoding="utf-8"))["trust"]
+        return {
+            "run_id": run.run_id,
+            "verdict": str(trust["verdict"]),
+            "reasons": [str(one) for one in trust["reasons"]],
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _runs(results: Path) -> list[str]:
+    """The runs that have a report, the newest first."""
+    found = (path.parent.name for path in results.glob("*/report.html"))
+    return sorted((name for name in found if _RUN_ID.fullmatch(name)), reverse=True)[:_MOST_RUNS]
+
+
+def _report(master: Watched, run_id: str) -> Response:
+    """Only a run's own page: a name that is no run's leads nowhere."""
+    if not _RUN_ID.fullmatch(run_id):
+        abort(404)
+    try:
+        page = (master.results / run_id / "report.html").read_bytes()
+    except OSError:
+        abort(404)
+    return Response(page, mimetype="text/html")
+
+
+def _fault(master: Watched) -> Any:
+    """A fault by its name on the page; nothing else reaches the emulator."""
+    name = request.form.get("name", "")
+    if not master.emulator_admin or name not in FAULTS:
+        abort(404)
+    asked = urllib.request.Request(  # noqa: S310 - the address is the emulator's own
+        f"{master.emulator_admin}/faults", data=json.dumps(FAULTS[name]).encode(), method="POST"
+    )
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=5):
+            pass
+    except (OSError, urllib.error.URLError) as exc:
+        return jsonify({"success": False, "message": f"the emulator did not take it: {exc}"}), 502
+    master.board.note(master.board.now_s, f"by hand: {name}")
+    return jsonify({"success": True, "message": ""})

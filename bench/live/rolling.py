@@ -1,0 +1,142 @@
+"""What one process's samples say of the last ten seconds and of the whole run, by variant. Pure (numpy).
+
+It is shown the recorder's rows when these are written, once a second or every 1,024: the hot path pays nothing for it.
+A response time is that of an answer that was ok, from when it was due; everything else counts by its outcome.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.live.sketch import Sketch
+
+WINDOW_S = 10
+_OK = "ok"
+_NS = 1_000_000_000
+
+Pairs = list[tuple[int, int]]
+
+
+class Figures(TypedDict):
+    """Over some time: how many ended how, and the times of those that went well. Plain values, for a message."""
+
+    outcomes: dict[str, int]
+    response_time: Pairs
+    service_time: Pairs
+
+
+class VariantFigures(TypedDict):
+    """`recent` is of the last `WINDOW_S` whole seconds."""
+
+    recent: Figures
+    whole: Figures
+    replays: int
+
+
+@dataclass(slots=True)
+class _Sum:
+    outcomes: Counter[str] = field(default_factory=Counter)
+    response_time: Sketch = field(default_factory=Sketch)
+    service_time: Sketch = field(default_factory=Sketch)
+
+    def merge(self, other: _Sum) -> None:
+        self.outcomes.update(other.outcomes)
+        self.response_time.merge(other.response_time)
+        self.service_time.merge(other.service_time)
+
+    def figures(self) -> Figures:
+        return {
+            "outcomes": dict(self.outcomes),
+            "response_time": self.response_time.as_pairs(),
+            "service_time": self.service_time.as_pairs(),
+        }
+
+
+class Rolling:
+    """The figures of one process. `words` names a column's codes, as the recorder numbers them."""
+
+    def __init__(self, words: Mapping[str, Mapping[str, int]]) -> None:
+        self._words = words
+        self._whole: dict[str, _Sum] = {}
+        self._replays: Counter[str] = Counter()
+        self._seconds: deque[tuple[int, dict[str, _Sum]]] = deque(maxlen=WINDOW_S + 2)
+
+    def fold(self, rows: NDArray[Any]) -> None:
+        """Rows that are about to be written, as they lie in memory: none is kept."""
+        if not len(rows):
+            return
+        second = int(rows["done_ns"].max() // _NS)
+        if not self._seconds or self._seconds[-1][0] < second:
+            self._seconds.append((second, {}))
+        now = self._seconds[-1][1]
+        names = {code: name for name, code in self._words["variant"].items()}
+        for code in np.unique(rows["variant"]).tolist():
+            variant = names[code]
+            own = rows[rows["variant"] == code]
+            added = self._sum_of(own)
+            now.setdefault(variant, _Sum()).merge(added)
+            self._whole.setdefault(variant, _Sum()).merge(added)
+            self._replays[variant] += int((own["attempt"] > 0).sum())
+
+    def figures(self, now_s: float) -> dict[str, VariantFigures]:
+        """By variant. `now_s` since the run's zero."""
+        recent: dict[str, _Sum] = {}
+        for second, sums in self._seconds:
+            if second >= int(now_s) - WINDOW_S:
+                for variant, one in sums.items():
+                    recent.setdefault(variant, _Sum()).merge(one)
+        return {
+            variant: {
+                "recent": recent.get(variant, _Sum()).figures(),
+                "whole": whole.figures(),
+                "replays": self._replays[variant],
+            }
+            for variant, whole in self._whole.items()
+        }
+
+    def _sum_of(self, rows: NDArray[Any]) -> _Sum:
+        outcomes = {code: name for name, code in self._words["outcome"].items()}
+        causes = {code: name for name, code in self._words["cause"].items()}
+        kinds, counts = np.unique(rows["outcome"].astype(np.int64) * 256 + rows["cause"], return_counts=True)
+        made = _Sum()
+        for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
+            outcome, cause = outcomes[kind >> 8], causes.get(kind & 255, "")
+            made.outcomes[f"{outcome}: {cause}" if cause else outcome] += count
+        ok = rows[rows["outcome"] == self._words["outcome"][_OK]]
+        made.response_time.add(ok["done_ns"] - ok["intended_ns"])
+        made.service_time.add(ok["done_ns"] - ok["sent_ns"])
+        return made
+
+
+def merge(several: Iterable[Mapping[str, VariantFigures]]) -> dict[str, VariantFigures]:
+    """All workers' together."""
+    merged: dict[str, VariantFigures] = {}
+    for one in several:
+        for variant, figures in one.items():
+            if variant not in merged:
+                merged[variant] = figures
+                continue
+            known = merged[variant]
+            merged[variant] = {
+                "recent": _both(known["recent"], figures["recent"]),
+                "whole": _both(known["whole"], figures["whole"]),
+                "replays": known["replays"] + figures["replays"],
+            }
+    return merged
+
+
+def _both(one: Figures, other: Figures) -> Figures:
+    def pairs(left: Pairs, right: Pairs) -> Pairs:
+        return Sketch([*left, *right]).as_pairs()
+
+    return {
+        "outcomes": dict(Counter(one["outcomes"]) + Counter(other["outcomes"])),
+        "response_time": pairs(one["response_time"], other["response_time"]),
+        "service_time": pairs(one["service_time"], other["service_time"]),
+    }

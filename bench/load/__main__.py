@@ -1,0 +1,38 @@
+"""Locust as `bench` starts it: it has the plan it was handed, reads nothing by itself, ends with its parent. Edge.
+
+Until Locust has loaded the locustfile a signal ends this process at once, for nothing has begun.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench import handover, lifeline, signals, streams
+
+
+def main() -> None:
+    """Take the plan, then be `locust`."""
+    signals.while_starting(line=b"")  # `bench` says it, once for all processes
+    streams.tolerate()
+    taken = handover.take(Path(os.environ.pop(handover.PLAN_VARIABLE)))
+    if not lifeline.follow(taken.life, number=lifeline.LOST_PARENT):
+        signals.leave(line=b"")
+    import locust.main
+    from locust import argument_parser
+
+    make_parser = argument_parser.get_empty_argument_parser
+
+    def without_files(*, add_help: bool = True, **_: Any) -> Any:
+        """Locust would read locust.conf, ~/.locust.conf and pyproject.toml."""
+        return make_parser(add_help=add_help, default_config_files=())
+
+    argument_parser.get_empty_argument_parser = without_files
+    sys.argv[0] = "locust"
+    locust.main.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""The first failure of each kind, as a person would want to see it. Edge: writes `failures/<worker>.jsonl`.
+
+One line a kind (variant, outcome, cause, status):
+
+    count          failures of this kind so far, warm-up and replays included
+    first_ns       end of the first and of the last one, since the run's zero (`last_ns`)
+    reason         the status line's phrase; where no answer came, what the system or OpenSSL said
+    location       where a redirect points, without its query
+    model_status   `ms-azureml-model-error-statuscode`, and `model_reason` its companion `-reason`
+    server, request_id, content_type   as the answer says, `request_id` from x-request-id or x-ms-request-id
+    body           up to 200 characters of the answer's body (of what came instead, where it was no HTTP)
+
+No secret gets here: see `blot`. A server can make up statuses, so kinds are limited in number; the samples count all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.load.engine.blot import blot, blot_location
+from bench.load.wire.answer import Answer
+
+MOST_KINDS = 64
+_BODY_CHARACTERS = 200
+_VALUE_CHARACTERS = 200
+
+
+@dataclass(slots=True, kw_only=True)
+class AnswerDetails:
+    """What is kept of an answer, or of its absence. Taken at once: the connection may be used again before a failure
+    is recorded."""
+
+    reason: str = ""
+    location: str = ""
+    model_status: str = ""
+    model_reason: str = ""
+    server: str = ""
+    request_id: str = ""
+    content_type: str = ""
+    body: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class FailureSample(AnswerDetails):
+    """One line of the file."""
+
+    variant: str
+    outcome: str
+    cause: str
+    status: int
+    count: int
+    first_ns: int
+    last_ns: int
+
+
+NO_DETAILS = AnswerDetails()
+
+
+def details_of(answer: Answer, *, detail: str, secret: str) -> AnswerDetails:
+    """What `answer` says, or `detail` where it never became one, with `secret` blotted out."""
+    phrase, headers = answer.parsed_head()
+
+    def header(*names: str) -> str:
+        return next((blot(headers[name], secret, most=_VALUE_CHARACTERS) for name in names if headers.get(name)), "")
+
+    raw = answer.body_start or (b"" if answer.status else answer.head)
+    return AnswerDetails(
+        reason=blot(detail or phrase, secret, most=_VALUE_CHARACTERS),
+        location=blot_location(headers.get("location", ""), secret, most=_VALUE_CHARACTERS),
+        model_status=header("ms-azureml-model-error-statuscode"),
+        model_reason=header("ms-azureml-model-error-reason"),
+        server=header("server"),
+        request_id=header("x-request-id", "x-ms-request-id"),
+        content_type=header("content-type"),
+        body=blot(raw.decode("utf-8", "replace"), secret, most=_BODY_CHARACTERS),
+    )
+
+
+class FailureSamples:
+    """Those of one process; `rows` and the file hold the same."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._kinds: dict[tuple[str, str, str, int], FailureSample] = {}
+        self._written = 0
+
+    def knows(self, variant: str, outcome: str, cause: str, status: int) -> bool:
+        """Whether nothing more has to be kept of such a failure."""
+        return len(self._kinds) >= MOST_KINDS or (variant, outcome, cause, status) in self._kinds
+
+    def add(
+        self, variant: str, verdict: tuple[str, str, int], *, at_ns: int, details: AnswerDetails
+    ) -> FailureSample | None:
+        """Count a failure (outcome, cause, status); `details` of the first of a kind are kept. None beyond 64."""
+        key = (variant, *verdict)
+        kind = self._kinds.get(key)
+        if kind is not None:
+            kind.count += 1
+            kind.last_ns = max(kind.last_ns, at_ns)
+            return kind
+        if len(self._kinds) >= MOST_KINDS:
+            return None
+        outcome, cause, status = verdict
+        kind = self._kinds[key] = FailureSample(
+            variant=variant,
+            outcome=outcome,
+            cause=cause,
+            status=status,
+            count=1,
+            first_ns=at_ns,
+            last_ns=at_ns,
+            **asdict(details),
+        )
+        return kind
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Plain values, in the order in which the kinds were met."""
+        return [asdict(kind) for kind in self._kinds.values()]
+
+    def write(self, *, all_counts: bool = False) -> None:
+        """Write the file anew if there is a kind it does not hold yet, or `all_counts` are wanted (at the end).
+
+        A disk that takes nothing loses this explanation and no sample: those have a file of their own.
+        """
+        if self._path is None or not self._kinds or (len(self._kinds) == self._written and not all_counts):
+            return
+        with contextlib.suppress(OSError):
+            _replace(self._path, self.rows())
+            self._written = len(self._kinds)
+
+
+def _replace(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    lines = [json.dumps(row, separators=(",", ":"), ensure_ascii=False) + "\n" for row in rows]
+    partial.write_text("".join(lines), encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,70 @@
+"""How an answer is classified. Pure: bytes and times in, an `Outcome` and a cause out.
+
+Azure's 401 does not say why (azure-contract: "token expired / wrong format" share one code), so the
+lease that was sent tells expired from refused. Status codes: Microsoft Learn, "Troubleshoot online
+endpoints", section "HTTP status codes".
+"""
+
+from __future__ import annotations
+
+from bench.sample import Cause, Outcome
+
+EXPIRY_TOLERANCE_NS = 1_000_000_000
+"""Azure tells expiry in whole seconds, so a 401 within one second of it is put down to expiry."""
+
+_TOO_MANY_PENDING = b"too_many_pending"
+
+Verdict = tuple[str, str]
+OK: Verdict = (Outcome.OK.value, Cause.NONE.value)
+NO_LEASE: Verdict = (Outcome.AUTH_FAILURE.value, Cause.NO_LEASE.value)
+
+_BY_STATUS: dict[int, Verdict] = {
+    403: (Outcome.AUTH_FAILURE.value, Cause.FORBIDDEN.value),
+    408: (Outcome.TIMED_OUT.value, "server"),
+    424: (Outcome.MODEL_ERROR.value, Cause.NONE.value),
+    504: (Outcome.TIMED_OUT.value, "server"),
+    **dict.fromkeys((300, 301, 302, 303, 307, 308), (Outcome.UNEXPECTED.value, "redirect")),
+    400: (Outcome.UNEXPECTED.value, "bad_request"),
+    404: (Outcome.UNEXPECTED.value, "not_found"),
+    405: (Outcome.UNEXPECTED.value, "method"),
+    411: (Outcome.UNEXPECTED.value, "length_required"),
+    413: (Outcome.UNEXPECTED.value, "too_large"),
+    414: (Outcome.UNEXPECTED.value, "uri_too_long"),
+    415: (Outcome.UNEXPECTED.value, "media_type"),
+    422: (Outcome.UNEXPECTED.value, "unprocessable"),
+    431: (Outcome.UNEXPECTED.value, "headers_too_large"),
+}
+_SERVER_CAUSES = {502: "bad_gateway", 503: "unavailable"}
+"""A 502 is a proxy's, or on Kubernetes a model's that crashed: only `run_failed` tells which."""
+
+
+def classify(
+    status: int,
+    *,
+    reason: bytes = b"",
+    run_failed: bool = False,
+    done_ns: int = 0,
+    expires_at_ns: int | None = None,
+) -> Verdict:
+    """Outcome and cause of a complete answer.
+
+    `reason` is `ms-azureml-model-error-reason`, or the start of the body where that header is missing;
+    `run_failed` is the inference server's `x-ms-run-function-failed`. `done_ns` and `expires_at_ns` (None:
+    never) are on the same clock.
+    """
+    if 200 <= status < 300:
+        return OK
+    if status == 401:
+        expired = expires_at_ns is not None and done_ns >= expires_at_ns - EXPIRY_TOLERANCE_NS
+        return (Outcome.AUTH_FAILURE.value, Cause.EXPIRED.value if expired else Cause.REFUSED.value)
+    if status == 429:
+        pending = _TOO_MANY_PENDING in reason or b"pending" in reason.lower()
+        return (Outcome.THROTTLED.value, Cause.PENDING.value if pending else Cause.RATE.value)
+    known = _BY_STATUS.get(status)
+    if known is not None:
+        return known
+    if status >= 500:
+        if run_failed:
+            return (Outcome.MODEL_ERROR.value, Cause.NONE.value)
+        return (Outcome.SERVER_ERROR.value, _SERVER_CAUSES.get(status, Cause.NONE.value))
+    return (Outcome.UNEXPECTED.value, f"http_{status}")

@@ -1,0 +1,147 @@
+"""Samples to disk, while requests are under way. Edge: writes one stream.
+
+A sample is one `struct.pack_into` into a preallocated row buffer (about 1 us, no object that the garbage
+collector would have to look at). A full buffer, or whatever there is after a second, becomes one record
+batch: small batches keep the hub's pause short (0.2 ms for 1,024 rows), and a killed run keeps all but
+its last second. Batches are LZ4-compressed, which brings a row from 71 bytes to well under 64. Its
+seal costs 0.02 us a sample.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from bench.sample import COLUMNS, Cause, Freshness, LateCause, Outcome, Phase
+from bench.samples.sealed import SealedWriter
+
+ROWS = 1024
+
+_FORMATS = {
+    "int64": ("q", "<i8"),
+    "uint32": ("I", "<u4"),
+    "uint16": ("H", "<u2"),
+    "uint8": ("B", "u1"),
+    "word": ("B", "u1"),
+}
+_ROW = struct.Struct("<" + "".join(_FORMATS[kind][0] for _, kind in COLUMNS))
+_DTYPE = np.dtype([(name, _FORMATS[kind][1]) for name, kind in COLUMNS])
+
+
+def _nobody(rows: Any) -> None:
+    """Watches no rows."""
+
+
+class Words:
+    """The words of one column, numbered as they are met; at most 256."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self.codes: dict[str, int] = {}
+        self._as_arrow: Any = pa.array([], pa.string())
+        for word in known:
+            self.code(word)
+
+    def code(self, word: str) -> int:
+        """The word's number. Beyond 255 different words the rest share the last one, `...`."""
+        code = self.codes.get(word)
+        if code is None:
+            if len(self.codes) >= 255:
+                word = "..."
+            code = self.codes.setdefault(word, len(self.codes))
+        return code
+
+    def as_arrow(self) -> Any:
+        """The words in the order of their codes, built anew only when one was added."""
+        if len(self._as_arrow) != len(self.codes):
+            self._as_arrow = pa.array(list(self.codes), pa.string())
+        return self._as_arrow
+
+
+class Recorder:
+    """Writes `samples/<worker>.arrows`. `recorded` counts samples taken, `written` those handed to the file.
+
+    `observe` is shown the rows of each batch before it is written; it must not keep them.
+    """
+
+    def __init__(self, path: Path, *, metadata: dict[str, str]) -> None:
+        self.outcomes = Words(outcome.value for outcome in Outcome)
+        self.causes = Words(cause.value for cause in Cause)
+        self.phases = Words(phase.value for phase in Phase)
+        self.variants = Words(())
+        self.deployments = Words(("",))
+        self.freshnesses = Words(freshness.value for freshness in Freshness)
+        self.late_causes = Words(cause.value for cause in LateCause)
+        self.recorded = 0
+        self.written = 0
+        self.observe: Callable[[Any], None] = _nobody
+        self._broken = False
+        self.words = {
+            "outcome": self.outcomes,
+            "cause": self.causes,
+            "phase": self.phases,
+            "variant": self.variants,
+            "deployment": self.deployments,
+            "freshness": self.freshnesses,
+            "late_cause": self.late_causes,
+        }
+        self._rows = bytearray(_ROW.size * ROWS)
+        self._used = 0
+        self._schema = pa.schema(
+            [
+                (name, pa.dictionary(pa.uint8(), pa.string()) if kind == "word" else getattr(pa, kind)())
+                for name, kind in COLUMNS
+            ],
+            metadata=metadata,
+        )
+        self._writer = SealedWriter(path, self._schema)
+        self._schema = self._writer.schema
+        self._batch(np.frombuffer(self._rows, dtype=_DTYPE, count=1))  # the first batch ever costs 60 ms: not in a run
+
+    def record(self, *values: int) -> None:
+        """One sample, in the order of `bench.sample.COLUMNS`; words as their codes. Hot."""
+        _ROW.pack_into(self._rows, self._used, *values)
+        self._used += _ROW.size
+        self.recorded += 1
+        if self._used == len(self._rows):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what there is. An error of the disk loses these samples and all later ones, and `written` shows it.
+
+        Nothing may follow a batch that was cut off: a reader would take it for the rest of that batch.
+        """
+        rows = self._used // _ROW.size
+        self._used = 0
+        if not rows:
+            return
+        taken = np.frombuffer(self._rows, dtype=_DTYPE, count=rows)
+        self.observe(taken)
+        if self._broken:
+            return
+        try:
+            self._writer.write(self._batch(taken))
+        except OSError:
+            self._broken = True
+            return
+        self.written += rows
+
+    def close(self) -> None:
+        """Write what is left and end the file; what a broken disk does not take shows in `written`."""
+        self.flush()
+        self._writer.close(whole=not self._broken)
+
+    def _batch(self, rows: Any) -> Any:
+        columns = []
+        for (name, kind), field in zip(COLUMNS, self._schema, strict=True):
+            buffers = [None, pa.py_buffer(np.ascontiguousarray(rows[name]))]
+            if kind == "word":
+                words = self.words[name].as_arrow()
+                columns.append(pa.DictionaryArray.from_buffers(field.type, len(rows), buffers, words))
+            else:
+                columns.append(pa.Array.from_buffers(field.type, len(rows), buffers))
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema)

@@ -1,0 +1,109 @@
+"""The first ten minutes on a subscription: what is refused, what is waited for, what is said."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.command import Done, bench
+
+SHORT = ("--arrival-rate", "20", "--duration", "1s", "--warm-up", "0", "--users", "5")
+
+
+def run(*words: str, cwd: Path, **environment: str) -> Done:
+    return bench("run", *SHORT, *words, cwd=cwd, **environment)
+
+
+@pytest.fixture
+def faulty(emulator: dict[str, Any]):
+    """Adds faults to the shared emulator, and takes them away afterwards."""
+
+    def add(**words: Any) -> None:
+        _admin(emulator, "POST", words)
+
+    yield add
+    _admin(emulator, "DELETE")
+
+
+def _admin(emulator: dict[str, Any], method: str, body: Any = None) -> None:
+    data = None if body is None else json.dumps(body).encode()
+    url = f"{emulator['admin']}/faults"
+    with urllib.request.urlopen(urllib.request.Request(url, data=data, method=method), timeout=10) as answer:
+        assert answer.status == 200
+
+
+def test_an_endpoint_that_cannot_answer_is_not_measured(faulty, emulator, workspace, tmp_path: Path) -> None:
+    """Exit 4 before anything is sent, in one line (D11); a deployment that does not exist is exit 2 (D12)."""
+    target = ["--endpoint", emulator["endpoints"]["key"], *workspace]
+    unknown = run(*target, "--deployment", "green", cwd=tmp_path, **emulator["env"])
+    assert (unknown.code, unknown.err.strip()) == (
+        2,
+        "error: endpoint 'ep-key' has no deployment 'green' (it has blue)",
+    )
+    faulty(do="state", to="Creating", endpoint="key")
+    creating = run(*target, cwd=tmp_path, **emulator["env"])
+    assert creating.code == 4, creating
+    assert creating.err.strip() == "error: endpoint 'ep-key' is Creating (wait until it is Succeeded)"
+    assert not list(tmp_path.glob("results/*"))
+
+
+def test_the_least_role(faulty, emulator, workspace, tmp_path: Path) -> None:
+    """Who may only get tokens measures an endpoint whose URI is given (D1)."""
+    mode = "aml_token"
+    for action in ("read", "deployments/read", "workspace/read"):
+        faulty(do="deny", action=action)
+    pair = ["--endpoint", emulator["endpoints"][mode], "--scoring-uri", emulator["scoring_uri"][mode]]
+    done = run(*pair, "--auth-mode", mode, *workspace, cwd=tmp_path, **emulator["env"])
+    assert done.code == 0, done
+    assert done.summary_at(tmp_path)["variants"][mode]["outcomes"] == {"ok": 20}
+
+
+def test_the_endpoints_own_mode_is_measured(faulty, emulator, workspace, tmp_path: Path) -> None:
+    """Without --auth-mode (D16), and without the right to list deployments (D1). What ARM said is in the manifest."""
+    faulty(do="deny", action="deployments/read")
+    done = run("--endpoint", emulator["endpoints"]["aml_token"], *workspace, cwd=tmp_path, **emulator["env"])
+    assert done.code == 0, done
+    assert list(done.summary_at(tmp_path)["variants"]) == ["aml_token"]
+    manifest = json.loads((tmp_path / done.run / "manifest.json").read_text())
+    (described,) = manifest["target"]["endpoints"].values()
+    assert (described["state"], described["deployments"]) == ("Succeeded", None)
+
+
+def test_trouble_at_the_start_is_waited_for(emulator, workspace, tmp_path: Path) -> None:
+    """ARM is busy and the identity service down in the first seconds: said on the terminal, then measured (D2)."""
+    script = tmp_path / "faults.yaml"
+    script.write_text(
+        "- {at: 0, for: 6, do: identity, answer: 503}\n- {at: 0, for: 9, do: arm, answer: 429, retry_after: 1}\n"
+    )
+    done = run("--emulator", f"--emulator-options=--faults {script}", cwd=tmp_path)
+    assert done.code == 0, done
+    assert "waiting for Azure, up to 60 s" in done.err
+
+
+def test_trouble_that_lasts_is_exit_3(faulty, emulator, workspace, tmp_path: Path) -> None:
+    """With attempts and time; doctor and credentials likewise (D2)."""
+    faulty(do="arm", answer="503")
+    target = ["--endpoint", emulator["endpoints"]["key"], *workspace, "--start-timeout", "1s"]
+    for command in (["run", *SHORT], ["doctor"], ["credentials"]):
+        done = bench(*command, *target, cwd=tmp_path, **emulator["env"])
+        assert done.code == 3, done
+        last = done.err.strip().splitlines()[-1]
+        assert last.startswith("error: the control plane failed (ARM answered 503 ServiceUnavailable)")
+        assert re.search(r"; \d+ attempts? in \d+ s \(", last)
+
+
+def test_another_cloud(tmp_path: Path) -> None:
+    """Every scope is that cloud's: the emulator takes no other audience (D10). A typo is exit 2."""
+    options = "--emulator-options=--cloud AzureUSGovernment"
+    done = run("--emulator", options, "--cloud", "AzureUSGovernment", "--auth-mode", "aad_token", cwd=tmp_path)
+    assert done.code == 0, done
+    keys = bench("doctor", "--emulator", options, cwd=tmp_path, AZUREML_CURRENT_CLOUD="AzureUSGovernment")
+    assert keys.code == 0, keys
+    typo = bench("doctor", "--emulator", cwd=tmp_path, AZUREML_CURRENT_CLOUD="AzureUSGoverment")
+    assert typo.code == 2
+    assert "AZUREML_CURRENT_CLOUD: 'AzureUSGoverment' is no Azure cloud" in typo.err

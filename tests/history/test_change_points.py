@@ -1,0 +1,79 @@
+"""Shifts that were planted are found, within days; what is no shift is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.history.change_points import LEAST_RUNS, beta_share, change_points
+from bench.history.watch import P_TOGETHER
+
+P = P_TOGETHER / 4
+
+
+def noise(seed: int, runs: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(50, 1, runs)
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [1.0] * 60, [1.0, 2.0] * 30, [0.0] * 60])
+def test_nothing_to_find(values: list[float]) -> None:
+    """No runs, constant runs, and a see-saw have no lasting shift."""
+    assert change_points(values, max_p_value=P) == ()
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_what_is_no_number_is_refused(bad: float) -> None:
+    with pytest.raises(ValueError, match="numbers"):
+        change_points([1.0] * 10 + [bad], max_p_value=P)
+
+
+def test_one_wild_run_is_no_shift() -> None:
+    """A single run on a bad day is not lasting."""
+    values = noise(1, 40)
+    values[25] += 50
+    assert change_points(values, max_p_value=P) == ()
+
+
+def test_two_planted_shifts_are_found_where_they_are() -> None:
+    values = noise(2, 60)
+    values[20:] += 5
+    values[40:] += 8
+    found = change_points(values, max_p_value=P)
+    assert [point.index for point in found] == [20, 40]
+    assert found[0].change == pytest.approx(0.10, abs=0.03)
+
+
+def test_a_shift_of_three_sigma_is_known_within_five_runs() -> None:
+    """In nine of ten histories, and never at another place."""
+    known = 0
+    for seed in range(40):
+        values = noise(seed, 35)
+        values[30:] += 3
+        known += any(abs(point.index - 30) <= 2 for point in change_points(values, max_p_value=P))
+    assert known >= 34
+
+
+def test_no_run_before_the_least_tells_a_shift() -> None:
+    values = noise(3, 30 + LEAST_RUNS - 1)
+    values[30:] += 100
+    assert not [point for point in change_points(values, max_p_value=P) if point.index == 30]
+
+
+def test_unchanged_runs_raise_no_alarm() -> None:
+    """Twenty histories of 60 runs."""
+    assert sum(len(change_points(noise(100 + seed, 60), max_p_value=P)) for seed in range(20)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("x", "a", "b", "share"),
+    [
+        (0.5, 0.5, 0.5, 0.5),
+        (0.3, 2.0, 3.0, 0.3483),
+        (0.9, 10.0, 0.5, 0.15164),
+        (0.0, 1.0, 1.0, 0.0),
+        (1.0, 1.0, 1.0, 1.0),
+    ],
+)
+def test_beta_share(x: float, a: float, b: float, share: float) -> None:
+    """Against values of scipy.special.betainc."""
+    assert beta_share(x, a, b) == pytest.approx(share, rel=2e-4)

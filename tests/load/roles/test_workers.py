@@ -1,0 +1,88 @@
+"""Master and workers started separately: one flight for all, sealed leases, and what the death of one costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import emulator as emulator
+from tests.e2e.conftest import workspace as workspace
+from tests.load.roles.processes import KEY, Wire, await_that, free_port, locust, run_folder, token_calls
+from tests.security.searching import found_in
+
+
+def _run(
+    emulator: dict[str, Any],
+    workspace: list[str],
+    cwd: Path,
+    *,
+    worker_keys: tuple[str, ...],
+    kill_one_after_s: float = 0.0,
+) -> tuple[Path, list[str], bytes]:
+    """A master and three workers behind a wire; the run's folder, the workers' output, and what went over the wire."""
+    port = free_port()
+    wire = Wire(port)
+    master = ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(port), "--headless"]
+    target = ["--endpoint", emulator["endpoints"]["aml_token"], *workspace]
+    load = ["--expect-workers", "3", "--users", "9", "--arrival-rate", "150", "--duration", "5s", "--warm-up", "0s"]
+    worker = ["--worker", "--master-host", "127.0.0.1", "--master-port", str(wire.port)]
+    with ExitStack() as stack:
+        master = stack.enter_context(locust([*master, *target, *load], cwd, BENCH_RELAY_KEY=KEY, **emulator["env"]))
+        workers = [
+            stack.enter_context(locust(worker, cwd, **({"BENCH_RELAY_KEY": key} if key else {}), **emulator["env"]))
+            for key in worker_keys
+        ]
+        if kill_one_after_s:
+            await_that(lambda: list(cwd.glob("results/*/health/w2.jsonl")))
+            os.kill(workers[0].pid, signal.SIGKILL)
+        out = master.communicate(timeout=90)[0]
+        said = [process.communicate(timeout=30)[0] for process in workers]
+    wire.close()
+    assert "Traceback" not in out, out
+    return run_folder(cwd), said, bytes(wire.seen)
+
+
+def test_one_flight_for_all_and_no_secret_on_the_wire(
+    emulator: dict[str, Any], workspace: list[str], tmp_path: Path
+) -> None:
+    """Three workers with the master's key cause one fetch between them; their leases are sealed."""
+    before = token_calls(emulator["log"])
+    run, said, seen = _run(emulator, workspace, tmp_path, worker_keys=(KEY, KEY, KEY))
+    assert token_calls(emulator["log"]) - before == 1
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["variants"]["aml_token"]["outcomes"] == {"ok": 750}
+    assert len(list((run / "samples").glob("*.arrows"))) == 3
+    assert b"bench_relay" in seen
+    assert not found_in(seen, ())  # nothing like a token
+    assert not [text for text in said if "fetches its own" in text]
+
+
+@pytest.mark.parametrize(
+    "key", ["", pytest.param("another-relay-key-of-thirty-two-characters", marks=pytest.mark.soak)]
+)
+def test_without_the_key_a_worker_fetches_for_itself_and_says_so(
+    key: str, emulator: dict[str, Any], workspace: list[str], tmp_path: Path
+) -> None:
+    """A worker that lacks the master's key, or has another, costs one fetch of its own and no request."""
+    before = token_calls(emulator["log"])
+    run, said, seen = _run(emulator, workspace, tmp_path, worker_keys=(KEY, KEY, key))
+    assert token_calls(emulator["log"]) - before == 2
+    assert json.loads((run / "summary.json").read_text())["variants"]["aml_token"]["outcomes"] == {"ok": 750}
+    assert ["fetches its own" in text for text in said] == [False, False, True]
+    assert not found_in(seen, ())
+
+
+@pytest.mark.soak
+def test_a_worker_that_dies_costs_its_share(emulator: dict[str, Any], workspace: list[str], tmp_path: Path) -> None:
+    """The others go on, the run ends, and the report says what is missing."""
+    run, _, _ = _run(emulator, workspace, tmp_path, worker_keys=(KEY, KEY, KEY), kill_one_after_s=1)
+    summary = json.loads((run / "summary.json").read_text())
+    assert json.loads((run / "manifest.json").read_text())["ended"]["reason"] == "completed"
+    assert 500 <= summary["variants"]["aml_token"]["requests"] < 750
+    assert summary["trust"]["verdict"] != "TRUSTED"
