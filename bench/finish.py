@@ -51,13 +51,18 @@ def finish(folder: RunDir, *, gates: Gates, min_effect: str = "") -> int:
     for result in results:
         sys.stdout.write(f"{result.verdict} {result.label}: {result.sentence}\n")
     sys.stdout.write(f"report: {folder.report}\n")
-    return first_of(evaluate.exit_code(results, evaluate.trust_of(summary)), 0 if _is_whole(run) else 4)
+    return first_of(evaluate.exit_code(results, evaluate.trust_of(summary)), _code_of_ending(run))
 
 
-def _is_whole(run: LoadedRun) -> bool:
-    """It went on for as long as it was asked to; one without an end may be stopped at any time."""
+def _code_of_ending(run: LoadedRun) -> int:
+    """0 for a run that went on for as long as it was asked to, 1 for one that broke, 4 for one that ended early.
+
+    One without an end may be stopped at any time.
+    """
     reason = (run.manifest.get("ended") or {}).get("reason")
-    return reason in _WHOLE or (reason == "stopped" and run.plan.duration_s is None)
+    if reason in _WHOLE or (reason == "stopped" and run.plan.duration_s is None):
+        return 0
+    return 1 if reason == "failed" else 4
 
 
 def _check_baseline(baseline: Baseline, run: LoadedRun, summary: dict[str, Any]) -> None:

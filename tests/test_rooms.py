@@ -27,7 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},
     "gates": {*NOUNS, "analysis", "rundir"},
     "report": {*NOUNS, "analysis", "rundir", "runreader"},
-    "credentials": {*NOUNS, "authorities", "clock", "lifeline"},
+    "credentials": {*NOUNS, "authorities", "clock", "lifeline", "supervise"},
     "emulator": set(),
     "samples": {*NOUNS},
     "load": {
@@ -38,6 +38,7 @@ ROOMS: dict[str, set[str]] = {
         "lifeline",
         "signals",
         "streams",
+        "supervise",
         "rundir",
         "samples",
         "target",
@@ -69,6 +70,7 @@ ROOMS: dict[str, set[str]] = {
 SINGLE: dict[str, set[str]] = {
     **{noun: {*NOUNS} for noun in NOUNS},
     "clock": set(),
+    "supervise": set(),
     "workspace": {"endpoint", "errors"},
     "authorities": {"errors"},
     "rundir": {"clock", "errors"},
@@ -103,9 +105,9 @@ INSIDE_LOAD: dict[str, set[str]] = {
 LIBRARIES: dict[str, str] = {
     "azure": r"credentials\.agent\.(arm|azure_errors|control_plane|identity)",
     "flask": r"live\.",
-    "gevent": r"load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
+    "gevent": r"supervise|load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
-    "locust": r"load\.(__main__|roles\.(locust_stats|session)|user)",
+    "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
     "prometheus_client": r"live\.prometheus",
@@ -115,7 +117,8 @@ LIBRARIES: dict[str, str] = {
     "uvloop": r"emulator\.",
 }
 """The only modules that may name a library. `load.roles.session` needs Locust's runners to know its role,
-`locust_stats` replaces one of its functions, `user` is its User; nobody else knows that there is a Locust."""
+`locust_messages` and `locust_stats` replace functions of it, `user` is its User; nobody else knows that there is a
+Locust."""
 
 IMPURE = {
     *("asyncio", "http", "io", "logging", "multiprocessing", "os", "select", "selectors", "shutil", "signal", "socket"),

@@ -119,6 +119,25 @@ def _lost(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
             yield make(f"{number} {what} (limit 0, invalid above {worst:.1%} of all): {remedy}")
 
 
+def _lost_workers(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
+    """Whoever led the run has judged it: ending `lost` is more than the others could make up for."""
+    lost = run.manifest.get("lost") or ()
+    is_invalid = (run.manifest.get("ended") or {}).get("reason") == "lost"
+    for loss in lost:
+        told = f"worker {loss['worker']} was lost at {loss['at_ns'] / 1e9:.1f} s ({loss['why']})"
+        if is_invalid:
+            yield _invalid(f"{told}, and {loss['lost_samples']} samples with it: run it again")
+        else:
+            yield _suspect(f"{told}: the others took over, and {loss['lost_samples']} samples are lost")
+    disk = run.manifest.get("disk") or {}
+    if is_invalid and disk.get("lost_from_s") is not None:
+        yield _invalid(
+            f"the disk was full: samples from second {disk['lost_from_s']:.0f} on are lost; make room, and run it again"
+        )
+    elif is_invalid and not lost:
+        yield _invalid("workers, or what they measured, were lost: run it again")
+
+
 def _rate(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
     if not run.measured.any() or found.kept >= LIMITS["achieved_suspect"]:
         return
@@ -207,6 +226,7 @@ def _auth_mode_changed(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
 _CHECKS: tuple[Callable[[LoadedRun, Evidence], Iterator[Reason]], ...] = (
     _incomplete,
     _lost,
+    _lost_workers,
     _rate,
     _lag,
     _cpu,

@@ -18,7 +18,7 @@ from typing import Any
 import gevent
 from gevent.event import AsyncResult
 
-from bench import clock
+from bench import clock, supervise
 from bench.credentials import moves, policy
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.flightlog import FlightLog
@@ -198,7 +198,7 @@ class CredentialManager:
         for action in actions:
             match action:
                 case moves.Launch(flight):
-                    self._flight = gevent.spawn(self._fly, flight)
+                    self._flight = supervise.start(self._fly, flight, where="a credential fetch")
                 case moves.Publish(lease):
                     self._tell(None)
                     for listener in self._listeners:

@@ -28,7 +28,7 @@ from locust import User, events, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from bench import handover
+from bench import handover, supervise
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, UsageError
@@ -75,7 +75,13 @@ class ScoringUser(User):
         self._state = LOCUST_STATE_WAITING
         while (sender := session.sender) is None:  # the target is being found, the leases are being fetched
             gevent.sleep(_POLL_S)
-        sender.serve(self, number=session.next_user())
+        try:
+            sender.serve(self, number=session.next_user())
+        except StopUser:
+            raise
+        except Exception as exc:
+            if not supervise.failed("a user", exc):
+                raise
         self._state = LOCUST_STATE_WAITING
         Event().wait()
 

@@ -17,6 +17,7 @@ import gevent
 from gevent.event import AsyncResult, Event
 from gevent.socket import wait_read
 
+from bench import supervise
 from bench.credentials.agent.calls import (
     START_DEADLINE_S,
     AgentCalls,
@@ -84,7 +85,7 @@ class _Running:
         self.process = process
         self.ready = Event()
         self.was_ready = False
-        self.reader = gevent.spawn(self._read, on_end)
+        self.reader = supervise.start(self._read, on_end, where="the credential agent")
         self._ended: Failure | None = None
         self._ids = itertools.count(1)
         self._pending: dict[int, AsyncResult] = {}

@@ -11,9 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import gevent
-
-from bench import clock
+from bench import clock, supervise
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.lease import Lease
 from bench.credentials.manager import CredentialManager
@@ -63,7 +61,7 @@ class RelayServer:
         else:
             worker = str(envelope["from"])
             self._workers.add(worker)
-            gevent.spawn(self._answer, worker, message)
+            supervise.start(self._answer, worker, message, where="the relay")
 
     def forget(self, worker: str) -> None:
         """The worker is gone: push it nothing any more."""
@@ -76,14 +74,14 @@ class RelayServer:
 
     def _answer(self, worker: str, message: dict[str, Any]) -> None:
         reply = {"reply": message["ask"], "variant": message["variant"]}
-        asked = gevent.spawn(self._ask_manager, message)
+        asked = supervise.start(self._ask_manager, message, where="the relay")
         while not asked.ready():
             self._tell(worker, {**reply, "working": True})
             asked.join(timeout=WORKING_EVERY_S)
         answer = asked.get()
         if isinstance(answer, Lease):
             self._tell(worker, {**reply, "lease": lease_as_json(answer)})
-        else:
+        elif isinstance(answer, Failure):
             self._tell(worker, {**reply, "failure": answer.as_json()})
 
     def _ask_manager(self, message: dict[str, Any]) -> Lease | Failure:

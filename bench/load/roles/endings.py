@@ -19,10 +19,11 @@ from typing import Any, Protocol
 
 import gevent
 
-from bench import handover, lifeline, signals
+from bench import handover, lifeline, signals, supervise
 
 _MASTER_SPEAKS_FIRST_S = 2.0
 _LOST_ENDS_WITHIN_S = 1.7
+_WORKER_ENDS_WITHIN_S = 1.9
 _HURRIED_ENDS_WITHIN_S = 1.5
 _LOOK_EVERY_S = 0.5
 _PERSON = (signal.SIGINT, signal.SIGTERM)
@@ -72,7 +73,7 @@ class Endings:
             self._parent = taken.life["parent"] if taken is not None else 0
         if handover.taken() is not None:
             self._watch_stdin()
-        self._watcher = gevent.spawn(self._look)
+        self._watcher = supervise.start(self._look, where="the watch on the parent")
 
     def _look(self) -> None:
         """For systems without a parent-death signal; and it may have died before that was asked for."""
@@ -85,9 +86,12 @@ class Endings:
         self._stdin.start(self._on_stdin)
 
     def _on_stdin(self) -> None:
-        """In the hub: nobody writes to this pipe, so it has ended."""
+        """In the hub: nobody writes to this pipe, so it has ended. A worker hears from its master what to do."""
         self._stdin.stop()
-        gevent.spawn(self._lost)
+        if self._is_worker:
+            _exit_after(_WORKER_ENDS_WITHIN_S)
+            return
+        supervise.start(self._lost, where="the loss of the parent")
 
     def _lost(self) -> None:
         """The parent is gone. Answers that take longer than this are not awaited."""

@@ -1,52 +1,62 @@
 """`flights.jsonl`: one credential fetch a line, in the run's own time. Edge.
 
-Fetches that end before the clock starts (the first ones) are held back until its zero is known; theirs
-are negative times.
+A fetch that ends before the clock starts (the first one) is held back until its zero is known; its times are negative.
+Every process counts from its own zero, so that a worker on another host means the same moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.rundir import append_jsonl
+from bench.load.engine.line_file import LineFile
+
+Record = Mapping[str, Any]
 
 
-class FlightWriter:
-    """Takes records with absolute monotonic times, writes them relative to the run's zero."""
+class FlightTimes:
+    """Takes records with this host's monotonic times, and hands them to `sink` relative to the run's zero."""
 
-    def __init__(self) -> None:
-        self.written = 0
-        self._path: Path | None = None
+    def __init__(self, sink: Callable[[Record], None]) -> None:
+        self._sink = sink
         self._zero_ns: int | None = None
-        self._early: list[dict[str, Any]] = []
+        self._early: list[Record] = []
 
-    def open(self, path: Path) -> None:
-        """The file is there from now on: one without a line says that nothing was fetched, none that it got lost."""
-        self._path, self._zero_ns, self._early = path, None, []
-        self.written = 0
-        path.touch()
-
-    def add(self, record: Mapping[str, Any]) -> None:
-        if self._path is None:
-            return
+    def add(self, record: Record) -> None:
         if self._zero_ns is None:
-            self._early.append(dict(record))
+            self._early.append(record)
             return
-        shifted = {name: value - self._zero_ns if name.endswith("ed_ns") else value for name, value in record.items()}
-        append_jsonl(self._path, [shifted])
-        self.written += 1
+        zero_ns = self._zero_ns
+        self._sink({name: value - zero_ns if name.endswith("ed_ns") else value for name, value in record.items()})
 
     def start(self, zero_ns: int) -> None:
-        """The zero is known."""
-        self._zero_ns = zero_ns
-        early, self._early = self._early, []
-        for record in early:
-            self.add(record)
-
-    def close(self, zero_ns: int) -> None:
-        """Write what is left, against `zero_ns` if the clock never started."""
+        """The zero is known; only the first one counts, so `start` with any time is also the end of waiting for it."""
         if self._zero_ns is None:
-            self.start(zero_ns)
-        self._path = None
+            self._zero_ns = zero_ns
+            early, self._early = self._early, []
+            for record in early:
+                self.add(record)
+
+
+class FlightFile:
+    """The file of one run: one without a line says that nothing was fetched, none that it got lost.
+
+    It never raises after it was opened: `lost` counts what the disk did not take, `written` what it did.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError."""
+        self.written = 0
+        self._file = LineFile(path)
+
+    @property
+    def lost(self) -> int:
+        return self._file.lost
+
+    def write(self, record: Record) -> None:
+        """A record in the run's own time."""
+        self.written += self._file.write(record)
+
+    def close(self) -> None:
+        self._file.close()

@@ -1,8 +1,14 @@
 """The leading part of a run: finds the target, makes the folder, starts the clock, ends the run. Edge.
 
-A standalone Locust and a master have one. A run can end early in four ways, and each leaves
-a manifest that says so: decided (SIGUSR1, from a `bench run` that watches its gates), stopped (by a person), signal,
-aborted (an error, kept in `error`).
+A standalone Locust and a master have one. However a run ends, its manifest says so in one of these words:
+
+    completed   it went on for as long as it was asked to
+    decided     SIGUSR1, from a `bench run` that watches its gates and knows enough
+    stopped     a person: the page's Stop, and a signal where the run had no end of its own
+    signal      a signal, or the loss of whoever started this Locust
+    overdue     answers were awaited for longer than the time-out allows
+    lost        workers, or what the disk did not take
+    failed      an error (`ended.error`), or an exception that nobody expected: its traceback is in `errors/`
 """
 
 from __future__ import annotations
@@ -17,30 +23,36 @@ from typing import Any
 
 import gevent
 
-from bench import clock, handover
+from bench import clock, handover, supervise
 from bench.credentials import RelayKey
 from bench.credentials.state import preflight
 from bench.endpoint import AuthMode
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, RunInvalid, UsageError
 from bench.live.board import Board
 from bench.live.terminal import Progress
 from bench.live.view import NOTHING, View
 from bench.load.engine.arrivals import asked_rate
 from bench.load.engine.payload import load_bodies
-from bench.load.roles.flight_file import FlightWriter
+from bench.load.roles import failure_file, messages
+from bench.load.roles.closing import close_all
+from bench.load.roles.losses import are_bearable
 from bench.load.roles.managers import ManagerPool
-from bench.load.roles.manifest import manifest_of, samples_written
+from bench.load.roles.manifest import samples_written
+from bench.load.roles.record import RunRecord
 from bench.load.roles.report import make_report
 from bench.load.roles.senders import LocalSender, Senders
 from bench.load.roles.workers import Workers
 from bench.local_emulator import LocalEmulator
 from bench.options import plan_of
 from bench.plan import RunPlan
-from bench.rundir import RunDir, refuse_pipe, write_json
+from bench.rundir import RunDir, refuse_pipe
 from bench.target import kind_of, secret_origins, spec_of, variants_of
 
 _POLL_S = 0.02
 _GRACE_S = 2.0
+_SAID_EVERY_S = 5.0
+_NO_NEWS_WITHIN_S = 120.0
+"""How long users and workers may take to come while nothing changes; the first lease alone may take 60 s."""
 
 
 class Master:
@@ -49,30 +61,37 @@ class Master:
     def __init__(self, environment: Any, *, default_modes: tuple[AuthMode, ...], relay_key: RelayKey | None) -> None:
         self.error: BenchError | None = None
         self.plan: RunPlan | None = None
-        self.run: RunDir | None = None
         self.options: Mapping[str, Any] = dict(vars(environment.parsed_options))
         """Of the next run. A copy: Locust writes what its web form says into its own."""
         self._started = self.options
         self._environment = environment
         self._default_modes = default_modes
-        self._flights = FlightWriter()
+        self._record: RunRecord | None = None
+        self._errors: Path | None = None
         self.senders: Senders
         if relay_key is not None:
-            self.senders = Workers(environment.runner, self._flights.add, relay_key)
+            self.senders = Workers(
+                environment.runner,
+                relay_key,
+                on_flight=self._on_flight,
+                on_worker_flight=self._on_worker_flight,
+                on_failed=self._on_worker_failed,
+            )
         else:
-            self.senders = LocalSender(environment.events.request.fire, self._flights.add)
+            self.senders = LocalSender(environment.events.request.fire, self._on_flight)
+        supervise.report_to(self._on_failure)
         self.board = Board()
         self.last_run: RunDir | None = None
         self._last_view = NOTHING
         self._progress = Progress()
         self._pool: ManagerPool | None = None
         self._emulator: LocalEmulator | None = None
-        self._manifest: dict[str, Any] = {}
         self._zero_ns = 0
         self._cut_ns = 0
         self._point_s = 0.0
         self._reason = ""
         self._conductor: Any = None
+        self._statistics_reset: Any = None
         self._decided = False
         if hasattr(signal, "SIGUSR1"):
             gevent.signal_handler(signal.SIGUSR1, self._decide)
@@ -115,15 +134,20 @@ class Master:
             )
         return values, load_bodies(str(values.get("payload") or ""), seed=0)[1]
 
+    @property
+    def run(self) -> RunDir | None:
+        """The folder of the run that goes on."""
+        return self._record.run if self._record is not None else None
+
     def begin(self) -> None:
         """Start a run in a greenlet of its own: finding the target takes seconds, and the web UI must not wait."""
-        self.error = None
+        self.error = self._errors = None
         self._last_view = NOTHING
         self._reason = "stopped"
         self._zero_ns = self._cut_ns = 0
         self._point_s = 0.0
         self._decided = False
-        self._conductor = gevent.spawn(self._conduct)
+        self._conductor = supervise.start(self._conduct, where="the run")
 
     def cut(self) -> None:
         """The run ends here: what is due later is not part of it. Safe to call twice."""
@@ -133,37 +157,96 @@ class Master:
 
     def end(self) -> None:
         """The test has stopped and every sender has written its files: close the run. Safe to call twice."""
-        if self._conductor is not None:
-            self._conductor.kill(block=False)
-            self._conductor = None
-        self._progress.clear()
-        self.view()  # kept: a watcher sees how the run ended
-        self.senders.finish()
-        run, self.run = self.run, None
-        if run is None:
+        conductor, self._conductor = self._conductor, None
+        if conductor is not None and conductor is not gevent.getcurrent():
+            conductor.kill(block=False)
+        steps = [
+            ("the clock of the statistics", self._leave_statistics),
+            ("the progress line", self._progress.clear),
+            ("the last look", self.view),  # kept: a watcher sees how the run ended
+            ("senders", self.senders.finish),
+        ]
+        broken = list(close_all(steps))
+        record, self._record = self._record, None
+        if record is None:
+            for name, error in broken:
+                supervise.failed(f"closing: {name}", error)
             return
-        self._flights.close(self._zero_ns or clock.monotonic_ns())
+        for name, error in broken:
+            self._keep("master", supervise.failure_of(f"closing: {name}", error))
+        gevent.sleep(0)  # what broke a moment ago is told in a greenlet of its own, and belongs into the manifest
+        broken = list(close_all([("the manifest", lambda: self._finish(record))]))
+        if not broken and (self.error is None) and handover.RUN_VARIABLE not in os.environ:
+            broken = list(close_all([("the report", lambda: make_report(record.run, self._environment))]))
+            if self._reason == "lost" and not self._environment.process_exit_code:
+                self._environment.process_exit_code = RunInvalid.exit_code
+        for name, error in broken:
+            self._keep("master", supervise.failure_of(f"closing: {name}", error))
+
+    def _finish(self, record: RunRecord) -> None:
+        """Write the end of the run, and say on stderr what was lost."""
         at_ns = (self._cut_ns or clock.monotonic_ns()) - self._zero_ns if self._zero_ns else 0
-        if self._manifest["workers"]:
-            self._manifest["workers"] = [f"w{index}" for index in range(self.senders.size)]
-        counted = {"samples": samples_written(run), "flights": self._flights.written}
-        write_json(run.manifest, {**self._manifest, **counted, "ended": {"at_ns": at_ns, "reason": self._reason}})
-        self.last_run = run
+        losses, disk = self.senders.losses, self.senders.disk_loss()
+        is_lost = (
+            self.senders.all_lost
+            or disk.samples
+            or disk.pieces
+            or (self.plan is not None and not are_bearable(losses, self.plan, at_ns))
+        )
+        if self._zero_ns and is_lost and self._reason != "failed":
+            self._reason = "lost"
+        changes: dict[str, Any] = {
+            "samples": samples_written(record.run),
+            "flights": record.flights,
+            "ended": {"at_ns": at_ns, "reason": self._reason},
+        }
+        if self.error is not None:
+            changes["ended"]["error"] = self.error.describe()
+        if record.values["workers"]:
+            changes["workers"] = [f"w{index}" for index in range(self.senders.size)]
+        if losses:
+            changes["lost"] = [loss.as_json() for loss in losses]
+            changes["lost_samples"] = sum(loss.samples for loss in losses)
+        lines = disk.lines + record.lost_flights
+        if disk.samples or disk.pieces or lines:
+            from_s = None if disk.from_ns is None else round(disk.from_ns / 1e9, 3)
+            changes["disk"] = {
+                "lost_from_s": from_s,
+                "unwritten_samples": disk.samples,
+                "lost_lines": lines,
+                "lost_pieces": disk.pieces,
+            }
+        if not record.finish(changes, zero_ns=self._zero_ns or clock.monotonic_ns()):
+            sys.stderr.write(f"error: the end of the run could not be written to {record.run.manifest}\n")
+            self._reason = "lost"
+        self.last_run = record.run
         self.board.end(at_ns / 1e9, self._reason)
-        if self.error is None and handover.RUN_VARIABLE not in os.environ:
-            make_report(run, self._environment)
+        if disk.from_ns is not None:
+            _say(f"disk full: samples from second {disk.from_ns / 1e9:.0f} on are lost ({disk.samples:,} of them)")
+        elif disk.pieces:
+            _say("disk full: samples of workers on other hosts are lost")
+        elif lines:
+            _say(f"disk full: {lines:,} lines of health and fetches are lost")
 
     def close(self, *, signal: bool) -> None:
         """Locust is quitting."""
-        if self.run is not None and signal:
+        if self._record is not None and signal and self._reason == "stopped":
             self._reason = "signal"
         self.end()
-        self._close_pool()
-        if self._emulator is not None:
-            self._emulator.stop()
-            self._emulator = None
+        steps = [
+            ("workers", self.senders.close),
+            ("credentials", self._close_pool),
+            ("the emulator", self._stop_emulator),
+        ]
+        for name, error in close_all(steps):
+            sys.stderr.write(f"error: closing {name}: {type(error).__name__}\n")
         if self._environment.process_exit_code is None:
             self._environment.process_exit_code = self.error.exit_code if self.error is not None else 0
+
+    def _stop_emulator(self) -> None:
+        emulator, self._emulator = self._emulator, None
+        if emulator is not None:
+            emulator.stop()
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -206,46 +289,45 @@ class Master:
 
     def _give_orders(self, plan: RunPlan, pool: ManagerPool) -> None:
         """Make the run's folder and have the senders get ready."""
-        anchor = clock.ClockAnchor.now()
-        self.run = RunDir.create(self.results, anchor)
-        self._flights.open(self.run.flights)
-        self._manifest = manifest_of(self.run, plan, anchor=anchor, described=pool.describe())
-        write_json(self.run.manifest, self._manifest)
-        handover.tell_folder(self.run.path)
+        record = self._record = RunRecord(self.results, plan, described=pool.describe())
+        self._errors = record.run.path / "errors"
+        handover.tell_folder(record.run.path)
         if not self._environment.stop_timeout:
             self._environment.stop_timeout = plan.timeout_s + 1
-        self.senders.order(plan, pool, self.run)
+        self.senders.order(plan, pool, record.run)
 
     def _await_senders(self) -> None:
         """Until all have their leases and all users are there: a ramp would be measured as if it were the load."""
+        waiting = _Waiting()
+        while not self.senders.ready():
+            waiting.look(f"for {self.senders.awaited} to be ready")
         runner = self._environment.runner
-        while not self.senders.ready() or (
+        while (
             self._environment.shape_class is None
             and self.senders.complete
-            and runner.user_count < (runner.target_user_count or 1)
+            and runner.user_count < (wanted := runner.target_user_count or 1)
         ):
-            gevent.sleep(_POLL_S)
+            waiting.look(f"for users: {runner.user_count:,} of {wanted:,} are there")
 
     def _start_clock(self, plan: RunPlan) -> None:
         now, lead_ns = clock.ClockAnchor.now(), self.senders.lead_ns
         zero = clock.ClockAnchor(monotonic_ns=now.monotonic_ns + lead_ns, wall_ns=now.wall_ns + lead_ns)
         self._zero_ns = zero.monotonic_ns
         facts = self.senders.facts()
-        for name, size in facts.get("request_bytes", {}).items():
-            self._manifest["variants"][name]["request_bytes"] = size
-        self._manifest["clock"] = {
-            "monotonic_ns": zero.monotonic_ns,
-            "wall_ns": zero.wall_ns,
-            "pacer": facts.get("pacer", ""),
-        }
-        self._manifest["workers"] = [f"w{index}" for index in range(self.senders.size)]
-        if self.run is not None:
-            write_json(self.run.manifest, self._manifest)
-            self.board.begin(self.run.run_id, plan)
-        self._flights.start(self._zero_ns)
+        if self._record is not None:
+            variants = dict(self._record.values["variants"])
+            for name, size in facts.get("request_bytes", {}).items():
+                if name in variants:
+                    variants[name] = {**variants[name], "request_bytes": size}
+            anchor = {"monotonic_ns": zero.monotonic_ns, "wall_ns": zero.wall_ns, "pacer": facts.get("pacer", "")}
+            workers = [f"w{index}" for index in range(self.senders.size)]
+            self._record.started(self._zero_ns, {"variants": variants, "clock": anchor, "workers": workers})
+            self.board.begin(self._record.run.run_id, plan)
         self.senders.go(zero)
         if plan.warm_up_s:
-            gevent.spawn_later(plan.warm_up_s + lead_ns / 1e9, self._environment.runner.stats.reset_all)
+            self._statistics_reset = supervise.start_later(
+                plan.warm_up_s + lead_ns / 1e9, self._environment.runner.stats.reset_all, where="statistics"
+            )
 
     def _await_end(self, plan: RunPlan) -> None:
         total_s = None if plan.duration_s is None else plan.warm_up_s + plan.duration_s
@@ -254,6 +336,10 @@ class Master:
             elapsed_s = (clock.monotonic_ns() - self._zero_ns) / 1e9
             self._progress.tick(plan, elapsed_s, self.view)
             self._take_point(plan, elapsed_s)
+            self.senders.look()
+            if self.senders.all_lost or self._is_disk_full():
+                self._reason = "lost"
+                return
             if self._decided and not self._cut_ns:
                 self.cut()
                 total_s = elapsed_s
@@ -265,6 +351,48 @@ class Master:
             if elapsed_s > total_s + plan.timeout_s + _GRACE_S:
                 self._reason = "overdue"
                 return
+
+    def _is_disk_full(self) -> bool:
+        """Samples are being lost: there is no sense in loading the target for figures that nobody will have."""
+        return self.senders.disk_loss().from_ns is not None
+
+    def _leave_statistics(self) -> None:
+        """The next run's statistics are not to be wiped by this one's warm-up."""
+        timer, self._statistics_reset = self._statistics_reset, None
+        if timer is not None:
+            timer.kill(block=False)
+
+    # -- what others tell ----------------------------------------------------------------------------
+
+    def _on_flight(self, record: Mapping[str, Any]) -> None:
+        if self._record is not None:
+            self._record.flight(record)
+
+    def _on_worker_flight(self, record: Mapping[str, Any]) -> None:
+        if self._record is not None:
+            self._record.worker_flight(record)
+
+    def _on_worker_failed(self, worker: str, message: messages.Failed) -> None:
+        self._fail(worker, message)
+
+    def _on_failure(self, failure: supervise.Failure) -> None:
+        self._keep("master", failure)
+
+    def _keep(self, worker: str, failure: supervise.Failure) -> None:
+        """An exception in this process that nobody expects."""
+        if isinstance(failure.error, BenchError):
+            self._give_up(failure.error)
+            return
+        error, traceback = failure_file.told(failure, self.senders.managers)
+        self._fail(worker, messages.Failed(where=failure.where, error=error, traceback=traceback))
+
+    def _fail(self, worker: str, message: messages.Failed) -> None:
+        """Keep the traceback, and end the run; the first one says so."""
+        kept = failure_file.keep(self._errors, worker, where=message.where, traceback=message.traceback)
+        if self._reason == "failed":
+            return
+        where = f"; see {kept}" if kept is not None else ""
+        self._give_up(BenchError(f"{worker} broke in {message.where}: {message.error}{where}"))
 
     def _take_point(self, plan: RunPlan, elapsed_s: float) -> None:
         """For the live page and Prometheus, once a second; nothing where nobody can look."""
@@ -279,7 +407,7 @@ class Master:
         """A LoadTestShape's end is the run's."""
         self._reason = "completed"
 
-    def interrupt(self, reason: str) -> None:
+    def interrupt(self, reason: str = "signal") -> None:
         """End the run for a reason from outside, and Locust with it."""
         self._reason = reason
         self.cut()
@@ -297,18 +425,40 @@ class Master:
         runner.quit() if self._environment.web_ui is None else runner.stop()
 
     def _give_up(self, error: BenchError) -> None:
-        self.error = error
-        self._reason = "aborted"
+        if self.error is None:
+            sys.stderr.write(f"error: {error.describe()}\n")
+        if self.error is None or error.exit_code == BenchError.exit_code:
+            self.error = error
+        self._reason = "failed"
         self._conductor = None
-        sys.stderr.write(f"error: {error.describe()}\n")
         if self._environment.web_ui is None:
-            self._environment.process_exit_code = error.exit_code
-        gevent.spawn_later(0, self._stop)
+            self._environment.process_exit_code = self.error.exit_code
+        supervise.start_later(0, self._stop, where="stopping")
 
     def _close_pool(self) -> None:
         if self._pool is not None:
             self._pool.close()
             self._pool = None
+
+
+class _Waiting:
+    """Waiting for others before a run begins: said every now and then, and not for ever."""
+
+    def __init__(self) -> None:
+        self._what = ""
+        self._changed_ns = self._said_ns = clock.monotonic_ns()
+
+    def look(self, what: str) -> None:
+        """Wait a moment more for `what`. RunInvalid when that has not changed for minutes."""
+        gevent.sleep(_POLL_S)
+        now_ns = clock.monotonic_ns()
+        if what != self._what:
+            self._what, self._changed_ns = what, now_ns
+        if now_ns - self._changed_ns > _NO_NEWS_WITHIN_S * 1e9:
+            raise RunInvalid(f"the run did not begin: waited {_NO_NEWS_WITHIN_S:.0f} s {what}")
+        if now_ns - self._said_ns > _SAID_EVERY_S * 1e9:
+            self._said_ns = now_ns
+            _say(f"waiting {what}")
 
 
 def _say(line: str) -> None:

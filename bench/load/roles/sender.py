@@ -1,41 +1,47 @@
 """One process's part of a run: its lanes, users, recorder and health. Edge.
 
 A standalone Locust has one, a worker has one, a master has none. Life: built (credentials are fetched,
-files opened), `go` (the clock starts), `serve` once a user, `finish`.
+files opened), `go` (the clock starts), `serve` once a user, `finish`. What a disk does not take is counted
+(`progress`), and never ends the sending by itself.
 """
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from typing import Any
 
 import gevent
 from gevent.event import Event
 
+from bench import supervise
 from bench.clock import monotonic_ns
 from bench.credentials import CredentialManager
 from bench.credentials.patience import Patience
 from bench.errors import RunInvalid
 from bench.live.recent import Recent
 from bench.live.rolling import Rolling
-from bench.load.engine.arrivals import asked_rate, body_order, schedule
+from bench.load.engine.arrivals import Arrival, asked_rate, body_order, schedule
 from bench.load.engine.client_limits import make_room
 from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.lane import Lane
 from bench.load.engine.lateness import Lateness
+from bench.load.engine.line_file import LineFile
 from bench.load.engine.payload import Payload, load_bodies
 from bench.load.engine.request import Engine, Scorer, Tally
 from bench.load.engine.seats import Seat, Seats
+from bench.load.roles.closing import close_all
+from bench.load.roles.messages import Progress, Share
 from bench.load.roles.part import Part
 from bench.load.wire.address import parse_address
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
 from bench.plan import RunPlan
-from bench.rundir import RunDir, append_jsonl
+from bench.rundir import RunDir
 from bench.sample import WorkloadModel
 from bench.samples.recorder import Recorder
 
@@ -43,6 +49,7 @@ _TICK_S = 1.0
 _POLL_S = 0.01
 _PAUSE_WITHOUT_LEASE_S = 0.1
 _YOUNG_OBJECTS = 50_000
+_SKIPPED_AT_ONCE = 500
 _ADVICE = {
     "refused": "is the server up, and is this its port?",
     "dns": "is the host name right?",
@@ -65,7 +72,9 @@ class Sender:
         managers: tuple[CredentialManager, ...],
         fire: Callable[..., None],
         say: Callable[[str], object] = lambda _: None,
+        on_tick: Callable[[Progress], None] = lambda _: None,
     ) -> None:
+        """RunInvalid when its files cannot be opened. `on_tick` is told once a second how far it is."""
         self.plan = plan
         self.tally = Tally()
         self.recent = Recent()
@@ -75,8 +84,8 @@ class Sender:
         self.cpu = 0.0
         self.failures = FailureSamples(run.failures / f"{part.name}.jsonl")
         self._part = part
+        self._on_tick = on_tick
         self._patience = Patience(timeout_s=plan.start_timeout_s, sleep=gevent.sleep, say=say)
-        self._health = run.health / f"{part.name}.jsonl"
         self._deadlines = Deadlines()
         self._started = Event()
         self._all_answered = Event()
@@ -86,8 +95,20 @@ class Sender:
         self._ticker: Any = None
         self._ticked = (0, 0.0)
         self._served = 0
+        self._kept = 0
+        self._lost_lines = 0
+        self._all_kept_ns = 0
+        self._disk_is_full = False
         bodies, _ = load_bodies(plan.payload, seed=plan.seed)
-        recorder = Recorder(run.samples / f"{part.name}.arrows", metadata={"run_id": run.run_id, "worker": part.name})
+        try:
+            self._health = LineFile(run.health / f"{part.name}.jsonl")
+            recorder = Recorder(
+                run.samples / f"{part.name}.arrows", metadata={"run_id": run.run_id, "worker": part.name}
+            )
+        except OSError as exc:
+            raise RunInvalid(
+                f"cannot write samples to {run.path}: {exc.strerror or exc}", hint="make room, or choose another --out"
+            ) from exc
         self.rolling = Rolling({column: words.codes for column, words in recorder.words.items()})
         recorder.observe = self.rolling.fold
         self.bench = Engine(
@@ -121,6 +142,7 @@ class Sender:
             Dispatcher(
                 [schedule(plan, worker=part.index, workers=part.workers, variant=lane) for lane in lanes],
                 [Lateness(self.watch, lane.lease_waits) for lane in self.bench.lanes],
+                may_grow=True,
             )
             if plan.model is WorkloadModel.OPEN
             else None
@@ -171,7 +193,7 @@ class Sender:
         gc.set_threshold(_YOUNG_OBJECTS, 20, 100)
         self.watch.start()
         self._ticked = (monotonic_ns(), time.process_time())
-        self._ticker = gevent.spawn(self._tick_for_ever)
+        self._ticker = supervise.start(self._tick_for_ever, where="health")
         if self.dispatcher is not None:
             self.dispatcher.start(zero_ns)
         self._started.set()
@@ -181,6 +203,27 @@ class Sender:
         if self.bench.zero_ns == 0 or self.tally.in_flight:
             return False
         return self.dispatcher.exhausted if self.dispatcher is not None else monotonic_ns() >= self._end_ns
+
+    def take_over(self, share: Share) -> None:
+        """Send what a lost worker had not begun. Returns once it is known what that is, which may take a while."""
+        arrivals = schedule(self.plan, worker=share.worker, workers=self._part.workers)
+        for offset, step in share.splits:
+            arrivals = islice(arrivals, offset, None, step)
+        rest = _after(share.from_ns, arrivals)
+        if self.dispatcher is not None and not self._cut:
+            self.dispatcher.add(rest)
+
+    def progress(self) -> Progress:
+        """How far this sender is, and what its disk did not take."""
+        recorder = self.bench.recorder
+        return Progress(
+            at_ns=monotonic_ns() - self.bench.zero_ns if self.bench.zero_ns else 0,
+            begun=self.dispatcher.claimed if self.dispatcher is not None else self.tally.requests,
+            kept=self._kept,
+            unwritten=recorder.recorded - recorder.written if self._disk_is_full else 0,
+            lost_lines=self._health.lost + self._lost_lines,
+            lost_from_ns=max(self._all_kept_ns - self.bench.zero_ns, 0) if self._disk_is_full else None,
+        )
 
     def _backlog(self, now_ns: int) -> int:
         """About how many arrivals are overdue: the rate asked for times how long the oldest has waited."""
@@ -237,39 +280,54 @@ class Sender:
         if self._finished:
             return
         self._finished = True
+        end: dict[str, Any] = {}
+        steps = [
+            ("the end of the schedule", lambda: self._end_schedule(end)),
+            ("the last answers", self._await_answers),
+            ("the ticker", self._stop_ticker),
+            ("deadlines", self._deadlines.close),
+            *(("a lane", lane.wipe) for lane in self.bench.lanes),
+            *(("a credential manager", manager.close) for manager in self.managers),
+            ("samples", self.bench.recorder.close),
+            ("the last samples", self._note_kept),
+            ("failures", lambda: self.failures.write(all_counts=True)),
+            ("waiting users", self._let_go),
+            ("the end record", lambda: self._write_end(end)),
+            ("health", self._health.close),
+        ]
+        for name, error in close_all(steps):
+            self._note(f"closing: {name}", error)
+
+    def _end_schedule(self, end: dict[str, Any]) -> None:
+        end["due"] = end["claimed"] = self.tally.requests
         self.cut()
-        due = claimed = self.tally.requests
         if self.dispatcher is not None:
-            due = self.dispatcher.due(monotonic_ns())
-            claimed = self.dispatcher.claimed
+            end["due"] = self.dispatcher.due(monotonic_ns())
+            end["claimed"] = self.dispatcher.claimed
             self.dispatcher.close()
-        self._await_answers()
+
+    def _stop_ticker(self) -> None:
         if self._ticker is not None:
             self._ticker.kill()
             self._tick()
             self.watch.stop()
-        self._deadlines.close()
-        for lane in self.bench.lanes:
-            lane.wipe()
-        for manager in self.managers:
-            manager.close()
-        recorder = self.bench.recorder
-        recorder.close()
-        self.failures.write(all_counts=True)
+
+    def _let_go(self) -> None:
         self._started.set()
         self._all_answered.set()
-        append_jsonl(
-            self._health,
-            [
-                {
-                    "end": True,
-                    "due": due,
-                    "recorded": recorder.recorded,
-                    "written": recorder.written,
-                    "unwritten": recorder.recorded - recorder.written,
-                    "dropped_arrivals": max(due - claimed, 0),
-                }
-            ],
+
+    def _write_end(self, end: dict[str, Any]) -> None:
+        """Of the closed model all that was begun was due, so nothing can be dropped."""
+        recorder = self.bench.recorder
+        self._health.write(
+            {
+                "end": True,
+                "due": end["due"] if self.dispatcher is not None else self.tally.requests,
+                "recorded": recorder.recorded,
+                "written": recorder.written,
+                "unwritten": recorder.recorded - recorder.written,
+                "dropped_arrivals": max(end["due"] - end["claimed"], 0),
+            }
         )
 
     def _await_answers(self) -> None:
@@ -318,9 +376,42 @@ class Sender:
             self._tick()
 
     def _tick(self) -> None:
+        """Samples, health and the report to the master: none of them depends on the others."""
+        steps = (
+            ("samples", self._flush),
+            ("failures", self.failures.write),
+            ("health", self._write_health),
+            ("progress", self._tell_progress),
+        )
+        for name, error in close_all(steps):
+            self._note(f"each second: {name}", error)
+
+    def _note(self, where: str, error: Exception) -> None:
+        """What a disk does not take is counted; anything else is a bug."""
+        if isinstance(error, OSError):
+            self._lost_lines += 1
+        else:
+            supervise.failed(where, error)
+
+    def _flush(self) -> None:
         self.watch.blame("flush")
         self.bench.recorder.flush()
-        self.failures.write()
+        self._note_kept()
+
+    def _note_kept(self) -> None:
+        """After a flush: everything that was recorded is on disk, or some of it never will be."""
+        recorder = self.bench.recorder
+        if recorder.written < recorder.recorded:
+            self._disk_is_full = True
+        elif not self._disk_is_full:
+            self._all_kept_ns = monotonic_ns()
+            begun = self.dispatcher.claimed if self.dispatcher is not None else self.tally.requests
+            self._kept = max(begun - self.tally.in_flight, 0)
+
+    def _tell_progress(self) -> None:
+        self._on_tick(self.progress())
+
+    def _write_health(self) -> None:
         now_ns, cpu_s = monotonic_ns(), time.process_time()
         then_ns, cpu_then_s = self._ticked
         self._ticked = (now_ns, cpu_s)
@@ -331,18 +422,25 @@ class Sender:
         zero_ns = self.bench.zero_ns
         for stall in health["stalls"]:
             stall["at_ns"] -= zero_ns
-        append_jsonl(
-            self._health,
-            [
-                {
-                    "at_ns": now_ns - zero_ns,
-                    "cpu": self.cpu,
-                    "requests": self.tally.requests,
-                    "in_flight": self.tally.in_flight,
-                    "lag_ms": self.lag_ms(),
-                    "backlog": self._backlog(now_ns),
-                    "overhead_ms": health["busy_ms"] / served if served else 0.0,
-                    **health,
-                }
-            ],
+        self._health.write(
+            {
+                "at_ns": now_ns - zero_ns,
+                "cpu": self.cpu,
+                "requests": self.tally.requests,
+                "in_flight": self.tally.in_flight,
+                "lag_ms": self.lag_ms(),
+                "backlog": self._backlog(now_ns),
+                "overhead_ms": health["busy_ms"] / served if served else 0.0,
+                **health,
+            }
         )
+
+
+def _after(from_ns: int, arrivals: Iterator[Arrival]) -> Iterator[Arrival]:
+    """Those that are due later. There may be millions before them: the hub gets its turn in between."""
+    for number, arrival in enumerate(arrivals):
+        if arrival.due_ns > from_ns:
+            return chain((arrival,), arrivals)
+        if number % _SKIPPED_AT_ONCE == 0:
+            gevent.sleep(0)
+    return iter(())

@@ -1,15 +1,15 @@
-"""Who sends the requests of a run, as its master sees them: this process. Edge.
-
-`worker_senders` is the other kind.
-"""
+"""Who sends the requests of a run, as its master sees them: this process. Edge. `workers` is the other kind."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bench.clock import ClockAnchor
+from bench.credentials import CredentialManager
 from bench.live.view import View, view_of
+from bench.load.roles.losses import Loss
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.part import Part
 from bench.load.roles.sender import Sender
@@ -20,10 +20,21 @@ _LEAD_NS = 100_000_000
 """From the order to go to the run's zero: what is done meanwhile would make the first requests late."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskLoss:
+    """What disks did not take: `samples` from `from_ns` on (the run's time), `lines` of health, `pieces` of files."""
+
+    samples: int = 0
+    lines: int = 0
+    pieces: int = 0
+    from_ns: int | None = None
+
+
 class Senders(Protocol):
-    """The senders of one run."""
+    """The senders of one run. `losses` are workers that were lost in it."""
 
     lead_ns: int
+    losses: tuple[Loss, ...]
 
     @property
     def size(self) -> int:
@@ -38,7 +49,27 @@ class Senders(Protocol):
     def ready(self) -> bool:
         """Everybody has what it needs. Raises the BenchError of one that has not."""
 
+    @property
+    def managers(self) -> tuple[CredentialManager, ...]:
+        """This process's own."""
+
+    @property
+    def awaited(self) -> str:
+        """Who has not, for people."""
+
+    @property
+    def all_lost(self) -> bool:
+        """Nobody is left to send anything."""
+
     def go(self, zero: ClockAnchor) -> None: ...
+
+    def look(self) -> None:
+        """See who is still there. Call it all the time."""
+
+    def disk_loss(self) -> DiskLoss: ...
+
+    def close(self) -> None:
+        """Locust is quitting."""
 
     def cut(self) -> None:
         """The run ends here: what is due later is not part of it. Safe to call twice."""
@@ -61,13 +92,18 @@ class LocalSender:
     size = 1
     lead_ns = _LEAD_NS
     complete = True
+    awaited = ""
+    all_lost = False
+    losses: tuple[Loss, ...] = ()
 
     def __init__(self, fire: Callable[..., None], on_flight: Callable[[Mapping[str, Any]], None]) -> None:
         self.sender: Sender | None = None
         self._fire = fire
         self._on_flight = on_flight
+        self._disk_loss = DiskLoss()
 
     def order(self, plan: RunPlan, pool: ManagerPool, run: RunDir) -> None:
+        self._disk_loss = DiskLoss()
         sender = Sender(
             plan,
             part=Part(),
@@ -90,6 +126,24 @@ class LocalSender:
         if self.sender is not None:
             self.sender.go(zero.monotonic_ns)
 
+    @property
+    def managers(self) -> tuple[CredentialManager, ...]:
+        return self.sender.managers if self.sender is not None else ()
+
+    def look(self) -> None:
+        """It is here."""
+
+    def disk_loss(self) -> DiskLoss:
+        if self.sender is not None:
+            progress = self.sender.progress()
+            self._disk_loss = DiskLoss(
+                samples=progress.unwritten, lines=progress.lost_lines, from_ns=progress.lost_from_ns
+            )
+        return self._disk_loss
+
+    def close(self) -> None:
+        """It has finished."""
+
     def cut(self) -> None:
         if self.sender is not None:
             self.sender.cut()
@@ -106,4 +160,5 @@ class LocalSender:
     def finish(self) -> None:
         if self.sender is not None:
             self.sender.finish()
+            self.disk_loss()
             self.sender = None

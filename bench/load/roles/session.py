@@ -14,9 +14,11 @@ from typing import Any
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
+from bench import supervise
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import RunInvalid, first_of
+from bench.load.roles import locust_messages
 from bench.load.roles.endings import Endings, exit_now
 from bench.load.roles.locust_options import others_failed
 from bench.load.roles.master import Master
@@ -30,6 +32,8 @@ class Session:
 
     def __init__(self, environment: Any, *, default_modes: tuple[AuthMode, ...], relay_key: RelayKey) -> None:
         runner = environment.runner
+        supervise.watch_hub()
+        locust_messages.harden(runner)
         self.master: Master | None = None
         self.worker: Worker | None = None
         if isinstance(runner, WorkerRunner):
@@ -79,42 +83,43 @@ class Session:
         self.master.interrupt("stopped" if by_person and endless else "signal")
 
     def _on_test_start(self, **_: Any) -> None:
-        self._began = True
-        self._users = 0
-        if self.master is not None:
-            self.master.begin()
+        with supervise.run("the start of the test"):
+            self._began = True
+            self._users = 0
+            if self.master is not None:
+                self.master.begin()
 
     def _on_test_stopping(self, **_: Any) -> None:
         """Users are about to be taken away: arrivals due from here on would have nobody to send them."""
-        if self.master is not None:
-            if gevent.getcurrent() is self._runner.shape_greenlet:
-                self.master.shape_has_ended()
-            self.master.cut()
-        elif self.sender is not None:
-            self.sender.cut()
+        with supervise.run("the end of the test"):
+            if self.master is not None:
+                if gevent.getcurrent() is self._runner.shape_greenlet:
+                    self.master.shape_has_ended()
+                self.master.cut()
+            elif self.sender is not None:
+                self.sender.cut()
 
     def _on_test_stop(self, **_: Any) -> None:
-        self._finish_sender()
-        if self.master is not None:
-            self.master.end()
-            self._over = self._environment.web_ui is None
+        with supervise.run("the end of the test"):
+            if self.worker is not None:
+                self.worker.end()
+            elif self.master is not None:
+                self.master.end()
+                self._over = self._environment.web_ui is None
 
     def _on_quitting(self, **_: Any) -> None:
-        self._finish_sender()
-        if self.master is not None:
-            self.master.close(signal=True)
-            if self._environment.web_ui is None:
-                code = self._environment.process_exit_code or 0
-                self._environment.process_exit_code = first_of(
-                    code,
-                    RunInvalid.exit_code if self._cut_short else 0,
-                    1 if others_failed(self._environment, self.master.variants) else 0,
-                )
-        elif self.worker is not None:
-            self.worker.close()
+        with supervise.run("the end of Locust"):
+            if self.worker is not None:
+                self.worker.close()
+            elif self.master is not None:
+                self._close_master(self.master)
 
-    def _finish_sender(self) -> None:
-        if self.worker is not None:
-            self.worker.end()
-        elif self.master is not None:
-            self.master.senders.finish()
+    def _close_master(self, master: Master) -> None:
+        master.close(signal=True)
+        if self._environment.web_ui is None:
+            code = self._environment.process_exit_code or 0
+            self._environment.process_exit_code = first_of(
+                code,
+                RunInvalid.exit_code if self._cut_short else 0,
+                1 if others_failed(self._environment, master.variants) else 0,
+            )

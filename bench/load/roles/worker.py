@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -9,48 +10,58 @@ from typing import Any
 
 import gevent
 
+from bench import supervise
+from bench.clock import ClockAnchor
 from bench.credentials import RelayClient, RelayKey
 from bench.errors import BenchError
 from bench.live.view import view_of
-from bench.load.roles import worker_files as worker_files
+from bench.load.roles import messages, worker_files
+from bench.load.roles.closing import close_all
+from bench.load.roles.failure_file import told
+from bench.load.roles.flight_file import FlightTimes
 from bench.load.roles.managers import ManagerPool
-from bench.load.roles.order import Order
+from bench.load.roles.order import Order, OrderMessage
+from bench.load.roles.processes import host_id, process_space
 from bench.load.roles.sender import Sender
-from bench.load.roles.workers import zero_here
 from bench.rundir import RunDir
 
 _POLL_S = 0.02
 
 
 class Worker:
-    """Speaks the messages of `senders` from the worker's side."""
+    """Speaks `messages` from the worker's side."""
 
     def __init__(self, environment: Any, relay_key: RelayKey) -> None:
+        self.sender: Sender | None = None
         self._relay_key = relay_key
         self._relay: RelayClient | None = None
-        self.sender: Sender | None = None
         self._environment = environment
-        self._runner = environment.runner
+        self._me: str = environment.runner.client_id
         self._pool: ManagerPool | None = None
-        self._runner.register_message("bench_order", self._on_order, concurrent=True)
-        self._runner.register_message("bench_go", self._on_go)
-        self._runner.register_message("bench_cut", self._on_cut)
-        self._runner.register_message("bench_relay", self._on_relay)
-        environment.events.report_to_master.add_listener(self._on_report)
         self._order: Order | None = None
         self._own: RunDir | None = None
-        self._runner.send_message("bench_here", {})
+        self._flights = FlightTimes(self._tell_flight)
+        self._taken = 0
+        self._is_over = False
+        self._channel = channel = messages.Channel(environment.runner)
+        channel.on(OrderMessage, self._on_order, concurrent=True)
+        channel.on(messages.Go, self._on_go)
+        channel.on(messages.TakeOver, self._on_take_over, concurrent=True)
+        channel.on(messages.Cut, self._on_cut)
+        channel.on(messages.Dismiss, self._on_cut)
+        channel.on(messages.Relay, self._on_relay)
+        environment.events.report_to_master.add_listener(self._on_report)
+        supervise.report_to(self._on_failure)
+        channel.send(messages.Here(pid=os.getpid(), host=process_space()))
 
     def end(self) -> None:
         """The test has stopped here: write everything. Safe to call twice."""
-        if self.sender is not None:
-            self.sender.finish()
-            self.sender = None
-        if self._own is not None and self._order is not None:
-            for piece in worker_files.pieces(self._own, self._order.part):
-                self._runner.send_message("bench_piece", piece)
-            shutil.rmtree(self._own.path.parent)
-            self._own = None
+        sender, self.sender = self.sender, None
+        steps = [("sending", sender.finish)] if sender is not None else []
+        for name, error in close_all([*steps, ("files for the master", self._send_files)]):
+            supervise.failed(f"closing: {name}", error)
+        if sender is not None:
+            self._channel.send(messages.Drained(progress=sender.progress()))
 
     def close(self) -> None:
         self.end()
@@ -58,28 +69,38 @@ class Worker:
             self._pool.close()
             self._pool = None
 
-    def _on_order(self, msg: Any, **_: Any) -> None:
-        order = Order.from_message(msg.data, self._relay_key, me=self._runner.client_id)
+    def _send_files(self) -> None:
+        own, self._own = self._own, None
+        if own is None or self._order is None:
+            return
+        try:
+            for piece in worker_files.pieces(own, self._order.part):
+                self._channel.send(messages.Piece(**piece))
+        finally:
+            shutil.rmtree(own.path.parent, ignore_errors=True)
+
+    def _on_order(self, _: str, message: OrderMessage) -> None:
+        order = Order.from_message(message, self._relay_key, me=self._me)
         if self._order is not None and order.run.run_id == self._order.run.run_id:
             return  # said twice, because the first time nobody might have listened
         self._order = order
+        self._taken = 0
+        self._is_over = False
+        self._flights = FlightTimes(self._tell_flight)
         self._relay = RelayClient(
             self._relay_key,
             run_id=order.run.run_id,
-            me=self._runner.client_id,
-            send=lambda envelope: self._runner.send_message("bench_relay", envelope),
+            me=self._me,
+            send=lambda envelope: self._channel.send(messages.Relay(envelope=envelope)),
             notice=_say,
         )
         try:
             self.sender = self._sender(order, self._relay)
         except BenchError as exc:
-            self._runner.send_message("bench_ready", {"error": exc.describe(), "exit_code": exc.exit_code})
-        except Exception as exc:
-            broke = {"error": f"a worker broke: {type(exc).__name__}: {exc}", "exit_code": BenchError.exit_code}
-            self._runner.send_message("bench_ready", broke)
-            raise
+            self._channel.send(messages.Ready(error=exc.describe(), exit_code=exc.exit_code))
         else:
-            self._runner.send_message("bench_ready", self.sender.facts())
+            facts = self.sender.facts()
+            self._channel.send(messages.Ready(request_bytes=facts["request_bytes"], pacer=facts["pacer"]))
 
     def _sender(self, order: Order, relay: RelayClient) -> Sender:
         """One with its leases. Its files are sent to the master in the end where that cannot see them."""
@@ -94,6 +115,7 @@ class Worker:
             run=self._own or order.run,
             managers=self._pool.relayed(order.plan.variants, relay, on_flight=self._on_flight),
             fire=self._environment.events.request.fire,
+            on_tick=self._channel.send,
         )
         try:
             sender.make_ready()
@@ -102,36 +124,69 @@ class Worker:
             raise
         return sender
 
-    def _on_go(self, msg: Any, **_: Any) -> None:
-        if self.sender is not None:
-            self.sender.go(zero_here(msg.data))
-            gevent.spawn(self._tell_when_drained, self.sender)
+    def _on_go(self, _: str, message: messages.Go) -> None:
+        if self.sender is not None and not self.sender.bench.zero_ns:
+            zero_ns = zero_here(message)
+            self._flights.start(zero_ns)
+            self.sender.go(zero_ns)
+            supervise.start(self._follow, self.sender, where="the end of sending")
 
-    def _on_cut(self, **_: Any) -> None:
+    def _on_take_over(self, _: str, message: messages.TakeOver) -> None:
+        sender = self.sender
+        if sender is not None and message.number > self._taken:
+            for share in message.shares:
+                sender.take_over(share)
+        self._taken = max(self._taken, message.number)
+
+    def _on_cut(self, _: str, message: messages.Cut | messages.Dismiss) -> None:
+        del message
+        self._is_over = True
         if self.sender is not None:
             self.sender.cut()
 
-    def _tell_when_drained(self, sender: Sender) -> None:
-        """All sent and answered: the files are whole before the master hears of it, for then it makes the report."""
-        while not sender.drained():
+    def _follow(self, sender: Sender) -> None:
+        """Tell when all has been sent and answered, and after a cut write it all: the files are whole before the master
+        hears of it, for then it makes the report."""
+        told_of = -1
+        while self.sender is sender:
+            if sender.drained() and self._is_over:
+                self.end()
+            elif sender.drained() and told_of != self._taken:
+                told_of = self._taken
+                self._channel.send(messages.Idle(taken=told_of))
             gevent.sleep(_POLL_S)
-        if self.sender is sender:
-            self.end()
-        self._runner.send_message("bench_drained", {})
 
-    def _on_relay(self, msg: Any, **_: Any) -> None:
+    def _on_relay(self, _: str, message: messages.Relay) -> None:
         if self._relay is not None:
-            self._relay.receive(msg.data)
+            self._relay.receive(message.envelope)
 
     def _on_flight(self, record: Mapping[str, Any]) -> None:
         """A flight of this worker's own; those the master flew are in the master's record."""
         if record["source"] != "relay":
-            self._runner.send_message("bench_flight", dict(record))
+            self._flights.add(record)
+
+    def _tell_flight(self, record: Mapping[str, Any]) -> None:
+        self._channel.send(messages.Flight(record=dict(record)))
+
+    def _on_failure(self, failure: supervise.Failure) -> None:
+        """Something broke here: the master ends the run."""
+        managers = self.sender.managers if self.sender is not None else ()
+        error, traceback = told(failure, managers)
+        self._channel.send(messages.Failed(where=failure.where, error=error, traceback=traceback))
 
     def _on_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         del client_id
-        if self.sender is not None:
-            data["bench"] = view_of(self.sender)
+        with supervise.run("the report to the master"):
+            if self.sender is not None:
+                data["bench"] = view_of(self.sender)
+
+
+def zero_here(message: messages.Go) -> int:
+    """The run's zero on this host's monotonic clock; another host's is met on the wall clock."""
+    if message.host == host_id():
+        return message.monotonic_ns
+    here = ClockAnchor.now()
+    return here.monotonic_ns + message.wall_ns - here.wall_ns
 
 
 def _say(line: str) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import msgpack
+import msgspec
 import pytest
 
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode, Workspace
 from bench.load.engine.arrivals import schedule
 from bench.load.roles import worker_files as worker_files
-from bench.load.roles.order import Order
+from bench.load.roles.order import Order, OrderMessage
 from bench.load.roles.part import Part
 from bench.plan import RunPlan, Variant
 from bench.rundir import RunDir
@@ -21,6 +21,11 @@ from tests.security.searching import found_in
 
 KEY, OTHER = RelayKey(b"k" * 32), RelayKey(b"o" * 32)
 HEADER = "canary-identity-header"
+
+
+def on_the_wire(message: OrderMessage) -> OrderMessage:
+    """What comes out at the other end."""
+    return msgspec.convert(msgpack.loads(msgpack.dumps(msgspec.to_builtins(message))), OrderMessage)
 
 
 @pytest.fixture
@@ -42,12 +47,12 @@ def order(tmp_path: Path) -> Order:
 class TestOrder:
     def test_arrives_as_it_was_sent(self, order: Order) -> None:
         """Over Locust's own encoding."""
-        message = msgpack.loads(msgpack.dumps(order.as_message(KEY, worker="a")))
+        message = on_the_wire(order.as_message(KEY, worker="a"))
         assert Order.from_message(message, KEY, me="a") == order
 
     def test_shows_no_secret(self, order: Order) -> None:
         """What the agent needs to be the emulator's principal is sealed."""
-        assert not found_in(json.dumps(order.as_message(KEY, worker="a")).encode(), (HEADER,))
+        assert not found_in(msgpack.dumps(msgspec.to_builtins(order.as_message(KEY, worker="a"))), (HEADER,))
 
     @pytest.mark.parametrize(("key", "me"), [(OTHER, "a"), (KEY, "b")])
     def test_only_whom_it_is_for_can_open_it(self, key: RelayKey, me: str, order: Order) -> None:

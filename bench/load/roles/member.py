@@ -1,0 +1,81 @@
+"""What a master knows of one worker in a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from bench.live.view import View
+from bench.load.roles.messages import Progress, Ready, Share, TakeOver
+from bench.load.roles.part import Part
+
+_SPEAKS_EVERY_NS = 1_000_000_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Member:
+    """A worker that was given an order. `seen_ns`: its process was there then (the run's time).
+
+    `shares` are what it took over from others, `taken` how often; `idle_after` is how often it had when it said that
+    it was idle.
+    """
+
+    node: str
+    part: Part
+    ready: Ready | None = None
+    progress: Progress | None = None
+    view: View | None = None
+    seen_ns: int = 0
+    shares: tuple[Share, ...] = ()
+    taken: int = 0
+    idle_after: int = -1
+    drained: bool = False
+    is_lost: bool = False
+    came_back: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.part.name
+
+    @property
+    def begun(self) -> int:
+        """Arrivals begun, as it said last."""
+        return self.progress.begun if self.progress is not None else 0
+
+    @property
+    def kept(self) -> int:
+        """Arrivals on disk, as it said last."""
+        return self.progress.kept if self.progress is not None else 0
+
+    @property
+    def is_idle(self) -> bool:
+        """It has sent all it was dealt, also what it took over last."""
+        return self.idle_after >= self.taken
+
+    @property
+    def can_take_over(self) -> bool:
+        return self.ready is not None and self.part.has_share and not self.drained and not self.is_lost
+
+    def alive_until(self, now_ns: int, *, by_system: bool) -> int:
+        """Until when it may have begun requests: as the system saw it, or a second after its last word.
+
+        It speaks once a second, so what was due later was begun by nobody. What was due before that may have been
+        begun, and a request that may have been is not sent again.
+        """
+        last_word_ns = self.progress.at_ns if self.progress is not None else -_SPEAKS_EVERY_NS
+        return self.seen_ns if by_system else min(last_word_ns + _SPEAKS_EVERY_NS, now_ns)
+
+    def shares_after(self, from_ns: int) -> tuple[Share, ...]:
+        """What it had to send that is due later: its own part, and what it took over. Nothing if it had sent it all."""
+        if self.is_idle or not self.part.has_share:
+            return ()
+        own = Share(worker=self.part.index, from_ns=from_ns)
+        taken = (msgspec.structs.replace(share, from_ns=max(share.from_ns, from_ns)) for share in self.shares)
+        return (own, *taken)
+
+    def take_over(self, shares: tuple[Share, ...]) -> TakeOver:
+        """The message that has it take over these too."""
+        self.taken += 1
+        self.shares = (*self.shares, *shares)
+        return TakeOver(number=self.taken, shares=shares)

@@ -1,0 +1,133 @@
+"""A lost worker: what is dealt again, and to whom; what is lost; when a run is whole in spite of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from itertools import islice
+
+import pytest
+
+from bench.endpoint import AuthMode
+from bench.load.engine.arrivals import Arrival, schedule
+from bench.load.roles.losses import Loss, are_bearable, due_by
+from bench.load.roles.member import Member
+from bench.load.roles.messages import Progress, Ready, Share
+from bench.load.roles.part import Part
+from bench.load.roles.processes import end_child, is_alive, is_child, process_space
+from bench.plan import RunPlan, Variant
+
+PLAN = RunPlan(
+    target="", variants=(Variant(name="key", auth_mode=AuthMode.KEY),), arrival_rate=100.0, duration_s=10.0, warm_up_s=0
+)
+CLOSED = RunPlan(target="", variants=PLAN.variants, duration_s=10.0)
+SECOND = 1_000_000_000
+
+
+def arrivals_of(share: Share, workers: int) -> list[Arrival]:
+    """As `Sender.take_over` works them out."""
+    arrivals = schedule(PLAN, worker=share.worker, workers=workers)
+    for offset, step in share.splits:
+        arrivals = islice(arrivals, offset, None, step)
+    return [arrival for arrival in arrivals if arrival.due_ns > share.from_ns]
+
+
+def member(index: int, workers: int = 4) -> Member:
+    return Member(node=f"node{index}", part=Part(index=index, workers=workers), ready=Ready())
+
+
+def deal(lost: Member, others: list[Member], from_ns: int) -> None:
+    """As `Workers` deals a lost worker's shares."""
+    for share in lost.shares_after(from_ns):
+        for number, other in enumerate(others):
+            split = Share(share.worker, share.from_ns, (*share.splits, (number, len(others))))
+            other.take_over((split,))
+
+
+class TestDealing:
+    def test_nothing_is_sent_twice_or_never(self) -> None:
+        """Three of four workers are lost one after the other, and each time all that was not begun is dealt again."""
+        members = [member(index) for index in range(4)]
+        left = members.copy()
+        lost_at = {2: 2 * SECOND, 0: 5 * SECOND, 3: 7 * SECOND}
+        sent: list[int] = []
+        begins = {each.node: 0 for each in members}
+        for index, from_ns in lost_at.items():
+            gone = members[index]
+            left.remove(gone)
+            sent += [a.number for a in schedule(PLAN, worker=index, workers=4) if a.due_ns <= from_ns]
+            sent += [a.number for share in gone.shares for a in arrivals_of(share, 4) if a.due_ns <= from_ns]
+            deal(gone, left, from_ns)
+            begins[gone.node] = from_ns
+        (last,) = left
+        sent += [a.number for a in schedule(PLAN, worker=last.part.index, workers=4)]
+        sent += [a.number for share in last.shares for a in arrivals_of(share, 4)]
+        assert sorted(sent) == list(range(1000))
+
+    def test_one_that_had_sent_all_leaves_nothing(self) -> None:
+        """It said so after it had taken over last."""
+        one = member(1)
+        one.idle_after = 0
+        assert one.shares_after(0) == ()
+        one.take_over((Share(2, 0),))
+        assert not one.is_idle
+        assert len(one.shares_after(0)) == 2
+
+    def test_a_late_worker_takes_nothing_over(self) -> None:
+        """It has no users of an open model."""
+        assert not member(4).can_take_over
+        assert member(3).can_take_over
+
+    def test_what_may_have_been_begun_is_not_dealt_again(self) -> None:
+        """A silent worker speaks once a second; the system sees a dead one at once."""
+        one = member(1)
+        one.progress = Progress(at_ns=3 * SECOND)
+        one.seen_ns = 3_400_000_000
+        assert one.alive_until(9 * SECOND, by_system=False) == 4 * SECOND
+        assert one.alive_until(9 * SECOND, by_system=True) == 3_400_000_000
+        assert member(1).alive_until(9 * SECOND, by_system=False) == 0
+
+
+def loss(samples: int, *, taken_over: bool = True) -> Loss:
+    return Loss(worker="w1", at_ns=SECOND, why="it fell silent", samples=samples, taken_over=taken_over)
+
+
+@pytest.mark.parametrize(
+    ("plan", "losses", "bearable"),
+    [
+        (PLAN, [], True),
+        (PLAN, [loss(1)], True),
+        (PLAN, [loss(2)], False),
+        (PLAN, [loss(1), loss(1)], False),
+        (PLAN, [loss(0, taken_over=False)], False),
+        (CLOSED, [], True),
+        (CLOSED, [loss(0)], False),
+    ],
+)
+def test_a_thousandth_may_be_lost(plan: RunPlan, losses: list[Loss], bearable: bool) -> None:
+    """Of an open run's arrivals, if the others took over the rest; of a closed run nothing."""
+    assert due_by(PLAN, 10 * SECOND) == 1000
+    assert are_bearable(losses, plan, 10 * SECOND) is bearable
+
+
+class TestProcesses:
+    def test_a_child_that_ended_is_dead_at_once(self) -> None:
+        """Also before anybody has waited for it, and when it was stopped before it was killed."""
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        assert is_alive(child.pid)
+        os.kill(child.pid, signal.SIGSTOP)
+        end_child(child.pid)
+        while is_alive(child.pid):
+            os.sched_yield()
+        assert is_child(child.pid)
+        child.communicate()
+        assert not is_child(child.pid)
+        assert not is_alive(child.pid)
+
+    def test_nobody_else_s_process_is_ended(self) -> None:
+        """A worker may tell any number."""
+        end_child(os.getppid())
+        assert is_alive(os.getppid())
+        assert process_space()

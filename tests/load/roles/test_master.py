@@ -1,0 +1,324 @@
+"""A run's endings, with a fake runner and fake senders: what goes wrong is a row in a table."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gevent.event import Event
+
+from bench import handover, supervise
+from bench.clock import ClockAnchor
+from bench.endpoint import AuthMode
+from bench.errors import BenchError, CredentialError
+from bench.live.view import NOTHING, View
+from bench.load.roles import manifest_file
+from bench.load.roles import master as module
+from bench.load.roles.losses import Loss
+from bench.load.roles.managers import ManagerPool
+from bench.load.roles.master import Master
+from bench.load.roles.senders import DiskLoss
+from bench.plan import RunPlan, Variant
+from bench.rundir import RunDir
+from bench.target import TargetSpec
+
+SECRET = "canary-secret-of-a-lease"
+
+
+class FakeSenders:
+    """Senders that do as a test says."""
+
+    lead_ns = 0
+    size = 2
+    complete = True
+    awaited = ""
+
+    def __init__(self) -> None:
+        self.losses: tuple[Loss, ...] = ()
+        self.managers = (SimpleNamespace(current=SimpleNamespace(secret=SECRET)),)
+        self.all_lost = False
+        self.disk = DiskLoss()
+        self.is_drained = True
+        self.done: list[str] = []
+        self.faults: dict[str, Exception] = {}
+
+    def _do(self, what: str) -> None:
+        self.done.append(what)
+        if what in self.faults:
+            raise self.faults[what]
+
+    def order(self, plan: RunPlan, pool: ManagerPool, run: RunDir) -> None:
+        del plan, pool, run
+        self._do("order")
+
+    def ready(self) -> bool:
+        self._do("ready")
+        return True
+
+    def go(self, zero: ClockAnchor) -> None:
+        del zero
+        self._do("go")
+
+    def look(self) -> None:
+        self._do("look")
+
+    def cut(self) -> None:
+        self._do("cut")
+
+    def drained(self) -> bool:
+        return self.is_drained
+
+    def facts(self) -> dict[str, Any]:
+        return {}
+
+    def view(self) -> View:
+        return NOTHING
+
+    def disk_loss(self) -> DiskLoss:
+        return self.disk
+
+    def finish(self) -> None:
+        self._do("finish")
+
+    def close(self) -> None:
+        self._do("close")
+
+
+class FakeRunner:
+    """Locust's runner, as far as a master uses it: quitting fires what Locust fires."""
+
+    user_count = 1
+    target_user_count = 1
+
+    def __init__(self) -> None:
+        self.master: Master
+        self.stats = SimpleNamespace(reset_all=lambda: None)
+        self.has_quit = Event()
+
+    def quit(self) -> None:
+        self.master.cut()
+        self.master.end()
+        self.master.close(signal=True)
+        self.has_quit.set()
+
+    def stop(self) -> None:
+        self.quit()
+
+
+@dataclass
+class Bench:
+    """A master between fakes, and what became of its run."""
+
+    master: Master
+    senders: FakeSenders
+    runner: FakeRunner
+    environment: Any
+    out: Path
+    monkeypatch: pytest.MonkeyPatch
+
+    def run(self) -> None:
+        self.master.begin()
+        assert self.runner.has_quit.wait(60), "the run does not end"
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        (path,) = self.out.glob("*/manifest.json")
+        told: dict[str, Any] = json.loads(path.read_text())
+        return told
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setenv(handover.RUN_VARIABLE, str(tmp_path / "told"))
+    monkeypatch.setattr(module, "_GRACE_S", 0.0)
+    monkeypatch.setattr(module.gevent, "signal_handler", lambda *_: None)
+    runner = FakeRunner()
+    environment = SimpleNamespace(
+        parsed_options=Namespace(out=str(tmp_path / "out")),
+        runner=runner,
+        web_ui=None,
+        shape_class=None,
+        stop_timeout=0,
+        process_exit_code=None,
+        events=SimpleNamespace(request=SimpleNamespace(fire=lambda **_: None)),
+    )
+    master = Master(environment, default_modes=(AuthMode.KEY,), relay_key=None)
+    runner.master = master
+    senders = FakeSenders()
+    master.senders = senders
+    variant = Variant(name="key", auth_mode=AuthMode.KEY, scoring_uri="http://127.0.0.1:9/score")
+    master.plan = RunPlan(
+        target="scoring_uri", variants=(variant,), arrival_rate=1000.0, duration_s=0.05, warm_up_s=0.0, timeout_s=0.05
+    )
+    master._pool = ManagerPool(TargetSpec(kind="scoring_uri", auth_modes=(AuthMode.KEY,)))
+    yield Bench(master, senders, runner, environment, tmp_path / "out", monkeypatch)
+    supervise.report_to(None)
+
+
+def _nothing(bench: Bench) -> None:
+    """All goes well."""
+
+
+def _disk_is_full_at_the_end(bench: Bench) -> None:
+    """Not even the room set aside can be used again: somebody else has it."""
+
+    def fill() -> None:
+        def refuse(self: Any, text: bytes) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        bench.monkeypatch.setattr(manifest_file.ManifestFile, "_replace", refuse)
+
+    bench.senders.finish = fill  # type: ignore[method-assign]
+
+
+def _disk_is_full_for_samples(bench: Bench) -> None:
+    bench.senders.disk = DiskLoss(samples=250, from_ns=2_000_000_000)
+
+
+def _disk_is_full_for_health(bench: Bench) -> None:
+    bench.senders.disk = DiskLoss(lines=3)
+
+
+def _no_answers(bench: Bench) -> None:
+    bench.senders.is_drained = False
+
+
+def _decided(bench: Bench) -> None:
+    bench.senders.go = lambda _: bench.master._decide()  # type: ignore[method-assign]
+
+
+def _losing(samples: int, *, taken_over: bool = True) -> Callable[[Bench], None]:
+    def lose(bench: Bench) -> None:
+        loss = Loss(worker="w1", at_ns=1, why="its process died", samples=samples, taken_over=taken_over)
+        bench.senders.losses = (loss,)
+
+    return lose
+
+
+def _all_lost(bench: Bench) -> None:
+    bench.senders.all_lost = True
+
+
+def _breaks(what: str, error: Exception) -> Callable[[Bench], None]:
+    def break_it(bench: Bench) -> None:
+        bench.senders.faults[what] = error
+
+    return break_it
+
+
+BUG = RuntimeError(f"Authorization: Bearer {SECRET}")
+
+ENDINGS = [
+    pytest.param(_nothing, "completed", 0, "", id="nothing goes wrong"),
+    pytest.param(_decided, "decided", 0, "", id="its watcher knows enough"),
+    pytest.param(_no_answers, "overdue", 0, "", id="answers that never come"),
+    pytest.param(_disk_is_full_at_the_end, "completed", 0, "", id="the disk is full at the manifest's end"),
+    pytest.param(_disk_is_full_for_samples, "lost", 0, "samples from second 2 on are lost (250", id="full for samples"),
+    pytest.param(_disk_is_full_for_health, "completed", 0, "3 lines of health", id="the disk is full for health"),
+    pytest.param(_losing(0), "completed", 0, "", id="a worker is lost and nothing with it"),
+    pytest.param(_losing(5), "lost", 0, "", id="a worker is lost, and too many samples"),
+    pytest.param(_losing(0, taken_over=False), "lost", 0, "", id="a worker is lost, and nobody takes over"),
+    pytest.param(_all_lost, "lost", 0, "", id="all workers are lost"),
+    pytest.param(_breaks("ready", CredentialError("no key")), "failed", 3, "error: no key", id="no credential"),
+    pytest.param(_breaks("order", BUG), "failed", 1, "error: master broke in the run", id="a bug before it begins"),
+    pytest.param(_breaks("look", BUG), "failed", 1, "error: master broke in the run", id="a bug in the conductor"),
+    pytest.param(_breaks("finish", BUG), "failed", 1, "broke in closing: senders", id="a bug in closing"),
+]
+
+
+@pytest.mark.parametrize(("fault", "reason", "code", "line"), ENDINGS)
+def test_a_run_ends_in_the_right_word(
+    fault: Callable[[Bench], None],
+    reason: str,
+    code: int,
+    line: str,
+    bench: Bench,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And leaves a manifest that says so, nothing set aside, one line at most and no traceback on the terminal."""
+    fault(bench)
+    bench.run()
+    assert bench.manifest["ended"]["reason"] == reason
+    assert bench.environment.process_exit_code == code
+    said = capsys.readouterr().err
+    assert line in said
+    assert said.count("error:") <= 1
+    assert "Traceback" not in said
+    assert SECRET not in said
+    assert bench.senders.done.count("close") == 1
+    assert [path.name for path in bench.out.glob("*/.*")] == []
+
+
+@pytest.mark.parametrize("what", ["order", "ready", "go", "look", "cut", "finish"])
+def test_a_traceback_is_kept_without_its_secret(what: str, bench: Bench) -> None:
+    """Wherever it came from: in the run's folder."""
+    bench.senders.faults[what] = BUG
+    bench.run() if what != "cut" else _run_with_a_broken_cut(bench)
+    (kept,) = bench.out.glob("*/errors/master.txt")
+    text = kept.read_text()
+    assert "RuntimeError: Authorization: Bearer ***" in text
+    assert SECRET not in text
+    assert bench.environment.process_exit_code == 1
+
+
+def _run_with_a_broken_cut(bench: Bench) -> None:
+    """Locust's hook is where that breaks: `Session` watches it."""
+    cut = bench.master.cut
+
+    def watched() -> None:
+        with supervise.run("the end of the test"):
+            cut()
+
+    bench.monkeypatch.setattr(bench.master, "cut", watched)
+    bench.run()
+
+
+@pytest.mark.parametrize(("number", "words"), [(errno.ENOSPC, "the disk is full"), (errno.EMFILE, "Too many open")])
+def test_a_run_that_cannot_begin_says_so(
+    number: int, words: str, bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The manifest cannot be written: one line, exit 4, and Locust is told to quit."""
+
+    def refuse(self: Any, text: bytes) -> None:
+        raise OSError(number, os.strerror(number))
+
+    bench.monkeypatch.setattr(manifest_file.ManifestFile, "_replace", refuse)
+    bench.run()
+    assert bench.environment.process_exit_code == 4
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"manifest.json: {words}" in said
+    assert bench.senders.done == ["cut", "finish", "finish", "close"]
+
+
+@pytest.mark.parametrize(("reason", "duration_s"), [("signal", 60.0), ("stopped", None)])
+def test_an_end_from_outside_keeps_its_word(reason: str, duration_s: float | None, bench: Bench) -> None:
+    """Whoever ends the run says why."""
+    assert bench.master.plan is not None
+    bench.master.plan = dataclasses.replace(bench.master.plan, duration_s=duration_s)
+    bench.senders.go = lambda _: bench.monkeypatch.setattr(  # type: ignore[method-assign]
+        bench.senders, "look", lambda: bench.master.interrupt(reason)
+    )
+    bench.run()
+    assert bench.manifest["ended"]["reason"] == reason
+
+
+def test_the_statistics_of_the_next_run_are_left_alone(bench: Bench) -> None:
+    """A run that is stopped within its warm-up takes its timer along."""
+    resets: list[int] = []
+    bench.runner.stats.reset_all = lambda: resets.append(1)
+    assert bench.master.plan is not None
+    bench.master.plan = dataclasses.replace(bench.master.plan, warm_up_s=0.3, duration_s=60.0)
+    bench.senders.faults["look"] = BenchError("ends at once")
+    bench.run()
+    module.gevent.sleep(0.5)
+    assert resets == []
