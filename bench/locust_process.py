@@ -50,7 +50,7 @@ class LocustProcess:
         self._orphans = Orphans()
         plan = self._folder / "plan.json"
         ours = [option for option in RUN_OPTIONS if not option.locust and values.get(option.dest)]
-        options = {option.dest: values[option.dest] for option in ours}
+        options = {option.dest: True if option.switch else str(values[option.dest]) for option in ours}
         handover.put(plan, Handover(options=options, life=lifeline.terms()))
         given = os.environ if environment is None else environment
         kept = {name: value for name, value in given.items() if not name.startswith("LOCUST_")}
