@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SERVERS := .venv-servers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check chaos explore handicap soak soak-short servers format lock clean
+.PHONY: help demo test check chaos explore handicap soak soak-short servers format lock schemas clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -52,6 +52,9 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 lock: $(STAMP) ## resolve the dependencies anew into requirements.lock and tests/load/wire/servers.lock (needs uv)
 	$(LOCK) --extra dev pyproject.toml -o requirements.lock
 	$(LOCK) tests/load/wire/servers.in -o tests/load/wire/servers.lock
+
+schemas: $(STAMP) ## write docs/schemas anew from bench/schemas.py
+	UPDATE_SCHEMAS=1 $(BIN)/python -m pytest -q tests/test_schemas.py -k published
 
 clean: ## remove what was made (not results/)
 	rm -rf $(VENV) $(SERVERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

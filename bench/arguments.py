@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Iterable
 
-from bench.options import Option
+from bench.options import Option, Repeated
 
 
 def add_options(parser: argparse.ArgumentParser, options: Iterable[Option]) -> None:
@@ -19,6 +19,7 @@ def add_options(parser: argparse.ArgumentParser, options: Iterable[Option]) -> N
                 option.flag,
                 metavar=option.metavar,
                 choices=option.choices or None,
+                action=Repeated if option.repeat else "store",
                 default=os.environ.get(option.env) or option.default,
                 help=f"{option.help} [env {option.env}]",
             )

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from bench import lifeline, signals, streams
 from bench.errors import BenchError, RunInvalid, UsageError
+from bench.plain_text import write_line
 
 COMMANDS: dict[str, str] = {
     "run": "load one endpoint in one auth mode, and report",
@@ -98,7 +99,7 @@ def _guarded(command: Callable[[], int]) -> int:
         signals.unwind()
         return command()
     except BenchError as exc:
-        sys.stderr.write(f"error: {exc.describe()}\n")
+        write_line(sys.stderr, f"error: {exc.describe()}")
         return exc.exit_code
     except OSError as exc:
         if "temporary directory" in str(exc):  # of `tempfile`, which has tried every folder it knows
@@ -106,7 +107,7 @@ def _guarded(command: Callable[[], int]) -> int:
             return UsageError.exit_code
         if exc.errno not in _NO_ROOM:
             raise
-        sys.stderr.write(f"error: {exc.filename or 'a file'} cannot be written: {exc.strerror}\n")
+        write_line(sys.stderr, f"error: {exc.filename or 'a file'} cannot be written: {exc.strerror}")
         return RunInvalid.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bench.analysis.run import LoadedRun
@@ -19,12 +20,14 @@ from bench.gates import evaluate
 from bench.gates.arguments import Gates
 from bench.gates.baseline import Baseline
 from bench.gates.junit import junit_xml
+from bench.gates.kept import keep, kept, shown
 from bench.gates.publish import publish
-from bench.gates.result import GateResult, show, show_interval
+from bench.gates.result import GateResult
 from bench.options import min_effect_ms_of
+from bench.plain_text import printable, write_line
 from bench.report import build, text
 from bench.report.words import GateRow
-from bench.rundir import RunDir
+from bench.rundir import RunDir, write_bytes
 from bench.runreader import load_run
 
 _WHOLE = ("completed", "decided")
@@ -40,17 +43,18 @@ def finish(folder: RunDir, *, gates: Gates, min_effect: str = "") -> int:
     if gates.baseline is not None:
         _check_baseline(gates.baseline, run, summary)
     results = evaluate.evaluate(gates.gates, summary, gates.baseline)
-    rows = [_row(result) for result in results]
+    rows = _rows(folder, run, results)
     build.write_files(run, summary, gates=rows)
     if results:
+        _keep(folder, run, results, gates.baseline)
         _publish(folder, run, results, summary)
     if sys.stdout.isatty():
-        sys.stdout.write(text.render_table(summary, colour="NO_COLOR" not in os.environ, gates=rows) + "\n")
+        lines = text.render_table(summary, colour="NO_COLOR" not in os.environ, gates=rows).split("\n")
     else:
-        sys.stdout.write(text.one_line(summary, rows) + "\n")
-    for result in results:
-        sys.stdout.write(f"{result.verdict} {result.label}: {result.sentence}\n")
-    sys.stdout.write(f"report: {folder.report}\n")
+        lines = [text.one_line(summary, rows), *(f"- {remark}" for remark in text.remarks(summary))]
+    lines += [f"{result.verdict} {result.label}: {result.sentence}" for result in results]
+    for line in (*lines, f"report: {folder.report}"):
+        write_line(sys.stdout, line)
     return first_of(evaluate.exit_code(results, evaluate.trust_of(summary)), _code_of_ending(run))
 
 
@@ -70,24 +74,45 @@ def _check_baseline(baseline: Baseline, run: LoadedRun, summary: dict[str, Any])
     try:
         baselines.refuse_unlike(baseline, summary, run.manifest)
     except UsageError:
-        build.write_files(run, summary, gates=())
+        build.write_files(run, summary, gates=_rows(RunDir(run.path), run, ()))
         raise
     for caveat in baselines.caveats(baseline, run.manifest):
-        sys.stderr.write(f"note: {caveat}\n")
+        write_line(sys.stderr, f"note: {caveat}")
 
 
 def _publish(folder: RunDir, run: LoadedRun, results: Sequence[GateResult], summary: dict[str, Any]) -> None:
-    folder.junit.write_text(junit_xml(results, summary=summary, manifest=run.manifest), encoding="utf-8")
+    try:
+        write_bytes(folder.junit, junit_xml(results, summary=summary, manifest=run.manifest).encode())
+    except OSError as exc:
+        raise _unwritable(folder.junit, exc) from exc
     for line in publish(results, summary=summary, environ=os.environ, markdown_file=folder.summary_md):
         sys.stdout.write(line + "\n")
 
 
-def _row(result: GateResult) -> GateRow:
-    kind = result.gate.metric.kind
+def _keep(folder: RunDir, run: LoadedRun, results: Sequence[GateResult], baseline: Baseline | None) -> None:
+    try:
+        keep(folder, results, run_id=run.run_id, baseline=baseline.name if baseline else "")
+    except OSError as exc:
+        raise _unwritable(folder.gates, exc) from exc
+
+
+def _rows(folder: RunDir, run: LoadedRun, results: Sequence[GateResult]) -> list[GateRow]:
+    """What the report shows of the gates: what they say now, else what they said when the run was judged last."""
+    if not results:
+        entries = kept(folder, run_id=run.run_id)
+        return [_row(entry["name"] or entry["gate"], entry["verdict"], entry["shown"]) for entry in entries]
+    return [_row(result.label, str(result.verdict), shown(result)) for result in results]
+
+
+def _row(label: str, verdict: str, figures: Mapping[str, str]) -> GateRow:
     return {
-        "metric": result.label,
-        "verdict": str(result.verdict),
-        "measured": result.shown or "no data",
-        "interval": show_interval(kind, result.interval) if result.interval else "",
-        "threshold": show(kind, result.threshold) if result.threshold is not None else "",
+        "metric": printable(label),
+        "verdict": verdict,
+        "measured": figures.get("measured", "no data"),
+        "interval": figures.get("interval", ""),
+        "threshold": figures.get("threshold", ""),
     }
+
+
+def _unwritable(path: Path, exc: OSError) -> UsageError:
+    return UsageError(f"cannot write {path}: {exc.strerror}", hint="is the folder writable, the disk full?")

@@ -6,8 +6,10 @@ of the web form are read by the same code and complain in the same words.
 
 from __future__ import annotations
 
+import argparse
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +28,7 @@ from bench.plan import (
     parse_duration_s,
     parse_stages,
 )
+from bench.request_plan import DEFAULT_METHOD, METHODS, listed, request_plan_of
 
 MOST_USERS = 100_000
 MOST_PROCESSES = 64
@@ -41,6 +44,8 @@ SECRET_VARIABLES = ("BENCH_KEY", "BENCH_TOKEN", "BENCH_RELAY_KEY")
 class Option:
     """One option. `env` can give it too; `locust` is the name of Locust's own option for the same thing.
 
+    `repeat`: it may be given several times; the values are one text, a JSON list (see `listed`).
+
     `from_browser`: a number or a choice of the load, which the web UI's form shows and may set. What names a target, a
     file or a program's options may not, unless Locust was started with --allow-from-browser.
     """
@@ -51,6 +56,7 @@ class Option:
     default: str = ""
     choices: tuple[str, ...] = ()
     switch: bool = False
+    repeat: bool = False
     from_browser: bool = False
     locust: str = ""
 
@@ -67,24 +73,38 @@ class Option:
         return f"BENCH_{self.dest.upper()}"
 
 
+class Repeated(argparse.Action):
+    """Gathers the values of an option that is given several times."""
+
+    def __call__(self, _parser: Any, namespace: argparse.Namespace, values: Any, _option: str | None = None) -> None:
+        before = listed(str(getattr(namespace, self.dest, "") or ""))
+        given: Sequence[str] = listed(values) if isinstance(values, str) else values
+        setattr(namespace, self.dest, json.dumps([*before, *given]))
+
+
 TARGET_OPTIONS = (
     Option(name="emulator", switch=True, help="start the emulator that comes with this tool, and measure that"),
     Option(name="emulator-options", help="options for that emulator, as `bench emulator` takes them"),
-    Option(name="endpoint", metavar="NAME", help="online endpoint; two names, comma-separated, to compare two"),
+    Option(name="endpoint", metavar="NAME", help="online endpoint; several, comma-separated, to compare them"),
     Option(name="subscription-id", metavar="ID", help="Azure subscription (else config.json of the workspace)"),
     Option(name="resource-group", metavar="NAME", help="resource group (else config.json)"),
     Option(name="workspace", metavar="NAME", help="Azure ML workspace (else config.json)"),
     Option(
         name="scoring-uri",
         metavar="URI",
-        help="any scoring URI, with a secret from BENCH_KEY or BENCH_TOKEN; with --endpoint nothing is read",
+        help="any scoring URI, with a secret from BENCH_KEY or BENCH_TOKEN; several to compare them; with --endpoint"
+        " nothing is read from Azure",
     ),
     Option(
         name="auth-mode",
         metavar="MODE",
         help="key, aml_token or aad_token (else the endpoint's own); two, comma-separated, to compare them",
     ),
-    Option(name="deployment", metavar="NAME", help="pin a deployment, past the traffic weights"),
+    Option(
+        name="deployment",
+        metavar="NAME",
+        help="pin a deployment, past the traffic weights; several, comma-separated, to compare them",
+    ),
     Option(name="ca-file", metavar="PEM", help="certificate authorities to trust beside the system's"),
     Option(name="cloud", metavar="NAME", help="AzureCloud (default), AzureUSGovernment or AzureChinaCloud"),
     Option(name="tenant-id", metavar="ID", help="tenant to sign in to (else the one of `az`, or AZURE_TENANT_ID)"),
@@ -132,7 +152,12 @@ LOAD_OPTIONS = (
         default=f"{DEFAULT_WARM_UP_S:g}s",
         help="first part, recorded but not judged",
     ),
-    Option(name="payload", metavar="FILE", help="JSON body, or JSONL with one body a line"),
+    Option(
+        name="arrivals-from",
+        metavar="FILE",
+        help="replay recorded arrivals instead: a CSV file of seconds since the start (a request file has its at_s)",
+    ),
+    Option(name="speed", from_browser=True, metavar="N", default="1", help="replay a trace that many times as fast"),
     Option(
         name="timeout",
         from_browser=True,
@@ -144,6 +169,41 @@ LOAD_OPTIONS = (
         name="seed", from_browser=True, metavar="N", default="0", help="seed of the schedule and of the payload's order"
     ),
     Option(name="processes", metavar="N", default="1", help="worker processes", locust="processes"),
+)
+REQUEST_OPTIONS = (
+    Option(
+        name="payload",
+        metavar="FILE",
+        help="the body: a file of any kind; one a line of a .jsonl file; a folder of files",
+    ),
+    Option(
+        name="requests",
+        metavar="FILE",
+        help="whole requests, one a line of a .jsonl file: bodies, headers, paths, classes, weights, times",
+    ),
+    Option(name="content-type", metavar="TYPE", help="of every body (else what a file's name says)"),
+    Option(name="header", metavar="'NAME: VALUE'", repeat=True, help="a further header; give it again for more"),
+    Option(
+        name="header-env",
+        metavar="NAME=VARIABLE",
+        repeat=True,
+        help="a header whose value, a secret, is in that environment variable; give it again for more",
+    ),
+    Option(name="path", metavar="PATH", help="another route of the same server, as /v2/models/m/infer"),
+    Option(name="method", default=DEFAULT_METHOD, choices=METHODS, help="of every request"),
+    Option(
+        name="expect",
+        metavar="CHECK",
+        repeat=True,
+        help="what an answer must be to count as ok: status==200, bytes>=10",
+    ),
+    Option(
+        name="expect-json",
+        metavar="PATH",
+        repeat=True,
+        help="what must be in its JSON: $.predictions, !$.error, '$.model == \"m\"'",
+    ),
+    Option(name="expect-body", metavar="REGEX", repeat=True, help="what must be found in its body"),
 )
 OUTPUT_OPTIONS = (
     Option(name="out", metavar="DIR", default="results", help="folder that gets the run's folder"),
@@ -158,7 +218,7 @@ OUTPUT_OPTIONS = (
         help="smallest difference that matters in a comparison",
     ),
 )
-RUN_OPTIONS = TARGET_OPTIONS + LOAD_OPTIONS + OUTPUT_OPTIONS
+RUN_OPTIONS = TARGET_OPTIONS + LOAD_OPTIONS + REQUEST_OPTIONS + OUTPUT_OPTIONS
 WEB_UI_OPTIONS = (
     Option(
         name="allow-from-browser",
@@ -190,7 +250,12 @@ def words_of(text: str) -> tuple[str, ...]:
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment for a child process that needs no secret of the harness."""
-    return {name: value for name, value in environment.items() if name not in SECRET_VARIABLES}
+    numbered = tuple(f"{name}_" for name in SECRET_VARIABLES)
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in SECRET_VARIABLES and not name.startswith(numbered)
+    }
 
 
 def is_on(value: Any) -> bool:
@@ -209,6 +274,9 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
     stages = parse_stages(text["stages"]) if text.get("stages") else ()
     if stages and arrival_rate is not None:
         raise UsageError("--arrival-rate and --stages exclude each other", hint="give one of them")
+    arrivals_from = text.get("arrivals_from", "")
+    if arrivals_from and (stages or arrival_rate is not None):
+        raise UsageError("--arrivals-from has its own rate", hint="leave --arrival-rate and --stages out")
     arrivals = text.get("arrivals") or ARRIVALS[0]
     if arrivals not in ARRIVALS:
         raise UsageError(f"--arrivals: {arrivals!r} is not one of {', '.join(ARRIVALS)}")
@@ -247,6 +315,9 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         seed=_whole(text, "seed", least=0, most=1 << 63, default=0),
         processes=processes,
         start_timeout_s=_duration(text, "start-timeout", default_s=DEFAULT_START_TIMEOUT_S),
+        arrivals_from=arrivals_from,
+        speed=_number(text, "speed", most=1e6) if text.get("speed") else 1.0,
+        request=request_plan_of(text),
     )
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
+from bench.request_plan import RequestPlan
 from bench.sample import WorkloadModel
 
 DEFAULT_USERS = 20
@@ -43,13 +44,16 @@ class Stage:
 class Variant:
     """One side of a comparison, or the only side of a plain run.
 
-    `name` is unique in the run: the auth mode, or `key#2` when the same mode is compared with itself.
+    `name` is unique in the run: what tells this side from the others (`bench.variants`). `secret_number` is n where the
+    static secret is in BENCH_KEY_n, for URIs of several origins; 0 for BENCH_KEY itself.
     """
 
     name: str
     auth_mode: AuthMode
     endpoint: str = ""
     scoring_uri: str = ""
+    deployment: str = ""
+    secret_number: int = 0
 
     @property
     def shown_uri(self) -> str:
@@ -64,7 +68,8 @@ class Variant:
 class RunPlan:
     """What a run is asked to do. `arrival_rate` (1/s over all variants and workers) is None in the closed model.
 
-    `stages` excludes `arrival_rate`; with stages `duration_s` is their sum less the warm-up.
+    `stages` excludes `arrival_rate`; with stages `duration_s` is their sum less the warm-up. `arrivals_from` is a file
+    of recorded times, replayed `speed` times as fast.
     `users` is the cap on requests in flight over all workers; `min_effect_ms` the smallest difference that matters.
     """
 
@@ -85,10 +90,14 @@ class RunPlan:
     seed: int = 0
     processes: int = 1
     start_timeout_s: float = DEFAULT_START_TIMEOUT_S
+    arrivals_from: str = ""
+    speed: float = 1.0
+    request: RequestPlan = field(default_factory=RequestPlan)
 
     @property
     def model(self) -> WorkloadModel:
-        return WorkloadModel.OPEN if self.arrival_rate is not None or self.stages else WorkloadModel.CLOSED
+        is_open = self.arrival_rate is not None or self.stages or self.arrivals_from
+        return WorkloadModel.OPEN if is_open else WorkloadModel.CLOSED
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for the manifest and for the workers."""
@@ -97,20 +106,19 @@ class RunPlan:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The inverse of `as_json`."""
-        known = {f.name: values[f.name] for f in dataclasses.fields(cls) if f.name in values}
+        known = _known(cls, values)
         known["variants"] = tuple(
-            Variant(**{**variant, "auth_mode": AuthMode(variant["auth_mode"])}) for variant in values["variants"]
+            Variant(**{**_known(Variant, variant), "auth_mode": AuthMode(variant["auth_mode"])})
+            for variant in values["variants"]
         )
-        known["stages"] = tuple(Stage(**stage) for stage in values.get("stages", ()))
+        known["stages"] = tuple(Stage(**_known(Stage, stage)) for stage in values.get("stages", ()))
+        known["request"] = RequestPlan.from_json(values.get("request", {}))
         return cls(**known)
 
 
-def name_variants(auth_modes: tuple[AuthMode, ...]) -> tuple[str, ...]:
-    """Unique names: `("key", "key")` gives `("key", "key#2")`, so that a mode can be compared with itself."""
-    return tuple(
-        mode.value if auth_modes[:i].count(mode) == 0 else f"{mode.value}#{auth_modes[:i].count(mode) + 1}"
-        for i, mode in enumerate(auth_modes)
-    )
+def _known(cls: type, values: dict[str, Any]) -> dict[str, Any]:
+    """Without the keys that a newer version may have added."""
+    return {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
 
 
 def parse_duration_s(text: str, *, option: str = "duration") -> float:

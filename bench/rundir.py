@@ -5,11 +5,14 @@ samples/<worker>.arrows  one Arrow IPC stream a worker (columns: bench.sample)
 health/<worker>.jsonl    once a second: CPU, hub stalls, backlog; a last line {"end": true, ...}
 failures/<worker>.jsonl  the first failure of each kind (load.engine.failure_samples)
 flights.jsonl            one credential fetch a line
+gates.json               what the run was judged by last, and what came of it
 summary.json report.html summary.md junit.xml plots/*.png   made by `bench report`, at any time, again
 """
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import json
 import os
 import secrets
@@ -21,6 +24,8 @@ from typing import Any
 
 from bench import clock
 from bench.errors import UsageError
+
+_MOST_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,10 @@ class RunDir:
         return self.path / "summary.json"
 
     @property
+    def gates(self) -> Path:
+        return self.path / "gates.json"
+
+    @property
     def summary_md(self) -> Path:
         return self.path / "summary.md"
 
@@ -88,10 +97,20 @@ class RunDir:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Replace `path` in one step, so that a reader never sees half a file."""
+    write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """The same for any file. OSError when it cannot be written; then `path` is as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(path)
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
 
 
 def append_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
@@ -105,13 +124,23 @@ def append_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
             os.close(fd)
 
 
+def read_bytes(path: Path) -> bytes:
+    """The whole of a file, without a byte order mark. OSError, or ValueError for what is no file or far too large."""
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        raise ValueError("it is no regular file")  # a pipe would keep us until somebody writes into it
+    if facts.st_size > _MOST_BYTES:
+        raise ValueError(f"it has {facts.st_size:,} bytes, more than any file of this tool")
+    return path.read_bytes().removeprefix(codecs.BOM_UTF8)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object, or UsageError that names the file."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(read_bytes(path))
     except FileNotFoundError as exc:
         raise UsageError(f"{path} does not exist", hint="name a run folder such as results/<run_id>") from exc
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise UsageError(f"{path} cannot be read: {exc}", hint="is it a file of this tool?") from exc
     if not isinstance(value, dict):
         raise UsageError(f"{path} does not hold a JSON object", hint="is it a file of this tool?")
@@ -126,7 +155,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(record, dict):
             records.append(record)

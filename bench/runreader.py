@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import clock, schemas
 from bench.analysis.run import LoadedRun, Samples
-from bench.errors import UsageError
-from bench.rundir import RunDir, read_json, read_jsonl
+from bench.errors import RunInvalid
+from bench.rundir import RunDir
 from bench.sample import COLUMNS, NO_TIME
 from bench.samples import stream
 from bench.samples.stream import Batch, Stream
@@ -31,29 +32,103 @@ _ABSENT = {"server_time_ns": NO_TIME}
 def load_run(path: Path) -> LoadedRun:
     """Everything `bench run` left in `path`.
 
-    UsageError when there is no manifest with a plan in it; anything else that is missing becomes a problem.
+    UsageError when there is no manifest, RunInvalid when it is damaged; anything else that is missing, damaged or not
+    of this run is left out, and becomes a problem.
     """
     folder = RunDir(path)
-    manifest = read_json(folder.manifest)
-    if not isinstance(manifest.get("plan"), dict):
-        raise UsageError(f"{folder.manifest} has no plan", hint="is it the manifest of a run?")
+    manifest = load_manifest(folder)
+    ended = bool(manifest.get("ended"))
     problems: list[str] = []
-    workers = sorted({*(str(name) for name in manifest.get("workers", ())), *_stems(folder.samples, "*.arrows")})
+    workers = sorted({*manifest["workers"], *_stems(folder.samples, "*.arrows")})
     samples = _read_samples(folder, workers, manifest, problems)
-    health = {worker: tuple(read_jsonl(folder.health / f"{worker}.jsonl")) for worker in workers}
-    silent = [worker for worker, records in health.items() if not records]
-    if silent:
-        problems.append(f"no health record of {', '.join(silent)}: CPU, stalls and losses are not known")
-    if not manifest.get("ended"):
-        problems.append("the manifest does not say that the run ended: it was killed, or still goes on")
+    health = _read_health(folder, sorted({*workers, *_stems(folder.health, "*.jsonl")}), manifest, problems)
+    flights, fault = schemas.load_lines(folder.flights, schemas.Flight, cut=not ended)
+    counted = manifest.get("flights")
+    if not fault and counted is not None and len(flights) != counted:
+        fault = f"has {len(flights)} fetches of {counted} that were made"
+    if fault:
+        problems.append(f"flights.jsonl {fault}: what the credential fetches did is not known")
+    if not ended:
+        problems.append(_unended(folder))
     return LoadedRun(
         path=path,
         manifest=manifest,
         samples=samples,
-        flights=tuple(read_jsonl(folder.flights)),
+        flights=tuple(flights),
+        flights_known=not fault,
         health=health,
+        failures=_read_failures(folder, problems, cut=not ended),
         problems=tuple(problems),
     )
+
+
+def _read_failures(folder: RunDir, problems: list[str], *, cut: bool) -> tuple[dict[str, Any], ...]:
+    """What the first failure of each kind said; the counts are those of the samples."""
+    kinds: list[dict[str, Any]] = []
+    for file in sorted(folder.failures.glob("*.jsonl")):
+        lines, fault = schemas.load_lines(file, schemas.FailureKind, cut=cut)
+        kinds += lines
+        if fault:
+            problems.append(f"failures/{file.name} {fault}: what the failures said is not known")
+    return tuple(kinds)
+
+
+def load_manifest(folder: RunDir) -> dict[str, Any]:
+    """The manifest of a run. UsageError when there is none, RunInvalid when it is damaged."""
+    manifest = schemas.load(folder.manifest, schemas.Manifest)
+    if fault := schemas.plan_fault(manifest["plan"]):
+        raise RunInvalid(f"the plan in {folder.manifest} {fault}", hint="the folder is damaged: run it again")
+    return manifest
+
+
+def still_goes_on(folder: RunDir) -> bool:
+    """Whether a run that has not ended wrote something just now: its workers write once a second."""
+    now_s = clock.wall_s()
+    files = (folder.manifest, *folder.health.glob("*.jsonl"), *folder.samples.glob("*.arrows"))
+    return any(now_s - _changed_s(file) < _LIVE_S for file in files)
+
+
+_LIVE_S = 5.0
+
+
+def _changed_s(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _unended(folder: RunDir) -> str:
+    if still_goes_on(folder):
+        return "the run still goes on: its files changed a moment ago"
+    return "the manifest does not say that the run ended: it was killed, or still goes on"
+
+
+def _read_health(
+    folder: RunDir, workers: list[str], manifest: Mapping[str, Any], problems: list[str]
+) -> dict[str, tuple[dict[str, Any], ...]]:
+    """What each worker said of itself; nothing of one whose file is missing or damaged."""
+    health: dict[str, tuple[dict[str, Any], ...]] = {}
+    silent = []
+    ended = bool(manifest.get("ended"))
+    for worker in workers:
+        if ended and manifest["workers"] and worker not in manifest["workers"]:
+            if (folder.health / f"{worker}.jsonl").exists():
+                problems.append(f"health/{worker}.jsonl is of a worker that the manifest does not know: it is left out")
+            continue
+        records, fault = schemas.load_lines(folder.health / f"{worker}.jsonl", schemas.HealthTick, cut=not ended)
+        written = manifest.get("samples", {}).get(worker)
+        last = records[-1] if records else {}
+        if not fault and ended and written is not None and last.get("written") != written:
+            records, fault = [], "is not the one that this run ended with"
+        if fault and fault != "is missing":
+            problems.append(f"health/{worker}.jsonl {fault}")
+        health[worker] = tuple(records)
+        if not records:
+            silent.append(worker)
+    if silent:
+        problems.append(f"no health record of {', '.join(silent)}: CPU, stalls and losses are not known")
+    return health
 
 
 def _stems(folder: Path, pattern: str) -> set[str]:
@@ -63,7 +138,7 @@ def _stems(folder: Path, pattern: str) -> set[str]:
 def _read_samples(folder: RunDir, workers: list[str], manifest: Mapping[str, Any], problems: list[str]) -> Samples:
     """The samples of this run's workers, as far as each file is sound; a file of another run or worker is left out."""
     streams = {worker: stream.inspect(folder.samples / f"{worker}.arrows") for worker in workers}
-    told: Mapping[str, int] = manifest.get("samples") or {}
+    told: Mapping[str, int] = manifest.get("samples", {})
     own = {}
     for worker, found in streams.items():
         if stranger := _stranger(worker, found, manifest):

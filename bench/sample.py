@@ -97,6 +97,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("attempt", "uint8"),
     ("replays", "uint8"),
     ("late_cause", "word"),
+    ("request_class", "word"),
 )
 """(name, type) in file order; `word` is dictionary<uint8, utf8>. A column is only ever added at the end.
 
@@ -105,6 +106,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 `sequence`        number of the request on its worker; with run and worker it gives `x-ms-client-request-id`
 `generation`      number of the lease sent, 0 for none
 `status`          HTTP status, 0 when no answer came
+`request_class`   the request's own word, empty where all are of one kind
 `attempt`         0 first, 1 the one replay after a 401 (it keeps `intended_ns`; the refused attempt is a sample too)
 `replays`         how often it was sent anew because its kept connection had been closed before it was sent
 `late_cause`      why schedule_lag is above 1 ms: `credential` its variant's users waited for a lease, `users` they all

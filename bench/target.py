@@ -11,9 +11,10 @@ together, with --auth-mode: then nothing is read from ARM, and the credential al
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,8 +24,10 @@ from bench.cloud import CLOUD_VARIABLE, cloud_of
 from bench.endpoint import AuthMode, Endpoint, SignIn, Workspace
 from bench.errors import CredentialError, UsageError
 from bench.local_emulator import LocalEmulator
-from bench.options import auth_modes_of, is_on, words_of
-from bench.plan import Variant, name_variants, parse_duration_s
+from bench.options import is_on, words_of
+from bench.plan import Variant, parse_duration_s
+from bench.request_plan import Header, RequestPlan, checked_value, listed, request_plan_of
+from bench.variants import Sides, distinguished, sides_of, uris_of
 from bench.workspace import find_workspace
 
 KEY_VARIABLE = "BENCH_KEY"
@@ -42,9 +45,10 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class TargetSpec:
     """A target before anybody was asked: plain values, no secret.
 
-    `endpoints` pairs with `auth_modes`; `scoring_uris` likewise for a bare URI, and for endpoints of which nothing is
-    to be read. `own_modes`: the endpoints are measured in whatever mode they have. `agent_env` is what the credential
-    agent needs in its environment beyond this process's (an emulator's addresses).
+    `endpoints` pairs with `auth_modes`; `scoring_uris` likewise for a bare URI (there with `secret_numbers`, the n of
+    BENCH_KEY_n), and for endpoints of which nothing is to be read. `own_modes`: the endpoints are measured in whatever
+    mode they have. `agent_env` is what the credential agent needs in its environment beyond this process's (an
+    emulator's addresses).
     """
 
     kind: str
@@ -55,6 +59,7 @@ class TargetSpec:
     agent_env: tuple[tuple[str, str], ...] = ()
     sign_in: SignIn = dataclasses.field(default_factory=SignIn)
     own_modes: bool = False
+    secret_numbers: tuple[int, ...] = ()
 
     @property
     def reads_endpoints(self) -> bool:
@@ -77,6 +82,7 @@ class TargetSpec:
             agent_env=tuple((name, value) for name, value in values["agent_env"]),
             sign_in=SignIn(**values["sign_in"]),
             own_modes=values["own_modes"],
+            secret_numbers=tuple(values["secret_numbers"]),
         )
 
 
@@ -106,8 +112,8 @@ def spec_of(
     Without `default_modes` and --auth-mode endpoints are measured in their own mode, anything else with a key.
     """
     kind = kind_of(values)
-    chosen = auth_modes_of(str(values.get("auth_mode") or ""), default=default_modes)
-    modes, own = chosen or (AuthMode.KEY,), not chosen
+    sides = sides_of(values, default_modes=default_modes)
+    modes = sides.auth_modes
     sign_in = sign_in_of(values)
     if kind == "emulator":
         assert emulator is not None  # noqa: S101 - the caller started it
@@ -121,30 +127,26 @@ def spec_of(
             sign_in=sign_in,
         )
     if kind == "endpoint":
-        names = _spread(words_of(values["endpoint"]), modes, option="--endpoint")
-        uris = words_of(str(values.get("scoring_uri") or ""))
         trusting_context(sign_in.ca_file)
         return TargetSpec(
             kind=kind,
             auth_modes=modes,
-            endpoints=names,
-            scoring_uris=_spread(uris, modes, option="--scoring-uri") if uris else (),
-            workspace=_workspace_for(values, modes, bool(uris)),
+            endpoints=sides.endpoints,
+            scoring_uris=sides.scoring_uris,
+            workspace=_workspace_for(values, modes, bool(sides.scoring_uris)),
             sign_in=sign_in,
-            own_modes=own,
+            own_modes=sides.own_modes,
         )
-    uris = _spread(words_of(values["scoring_uri"]), modes, option="--scoring-uri")
-    sent = secret_origins(values, default_modes=default_modes)
-    for name in dict(sent):
-        origins = sorted(origin for variable, origin in sent if variable == name)
-        if len(origins) > 1:
+    numbers = _secret_numbers(sides)
+    for mode, uri, number in zip(modes, sides.scoring_uris, numbers, strict=True):
+        if number and not os.environ.get(_variable_of(mode, number), "").strip():
+            base = _variable_of(mode)
             raise UsageError(
-                f"{name} would be sent to {' and '.join(origins)}: a static secret goes to one origin",
-                hint="measure one of them at a time",
+                f"{base} would be sent to several origins: a static secret goes to one",
+                hint=f"set {base}_{number} for {origin_of(uri)}, and so on in the list's order",
             )
-    for mode in modes:
-        static_secret(mode)
-    return TargetSpec(kind=kind, auth_modes=modes, scoring_uris=uris)
+        static_secret(mode, number)
+    return TargetSpec(kind=kind, auth_modes=modes, scoring_uris=sides.scoring_uris, secret_numbers=numbers)
 
 
 def origin_of(uri: str) -> str:
@@ -159,21 +161,46 @@ def origin_of(uri: str) -> str:
 
 def secret_origins(values: Mapping[str, Any], *, default_modes: tuple[AuthMode, ...]) -> frozenset[tuple[str, str]]:
     """Which static secret, by its variable, would be sent to which origin; none without a `--scoring-uri`."""
-    uris = words_of(str(values.get("scoring_uri") or ""))
-    if not uris:
-        return frozenset()
-    modes = auth_modes_of(str(values.get("auth_mode") or ""), default=default_modes)
-    pairs = zip(modes, _spread(uris, modes, option="--scoring-uri"), strict=True)
-    return frozenset((_variable_of(mode), origin_of(uri)) for mode, uri in pairs)
+    sides = sides_of(values, default_modes=default_modes)
+    triples = (
+        zip(sides.auth_modes, sides.scoring_uris, _secret_numbers(sides), strict=True) if sides.scoring_uris else ()
+    )
+    return frozenset((_variable_of(mode, number), origin_of(uri)) for mode, uri, number in triples)
 
 
-def _variable_of(mode: AuthMode) -> str:
-    return KEY_VARIABLE if mode is AuthMode.KEY else TOKEN_VARIABLE
+def _secret_numbers(sides: Sides) -> tuple[int, ...]:
+    """For each side the n of BENCH_KEY_n or BENCH_TOKEN_n, its place in the list; 0 where there is one origin."""
+    sent = [
+        (_variable_of(mode), origin_of(uri)) for mode, uri in zip(sides.auth_modes, sides.scoring_uris, strict=True)
+    ]
+    return tuple(
+        place if len({origin for name, origin in sent if name == variable}) > 1 else 0
+        for place, (variable, _) in enumerate(sent, start=1)
+    )
 
 
-def static_secret(mode: AuthMode) -> str:
+def header_origins(values: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """Which variable of `--header-env` would be sent to which target: origins, endpoints, or the emulator."""
+    lines = listed(str(values.get("header_env") or ""))
+    variables = [variable for _, variable in request_plan_of({"header_env": json.dumps(lines)}).header_env]
+    targets = [f"endpoint {name}" for name in words_of(str(values.get("endpoint") or ""))]
+    targets += ["emulator"] if is_on(values.get("emulator")) else []
+    origins = [origin_of(uri) for uri in uris_of(str(values.get("scoring_uri") or ""))]
+    several = len(set(origins)) > 1
+    sent = {(variable, target) for variable in variables for target in targets}
+    for place, origin in enumerate(origins, start=1):
+        sent |= {(f"{variable}_{place}" if several else variable, origin) for variable in variables}
+    return frozenset(sent)
+
+
+def _variable_of(mode: AuthMode, number: int = 0) -> str:
+    name = KEY_VARIABLE if mode is AuthMode.KEY else TOKEN_VARIABLE
+    return f"{name}_{number}" if number else name
+
+
+def static_secret(mode: AuthMode, number: int = 0) -> str:
     """The secret for a bare scoring URI, from the environment. CredentialError when there is none to be sent."""
-    name = _variable_of(mode)
+    name = _variable_of(mode, number)
     secret = os.environ.get(name, "").strip()
     if not secret:
         raise CredentialError(
@@ -189,24 +216,41 @@ def static_secret(mode: AuthMode) -> str:
     return secret
 
 
-def variants_of(spec: TargetSpec, described: Mapping[str, Endpoint]) -> tuple[Variant, ...]:
-    """One variant an auth mode. UsageError when an endpoint does not use the mode it is to be measured in."""
-    names = name_variants(spec.auth_modes)
+def secret_headers_of(request: RequestPlan, uris: Sequence[str] = (), place: int = 0) -> tuple[Header, ...]:
+    """The headers of `--header-env` with their values, which are secrets, for the side at `place` of `uris`.
+
+    URIs of several origins have a variable each: VARIABLE_1, VARIABLE_2, ... CredentialError when one is not set.
+    """
+    several = len({origin_of(uri) for uri in uris}) > 1
+    headers = []
+    for name, base in request.header_env:
+        variable = f"{base}_{place + 1}" if several else base
+        value = os.environ.get(variable, "").strip()
+        if not value:
+            raise CredentialError(
+                f"--header-env {name}={variable}: {variable} is not set", hint=f"export {variable}=..."
+            )
+        headers.append((name, checked_value(value, where=f"--header-env {name}={base}")))
+    return tuple(headers)
+
+
+def variants_of(spec: TargetSpec, described: Mapping[str, Endpoint], sides: Sides) -> tuple[Variant, ...]:
+    """One variant a side. UsageError when an endpoint does not use the mode it is to be measured in."""
     if spec.kind == "scoring_uri":
-        return tuple(
-            Variant(name=name, auth_mode=mode, scoring_uri=uri)
-            for name, mode, uri in zip(names, spec.auth_modes, spec.scoring_uris, strict=True)
-        )
+        bare = [
+            Variant(name="", auth_mode=mode, scoring_uri=uri, secret_number=number)
+            for mode, uri, number in zip(spec.auth_modes, spec.scoring_uris, spec.secret_numbers, strict=True)
+        ]
+        return distinguished(bare, sides)
     if not spec.reads_endpoints:
-        sides = zip(names, spec.auth_modes, spec.endpoints, spec.scoring_uris, strict=True)
-        return tuple(
-            Variant(name=name, auth_mode=mode, endpoint=one, scoring_uri=uri) for name, mode, one, uri in sides
+        known = zip(spec.auth_modes, spec.endpoints, spec.scoring_uris, strict=True)
+        return distinguished(
+            [Variant(name="", auth_mode=mode, endpoint=one, scoring_uri=uri) for mode, one, uri in known], sides
         )
     variants = []
     if spec.own_modes:
         spec = dataclasses.replace(spec, auth_modes=tuple(described[name].auth_mode for name in spec.endpoints))
-        names = name_variants(spec.auth_modes)
-    for name, mode, endpoint_name in zip(names, spec.auth_modes, spec.endpoints, strict=True):
+    for mode, endpoint_name in zip(spec.auth_modes, spec.endpoints, strict=True):
         endpoint = described[endpoint_name]
         if endpoint.auth_mode is not mode:
             raise UsageError(
@@ -214,21 +258,12 @@ def variants_of(spec: TargetSpec, described: Mapping[str, Endpoint]) -> tuple[Va
                 hint=f"run with --auth-mode {endpoint.auth_mode}, or name another endpoint;"
                 " an endpoint has one auth mode, so comparing two takes two endpoints: --endpoint A,B",
             )
-        variants.append(Variant(name=name, auth_mode=mode, endpoint=endpoint_name, scoring_uri=endpoint.scoring_uri))
-    return tuple(variants)
+        variants.append(Variant(name="", auth_mode=mode, endpoint=endpoint_name, scoring_uri=endpoint.scoring_uri))
+    return distinguished(variants, sides)
 
 
 def _given(values: Mapping[str, Any], kind: str) -> bool:
     return is_on(values.get(kind)) if kind == "emulator" else bool(str(values.get(kind) or "").strip())
-
-
-def _spread(words: tuple[str, ...], modes: tuple[AuthMode, ...], *, option: str) -> tuple[str, ...]:
-    """One word serves all modes; otherwise there must be one a mode."""
-    if len(words) == 1:
-        return words * len(modes)
-    if len(words) != len(modes):
-        raise UsageError(f"{option} has {len(words)} names, --auth-mode {len(modes)}", hint="give one an auth mode")
-    return words
 
 
 def _workspace_for(values: Mapping[str, Any], modes: tuple[AuthMode, ...], has_uri: bool) -> Workspace:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
-from bench.plan import RunPlan, Stage, Variant, name_variants, parse_duration_s, parse_stages
+from bench.plan import RunPlan, Stage, Variant, parse_duration_s, parse_stages
 from bench.sample import WorkloadModel
 
 
@@ -180,11 +180,3 @@ def test_the_model_follows_from_the_plan() -> None:
     assert RunPlan(target="t", variants=(), arrival_rate=1.0).model is WorkloadModel.OPEN
     assert RunPlan(target="t", variants=(), stages=(stage,)).model is WorkloadModel.OPEN
     assert RunPlan(target="t", variants=()).as_json()["model"] == "closed"
-
-
-def test_variants_have_names_of_their_own() -> None:
-    """The same mode twice is told apart."""
-    key, token = AuthMode.KEY, AuthMode.AML_TOKEN
-    assert name_variants((key,)) == ("key",)
-    assert name_variants((key, token)) == ("key", "aml_token")
-    assert name_variants((key, key, token, key)) == ("key", "key#2", "aml_token", "key#3")

@@ -21,12 +21,15 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("cloud", "endpoint", "errors", "options", "plan", "sample")
+NOUNS = (
+    *("cloud", "endpoint", "errors", "expectation", "metrics", "numbers", "options", "plain_text", "plan"),
+    *("request_plan", "sample", "variants"),
+)
 
 ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},
-    "gates": {*NOUNS, "analysis", "rundir"},
-    "report": {*NOUNS, "analysis", "rundir", "runreader"},
+    "gates": {*NOUNS, "analysis", "rundir", "schemas"},
+    "report": {*NOUNS, "analysis", "rundir", "runreader", "schemas"},
     "credentials": {*NOUNS, "authorities", "clock", "lifeline", "supervise"},
     "emulator": set(),
     "samples": {*NOUNS},
@@ -74,7 +77,8 @@ SINGLE: dict[str, set[str]] = {
     "workspace": {"endpoint", "errors"},
     "authorities": {"errors"},
     "rundir": {"clock", "errors"},
-    "runreader": {"analysis", "errors", "rundir", "sample", "samples"},
+    "schemas": {"errors", "plan", "rundir"},
+    "runreader": {"analysis", "clock", "errors", "rundir", "sample", "samples", "schemas"},
     "arguments": {"options"},
     "handover": {"lifeline"},
     "launch": {*NOUNS, "lifeline", "locust_process", "locust_words", "overdue", "rundir", "signals"},
@@ -85,11 +89,11 @@ SINGLE: dict[str, set[str]] = {
     "overdue": {"clock", "errors", "orphans", "rundir"},
     "signals": {"errors"},
     "streams": set(),
-    "finish": {*NOUNS, "analysis", "gates", "report", "rundir", "runreader"},
+    "finish": {*NOUNS, "analysis", "gates", "report", "rundir", "runreader", "schemas"},
     "watch": {*NOUNS, "analysis", "gates", "rundir", "runreader"},
     "local_emulator": {"errors", "options"},
     "target": {*NOUNS, "authorities", "local_emulator", "workspace"},
-    "cli": {"commands", "errors", "lifeline", "signals", "streams"},
+    "cli": {"commands", "errors", "lifeline", "plain_text", "signals", "streams"},
     "__main__": {"cli"},
 }
 """The same for modules that are a room of their own."""
@@ -110,6 +114,7 @@ LIBRARIES: dict[str, str] = {
     "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
+    "msgspec": r"schemas|history\.(entry|ledger)|load\.roles\.(member|messages|order|workers)",
     "prometheus_client": r"live\.prometheus",
     "pyarrow": r"samples\.",
     "requests": r"credentials\.requests_auth",

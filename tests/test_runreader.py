@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from bench.analysis import trust
-from bench.errors import UsageError
+from bench.errors import RunInvalid, UsageError
 from bench.runreader import load_run
 from tests.analysis.run_files import BATCH_ROWS, SCHEMA, write_batches
 from tests.analysis.synthetic import Side, write_run
@@ -174,6 +174,9 @@ def test_a_folder_without_a_manifest_is_the_users_mistake(tmp_path: Path) -> Non
 
 def test_a_manifest_without_a_plan_is_refused(tmp_path: Path) -> None:
     """Nothing can be said about a run whose intent is not known."""
-    (tmp_path / "manifest.json").write_text(json.dumps({"run_id": "x"}))
-    with pytest.raises(UsageError, match="has no plan"):
-        load_run(tmp_path)
+    path = write_run(tmp_path / "run", rate=50, duration_s=4)
+    manifest = json.loads((path / "manifest.json").read_text())
+    del manifest["plan"]
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(RunInvalid, match="missing required field `plan`"):
+        load_run(path)

@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 
 from bench.endpoint import AuthMode, Endpoint, Workspace
 from bench.errors import CredentialError, UsageError
-from bench.target import TargetSpec, kind_of, spec_of, static_secret, variants_of
+from bench.plan import Variant
+from bench.request_plan import RequestPlan
+from bench.target import (
+    TargetSpec,
+    header_origins,
+    kind_of,
+    secret_headers_of,
+    secret_origins,
+    spec_of,
+    static_secret,
+    variants_of,
+)
+from bench.variants import sides_of
 
 KEY, TOKEN, AAD = AuthMode.KEY, AuthMode.AML_TOKEN, AuthMode.AAD_TOKEN
 PLACE = {"subscription_id": "sub", "resource_group": "rg", "workspace": "ws"}
@@ -68,7 +80,7 @@ def test_an_endpoint_with_its_uri_is_not_read() -> None:
         kind_of(pair)
     made = spec(**pair, auth_mode="key", **PLACE)
     assert not made.reads_endpoints
-    (variant,) = variants_of(made, {})
+    (variant,) = variants_of(made, {}, sides_of(pair | {"auth_mode": "key"}, default_modes=(KEY,)))
     assert (variant.endpoint, variant.scoring_uri, variant.auth_mode) == ("ep", "http://h/score", KEY)
     assert spec(endpoint="ep", **PLACE).reads_endpoints
 
@@ -81,10 +93,10 @@ def test_an_entra_token_for_a_known_uri_needs_no_workspace() -> None:
 def test_the_endpoints_own_mode() -> None:
     """Without a mode anywhere it is measured in whatever it has (D16), and named for it."""
     made = spec((), endpoint="a", **PLACE)
-    (variant,) = variants_of(made, {"a": endpoint("a", TOKEN)})
+    (variant,) = variants_of(made, {"a": endpoint("a", TOKEN)}, sides_of({"endpoint": "a"}, default_modes=()))
     assert (variant.name, variant.auth_mode) == ("aml_token", TOKEN)
     with pytest.raises(UsageError, match="endpoint a uses aml_token, not key"):
-        variants_of(spec((), endpoint="a", auth_mode="key", **PLACE), {"a": endpoint("a", TOKEN)})
+        variants({"a": endpoint("a", TOKEN)}, endpoint="a", auth_mode="key", **PLACE)
 
 
 @pytest.mark.parametrize(
@@ -150,18 +162,18 @@ def test_an_endpoint_serves_every_mode_it_is_asked_for() -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"endpoint": "a,b"},
         {"endpoint": "a,b", "auth_mode": "key,key,key"},
         {"endpoint": ","},
-        {"scoring_uri": "http://a/,http://b/"},
+        {"scoring_uri": "http://a/1,http://a/2", "auth_mode": "key,key,key"},
     ],
 )
 def test_names_and_modes_must_pair(values: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two endpoints and one mode is a question, not a guess."""
+    """Lists of different lengths are a question, not a guess; no name at all is no endpoint."""
     monkeypatch.setenv("BENCH_KEY", "k")
     with pytest.raises(UsageError) as caught:
         spec(**PLACE, **values)
-    assert "one an auth mode" in caught.value.describe()
+    assert caught.value.exit_code == 2
+    assert "one for each" in caught.value.describe() or "names nothing" in caught.value.describe()
 
 
 @pytest.mark.parametrize(("mode", "variable"), [(KEY, "BENCH_KEY"), (TOKEN, "BENCH_TOKEN"), (AAD, "BENCH_TOKEN")])
@@ -186,54 +198,75 @@ def test_a_secret_that_cannot_be_a_header(secret: str, monkeypatch: pytest.Monke
     assert "nter" not in caught.value.describe()
 
 
+def variants(described: dict[str, Endpoint], **values: Any) -> tuple[Variant, ...]:
+    """Of options, and of what ARM says."""
+    return variants_of(spec(**values), described, sides_of(values, default_modes=(KEY,)))
+
+
 def endpoint(name: str, mode: AuthMode) -> Endpoint:
     return Endpoint(name=name, scoring_uri=f"https://{name}/score", auth_mode=mode)
 
 
 def test_variants_of_endpoints() -> None:
-    """One a mode, with the scoring URI that ARM told."""
-    made = spec(endpoint="a,b", auth_mode="key,aml_token", **PLACE)
-    variants = variants_of(made, {"a": endpoint("a", KEY), "b": endpoint("b", TOKEN)})
-    assert [(one.name, one.auth_mode, one.endpoint, one.scoring_uri) for one in variants] == [
-        ("key", KEY, "a", "https://a/score"),
-        ("aml_token", TOKEN, "b", "https://b/score"),
+    """One a side, with the scoring URI that ARM told, and its own deployment."""
+    described = {"a": endpoint("a", KEY), "b": endpoint("b", TOKEN)}
+    made = variants(described, endpoint="a,b", auth_mode="key,aml_token", deployment="blue,green", **PLACE)
+    assert [(one.name, one.auth_mode, one.endpoint, one.scoring_uri, one.deployment) for one in made] == [
+        ("key", KEY, "a", "https://a/score", "blue"),
+        ("aml_token", TOKEN, "b", "https://b/score", "green"),
     ]
 
 
 def test_a_mode_the_endpoint_does_not_use() -> None:
     """Refused before anything is sent, so that no figure stands under a wrong name."""
-    made = spec(endpoint="a", auth_mode="key,aml_token", **PLACE)
     with pytest.raises(UsageError, match="endpoint a uses key, not aml_token"):
-        variants_of(made, {"a": endpoint("a", KEY)})
+        variants({"a": endpoint("a", KEY)}, endpoint="a", auth_mode="key,aml_token", **PLACE)
 
 
 def test_variants_of_a_bare_uri(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same mode twice, against two routes of a server, is told apart by name."""
+    """Two routes of one server are told apart by what differs; a comma within a URI belongs to it."""
     monkeypatch.setenv("BENCH_KEY", "k")
-    made = spec(scoring_uri="http://a/1,http://a:80/2", auth_mode="key,key")
-    assert [(one.name, one.scoring_uri) for one in variants_of(made, {})] == [
-        ("key", "http://a/1"),
-        ("key#2", "http://a:80/2"),
+    made = variants({}, scoring_uri="http://a/1,http://a:80/2?x=1,2", auth_mode="key")
+    assert [(one.name, one.scoring_uri, one.secret_number) for one in made] == [
+        ("1", "http://a/1", 0),
+        ("2", "http://a:80/2?x=1,2", 0),
     ]
 
 
-@pytest.mark.parametrize(
-    "uris",
-    [
-        "http://a/,http://b/",
-        "http://a/,https://a/",
-        "http://a/,http://a:81/",
-        "http://a/,http://a@b/",
-        "http://a/,http://[::1",
-        "http://a/,http://a.b/",
-    ],
-)
+OTHER_ORIGINS = [
+    "http://a/,http://b/",
+    "http://a/,https://a/",
+    "http://a/,http://a:81/",
+    "http://a/,http://a@b/",
+    "http://a/,http://[::1",
+    "http://a/,http://a.b/",
+]
+
+
+@pytest.mark.parametrize("uris", OTHER_ORIGINS)
 def test_a_static_secret_goes_to_one_origin(uris: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever answers at the second one would learn the secret of the first."""
     monkeypatch.setenv("BENCH_KEY", "k")
     with pytest.raises(UsageError, match="BENCH_KEY would be sent to") as caught:
         spec(scoring_uri=uris, auth_mode="key,key")
     assert caught.value.exit_code == 2
+    assert "BENCH_KEY_1" in caught.value.describe()
+
+
+@pytest.mark.parametrize("uris", OTHER_ORIGINS)
+def test_each_origin_may_have_a_secret_of_its_own(uris: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the list's order; what is bound to an origin is that variable, and it is what is sent there."""
+    monkeypatch.setenv("BENCH_KEY_1", "one")
+    monkeypatch.setenv("BENCH_KEY_2", "two")
+    made = spec(scoring_uri=uris)
+    numbers = [
+        one.secret_number for one in variants_of(made, {}, sides_of({"scoring_uri": uris}, default_modes=(KEY,)))
+    ]
+    assert [static_secret(KEY, number) for number in numbers] == ["one", "two"]
+    bound = secret_origins({"scoring_uri": uris}, default_modes=(KEY,))
+    assert {name for name, _ in bound} == {"BENCH_KEY_1", "BENCH_KEY_2"}
+    swapped = ",".join(reversed(uris.split(",")))
+    assert not secret_origins({"scoring_uri": swapped}, default_modes=(KEY,)) <= bound
 
 
 def test_two_static_secrets_may_go_to_two_origins(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,6 +276,38 @@ def test_two_static_secrets_may_go_to_two_origins(monkeypatch: pytest.MonkeyPatc
     assert spec(scoring_uri="http://a/,http://b/", auth_mode="key,aml_token").scoring_uris == ("http://a/", "http://b/")
     with pytest.raises(UsageError, match="BENCH_TOKEN would be sent to"):
         spec(scoring_uri="http://a/,http://b/", auth_mode="aml_token,aad_token")
+
+
+def test_a_header_s_secret_goes_to_one_origin_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several origins have a variable each; nothing of what cannot be sent is shown."""
+    request = RequestPlan(header_env=(("x-api-key", "MY_KEY"),))
+    monkeypatch.setenv("MY_KEY", "for all")
+    monkeypatch.setenv("MY_KEY_2", "hunter2\n")
+    assert secret_headers_of(request) == (("x-api-key", "for all"),)
+    assert secret_headers_of(request, ["http://a/1", "http://a/2"], 1) == (("x-api-key", "for all"),)
+    assert secret_headers_of(request, ["http://a/", "http://b/"], 1) == (("x-api-key", "hunter2"),)
+    with pytest.raises(CredentialError, match="MY_KEY_1 is not set"):
+        secret_headers_of(request, ["http://a/", "http://b/"], 0)
+    monkeypatch.setenv("MY_KEY", "hunter2\r\nX: y")
+    with pytest.raises(UsageError) as caught:
+        secret_headers_of(request)
+    assert "hunter2" not in caught.value.describe()
+
+
+@pytest.mark.parametrize(
+    ("started", "asked"),
+    [
+        ({"endpoint": "a"}, {"endpoint": "b"}),
+        ({"emulator": True}, {"scoring_uri": "http://elsewhere/"}),
+        ({"scoring_uri": "http://a/"}, {"scoring_uri": "http://b/"}),
+        ({"scoring_uri": "http://a/"}, {"scoring_uri": "http://a/", "header_env": "x=AZURE_CLIENT_SECRET"}),
+    ],
+)
+def test_where_a_header_s_secret_is_bound_to(started: dict[str, Any], asked: dict[str, Any]) -> None:
+    """To the variable and the target that the process was started with."""
+    bound = header_origins({"header_env": "x=MY_KEY", **started})
+    assert bound
+    assert not header_origins({"header_env": "x=MY_KEY", **asked}) <= bound
 
 
 specs = st.builds(

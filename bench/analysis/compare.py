@@ -19,9 +19,10 @@ from bench.analysis import blocks, bootstrap, rates
 from bench.analysis.auth_failures import failure_share
 from bench.analysis.bootstrap import LEVEL, Interval, Statistic
 from bench.analysis.fold import Fold, fold_variant
-from bench.analysis.quantiles import CURVE_Q, PRINTED, QuantileCurve, samples_needed
+from bench.analysis.quantiles import CURVE_Q, QuantileCurve, samples_needed
 from bench.analysis.run import Floats, LoadedRun
 from bench.analysis.student import z_quantile
+from bench.metrics import PRINTED
 from bench.plan import DEFAULT_MIN_EFFECT_MS
 
 DEFAULT_MIN_EFFECT_RATE = 0.001

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import numbers
 from bench.analysis import bootstrap, quantiles
 from bench.analysis.blocks import CELLS, cell_of
 from bench.analysis.bootstrap import LEAST_TAIL, Statistic
@@ -109,11 +110,12 @@ def sentence(baseline: str, candidate: str, difference: Estimate, breakdowns: li
     """What the candidate costs at p50 and in which part, as one would say it."""
     if difference.estimate is None or difference.low is None or difference.high is None:
         return f"too few samples to say what {candidate} costs over {baseline}"
-    interval = f"[{difference.low:.2f}, {difference.high:.2f}]"
+    interval = f"[{numbers.difference(difference.low)}, {numbers.difference(difference.high)}]"
     if difference.low <= 0 <= difference.high:
-        return f"no cost of {candidate} over {baseline} shows at p50: {difference.estimate:.2f} ms {interval}"
+        shown = f"{numbers.difference(difference.estimate)} ms {interval}"
+        return f"no cost of {candidate} over {baseline} shows at p50: {shown}"
     verb = "costs" if difference.estimate > 0 else "saves"
-    said = f"{candidate} {verb} {abs(difference.estimate):.2f} ms over {baseline} at p50 {interval}"
+    said = f"{candidate} {verb} {numbers.milliseconds(abs(difference.estimate))} ms over {baseline} at p50 {interval}"
     where = next((_where(breakdown) for breakdown in breakdowns if breakdown.at == "p50"), "")
     return f"{said}, {where}" if where else said
 
@@ -132,7 +134,7 @@ def _where(breakdown: Breakdown) -> str:
         much = "all of it" if carried / total >= _ALL else "most of it" if carried / total >= 0.5 else "some of it"
         return f"{much} {PARTS[name]}"
     largest_first = sorted(carrying.items(), key=lambda item: -abs(item[1]))
-    return ", ".join(f"{carried:+.2f} ms {PARTS[name]}" for name, carried in largest_first)
+    return ", ".join(f"{numbers.difference(carried)} ms {PARTS[name]}" for name, carried in largest_first)
 
 
 def _parts_told(run: LoadedRun, *variants: str) -> list[str]:

@@ -27,12 +27,12 @@ from bench.analysis.compare import (
     judge,
 )
 from bench.analysis.fold import Fold, fold_variant
-from bench.analysis.quantiles import PRINTED
 from bench.analysis.run import LoadedRun
 from bench.analysis.student import t_quantile
 from bench.analysis.summary import SCHEMA_VERSION, comparison_json, plain, without_verdicts
 from bench.analysis.trust import TrustVerdict
 from bench.errors import RunInvalid, UsageError
+from bench.metrics import PRINTED
 from bench.plan import DEFAULT_MIN_EFFECT_MS
 
 ONE_AGAINST_ONE = "one run against one, for nobody knows how much runs of one thing differ"

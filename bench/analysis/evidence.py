@@ -21,7 +21,7 @@ SUSTAINABLE_CPU = 0.75
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Facts about the harness over the measured window. Rates are 1/s; what is not known is NaN.
+    """Facts about the harness over the measured window. Rates are 1/s; what is not known is NaN, a count of it None.
 
     `cpu` is the share of a core the busiest worker used in its busiest tenth of seconds.
     `users_busy` is the share of late requests that were due while every user had one in flight.
@@ -38,8 +38,8 @@ class Evidence:
     stalled_share: float
     longest_stall_ms: float
     overhead_ms: Mapping[str, float]
-    dropped_arrivals: int
-    unwritten_samples: int
+    dropped_arrivals: int | None
+    unwritten_samples: int | None
 
     @property
     def kept(self) -> float:
@@ -74,7 +74,7 @@ def _due_rate(run: LoadedRun) -> float:
     """Arrivals (1/s) that were really due: a Poisson schedule of a mean rate has more of them at times, or fewer."""
     begin, until = run.window_ns
     intended = run.samples.intended_ns[run.measured & (run.samples.attempt == 0)]
-    due = int(((intended >= begin) & (intended < until)).sum()) + last_total(run, "dropped_arrivals")
+    due = int(((intended >= begin) & (intended < until)).sum()) + (last_total(run, "dropped_arrivals") or 0)
     return due / run.span_s if run.open_model and run.span_s else 0.0
 
 
@@ -112,9 +112,11 @@ def _stalls(run: LoadedRun) -> Iterator[tuple[int, float]]:
                 yield int(stall.get("at_ns", 0)), float(stall.get("ms", 0.0))
 
 
-def last_total(run: LoadedRun, name: str) -> int:
-    """Sum over the workers of a number in their last health line."""
-    return sum(int(record.get(name, 0)) for records in run.health.values() for record in records if record.get("end"))
+def last_total(run: LoadedRun, name: str) -> int | None:
+    """Sum over the workers of a number in their last health line; None when one of them left no such line."""
+    ends = [next((record for record in records if record.get("end")), None) for records in run.health.values()]
+    told = [int(end[name]) for end in ends if end is not None]
+    return sum(told) if told and len(told) == len(ends) else None
 
 
 def _overhead(run: LoadedRun) -> dict[str, float]:

@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 from bench.analysis.bootstrap import LEAST_TAIL
 from bench.analysis.run import Floats
 from bench.analysis.student import z_quantile
-
-PRINTED = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
-"""The quantiles every table prints, by name."""
+from bench.metrics import PRINTED
 
 CURVE_Q: Floats = np.unique(np.round(np.concatenate(([*PRINTED.values()], 1.0 - np.logspace(0, -4, 97))), 9))
 """The points of a percentile curve: q from 0 to 0.9999, evenly spaced on the logarithm of the tail 1 - q."""

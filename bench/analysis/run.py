@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.metrics import DURATIONS
 from bench.plan import RunPlan
 from bench.sample import NO_TIME, Outcome, Phase, WorkloadModel
 
@@ -24,7 +25,7 @@ Mask = NDArray[np.bool_]
 Rows = Mask | Ints
 """Which samples: a mask over all of them, or their row numbers."""
 
-METRICS = ("response_time", "service_time", "schedule_lag", "lease_wait", "server_time")
+METRICS = tuple(DURATIONS)
 """The durations that are summarised, in the order of the summary."""
 
 LATENCY_OUTCOMES = (Outcome.OK, Outcome.TIMED_OUT)
@@ -58,6 +59,7 @@ class Samples:
     attempt: NDArray[np.uint8]
     replays: NDArray[np.uint8]
     late_cause: NDArray[Any]
+    request_class: NDArray[Any]
     worker: NDArray[Any]
     words: Mapping[str, tuple[str, ...]]
 
@@ -112,7 +114,9 @@ class Samples:
 class LoadedRun:
     """One run as it lies on disk, complete or not; `problems` says in plain sentences what is missing.
 
-    `health` has one tuple of records a worker; `flights` are the records of flights.jsonl.
+    `health` has one tuple of records a worker; `flights` are the records of flights.jsonl, none where
+    they are not known (`flights_known`), `failures` those of failures/*.jsonl; a worker whose health is
+    not known has no record.
     Not slotted, and with `memo` for what is folded: each is computed once a run.
     """
 
@@ -121,6 +125,8 @@ class LoadedRun:
     samples: Samples
     flights: tuple[Mapping[str, Any], ...] = ()
     health: Mapping[str, tuple[Mapping[str, Any], ...]]
+    failures: tuple[Mapping[str, Any], ...] = ()
+    flights_known: bool = True
     problems: tuple[str, ...] = ()
     memo: dict[str, Any] = field(default_factory=dict, repr=False)
 

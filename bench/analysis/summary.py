@@ -18,18 +18,19 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import auth_failures, compare, decompose, refresh_time, trust
+from bench.analysis import auth_failures, compare, decompose, outcomes, refresh_time, trust
 from bench.analysis.bootstrap import Interval
 from bench.analysis.compare import DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED, Comparison
 from bench.analysis.fold import Fold, fold_picked, fold_variant, pick, pick_variant
-from bench.analysis.quantiles import PRINTED, QuantileCurve
+from bench.analysis.quantiles import QuantileCurve
 from bench.analysis.rates import own as share_interval
 from bench.analysis.run import METRICS, LoadedRun
+from bench.metrics import LATENCIES, PRINTED
 from bench.sample import Outcome
 
 SCHEMA_VERSION = 1
 
-_CURVES = ("response_time", "service_time")
+_CURVES = LATENCIES
 _PRINTED_Q = np.array(list(PRINTED.values()))
 
 
@@ -115,8 +116,8 @@ def _trust(run: LoadedRun) -> dict[str, Any]:
 
 def _variant(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
     rows = run.rows(variant)
-    outcomes = run.samples.counts("outcome", rows)
-    requests = sum(outcomes.values())
+    ended = run.samples.counts("outcome", rows)
+    requests = sum(ended.values())
     errors = auth_failures.failure_share(run, variant, auth_only=False)
     error_interval = share_interval(errors)
     block: dict[str, Any] = {
@@ -126,8 +127,10 @@ def _variant(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
         "throughput": requests / run.span_s if run.span_s else math.nan,
         "error_rate": errors.rate,
         "error_rate_interval": {"low": error_interval.low, "high": error_interval.high},
-        "outcomes": {str(Outcome.OK): 0} | dict(sorted(outcomes.items())),
+        "outcomes": {str(Outcome.OK): 0} | dict(sorted(ended.items())),
         "outcome_rates": {str(outcome): _outcome_rate(run, variant, outcome) for outcome in Outcome},
+        "failures": outcomes.failures(run, variant),
+        "failure_rates": outcomes.failure_rates(run, variant),
         "auth_failures": _auth_failures(run, variant),
         "refreshes": _refreshes(run, variant),
         "latency_samples": fold_variant(run, "response_time", variant).n,
@@ -142,7 +145,8 @@ def _variant(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
         )
         block |= _durations(run, metric, folded, seed)
     block["distribution"] = _distribution(run, variant, seed)
-    block["deployments"] = _deployments(run, variant, seed)
+    block["deployments"] = _parts(run, variant, "deployment", seed)
+    block["classes"] = _parts(run, variant, "request_class", seed)
     return block
 
 
@@ -192,20 +196,25 @@ def _distribution(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
     return {"q": curves["response_time"].q, **{f"{metric}_ms": block(curve) for metric, curve in curves.items()}}
 
 
-def _deployments(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
-    """The printed figures for each deployment that answered; empty when it is only one."""
-    names = run.samples.counts("deployment", run.rows(variant))
+def _parts(run: LoadedRun, variant: str, column: str, seed: int) -> dict[str, Any]:
+    """The printed figures for each deployment that answered, or each class of requests; empty when it is only one."""
+    names = run.samples.counts(column, run.rows(variant))
     if len(names) < 2:
         return {}
     blocks = {}
     for name, requests in sorted(names.items()):
-        there = run.samples.where("deployment", name)
-        ok = int((run.rows(variant) & there & run.samples.where("outcome", Outcome.OK)).sum())
-        folded = fold_picked(run, "response_time", pick(run, run.latency_rows(variant) & there), _PRINTED_Q)
+        there = run.samples.where(column, name)
+        outcomes = run.samples.counts("outcome", run.rows(variant) & there)
+        picked = pick(run, run.latency_rows(variant) & there)
+        folded = fold_picked(run, "response_time", picked, _PRINTED_Q)
         blocks[name] = {
             "requests": requests,
-            "error_rate": 1 - ok / requests,
+            "throughput": requests / run.span_s if run.span_s else math.nan,
+            "error_rate": 1 - outcomes.get(Outcome.OK, 0) / requests,
+            "outcomes": {str(Outcome.OK): 0} | dict(sorted(outcomes.items())),
+            "latency_samples": folded.n,
             **_durations(run, "response_time", folded, seed),
+            **_durations(run, "service_time", fold_picked(run, "service_time", picked, _PRINTED_Q), seed),
         }
     return blocks
 
@@ -221,7 +230,9 @@ def _auth_failures(run: LoadedRun, variant: str) -> dict[str, Any]:
 
 
 def _refreshes(run: LoadedRun, variant: str) -> dict[str, Any]:
-    block = asdict(auth_failures.refreshes(run, variant))
+    block: dict[str, Any] = asdict(auth_failures.refreshes(run, variant))
+    if not run.flights_known:
+        return dict.fromkeys([*block, "response_time"])
     around = refresh_time.of(run, variant)
     return block | {"response_time": asdict(around) if around else None}
 

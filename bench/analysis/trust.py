@@ -92,8 +92,15 @@ def _incomplete(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
     broken = [problem for problem in run.problems if problem.startswith("samples/")]
     yield from (_invalid(f"{problem}; run it again") for problem in broken)
     written = evidence.last_total(run, "written")
-    if not broken and len(run.samples) < written:
+    if not broken and written is not None and len(run.samples) < written:
         yield _invalid(f"{len(run.samples)} samples are on disk of {written} that were written: was a file changed?")
+
+
+def _unknown(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
+    if run.manifest.get("ended") and found.dropped_arrivals is None:
+        yield _suspect(
+            "what the client lost, its CPU and its stalls are not known: a health file is missing or damaged"
+        )
 
 
 def _unanswering(run: LoadedRun) -> Iterator[Reason]:
@@ -225,6 +232,7 @@ def _auth_mode_changed(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
 
 _CHECKS: tuple[Callable[[LoadedRun, Evidence], Iterator[Reason]], ...] = (
     _incomplete,
+    _unknown,
     _lost,
     _lost_workers,
     _rate,

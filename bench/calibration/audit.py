@@ -18,7 +18,6 @@ from bench.analysis import bootstrap, compare, rates
 from bench.analysis.blocks import CELLS, cell_of
 from bench.analysis.compare import DEFAULT_SEED, Verdict
 from bench.analysis.fold import Fold, fold
-from bench.analysis.quantiles import PRINTED
 from bench.analysis.run import Floats, Mask
 from bench.calibration import audit_processes as processes
 from bench.calibration.audit_processes import DEADLINE_MS, RATE, RUN_S, Target
@@ -26,6 +25,7 @@ from bench.gates.evaluate import judge
 from bench.gates.expression import parse
 from bench.gates.extend import hopeless, needs_more
 from bench.gates.result import GateVerdict
+from bench.metrics import PRINTED
 from bench.plan import DEFAULT_MIN_EFFECT_MS
 
 FIGURES: dict[str, float | None] = {**PRINTED, "mean": None}

@@ -18,9 +18,9 @@ from bench.analysis.blocks import CELLS, cell_of
 from bench.analysis.bootstrap import Interval
 from bench.analysis.compare import DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED
 from bench.analysis.fold import Fold, fold
-from bench.analysis.quantiles import PRINTED
 from bench.analysis.run import Floats
 from bench.calibration.simulated import SHIFT_MS, Failures, Scenario
+from bench.metrics import PRINTED
 from bench.plan import DEFAULT_MIN_EFFECT_MS
 
 FIGURES: dict[str, float | None] = {**PRINTED, "mean": None}

@@ -11,10 +11,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
+from bench import schemas
 from bench.errors import UsageError
 from bench.gates import baseline as baselines
-from bench.rundir import RunDir, read_json
+from bench.rundir import RunDir
+from bench.runreader import load_manifest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +34,15 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.runs or not arguments.name:
         raise UsageError("a run and a name are needed", hint="write `bench baseline save RUN --as main`")
-    folders = [RunDir(Path(name)) for name in arguments.runs]
-    (first, *others) = [(read_json(folder.summary), read_json(folder.manifest)) for folder in folders]
+    (first, *others) = [_read(RunDir(Path(name))) for name in arguments.runs]
     path = baselines.save(*first, name=arguments.name, more=others)
     sys.stdout.write(f"saved: {path}\n")
     return 0
+
+
+def _read(folder: RunDir) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Summary and manifest of a run, as they can be believed."""
+    manifest = load_manifest(folder)
+    if not folder.summary.exists():
+        raise UsageError(f"{folder.summary} does not exist", hint=f"make it with `bench report {folder.path}`")
+    return schemas.load(folder.summary, schemas.Summary), manifest

@@ -17,12 +17,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench import numbers
 from bench.analysis.diff import summarise_diff
 from bench.analysis.trust import TrustVerdict
 from bench.errors import RunInvalid, UsageError
 from bench.options import min_effect_ms_of
+from bench.plain_text import harmless_json, write_line
 from bench.plan import DEFAULT_MIN_EFFECT_MS
-from bench.report import numbers
 from bench.runreader import load_run
 
 
@@ -51,8 +52,11 @@ def run(arguments: argparse.Namespace) -> int:
         min_effect_ms=min_effect_ms_of(arguments.min_effect),
         anyway=arguments.anyway,
     )
-    text = json.dumps(found, indent=1) if arguments.json else "\n".join(_lines(found))
-    sys.stdout.write(text + "\n")
+    if arguments.json:
+        sys.stdout.write(harmless_json(json.dumps(found, indent=1)) + "\n")
+    else:
+        for line in _lines(found):
+            write_line(sys.stdout, line)
     return RunInvalid.exit_code if found["trust"] == TrustVerdict.INVALID else 0
 
 

@@ -21,6 +21,7 @@ from bench.credentials.patience import Patience
 from bench.local_emulator import LocalEmulator
 from bench.options import TARGET_OPTIONS, plan_of
 from bench.target import TargetSpec, kind_of, spec_of, static_secret
+from bench.variants import sides_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,13 +47,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Report]:
     if spec.workspace is None:
         targets: list[EndpointTarget | StaticTarget] = [
-            StaticTarget(scoring_uri=uri, secret=static_secret(mode), ca_file=ca_file)
-            for uri, mode in zip(spec.scoring_uris, spec.auth_modes, strict=True)
+            StaticTarget(scoring_uri=uri, secret=static_secret(mode, number), ca_file=ca_file)
+            for uri, mode, number in zip(spec.scoring_uris, spec.auth_modes, spec.secret_numbers, strict=True)
         ]
         return [_show(run_checks(target)) for target in targets]
     plan = plan_of(values, target="", variants=(), payload_sha256="")
     patience = Patience(timeout_s=plan.start_timeout_s, sleep=time.sleep, say=_say)
     uris = spec.scoring_uris or ("",) * len(spec.endpoints)
+    deployments = sides_of(values, default_modes=spec.auth_modes).deployments or ("",) * len(spec.endpoints)
     with closing(PlainAgent(spec.workspace, env=dict(spec.agent_env), sign_in=spec.sign_in)) as agent:
         return [
             _show(
@@ -63,13 +65,13 @@ def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Rep
                         patience=patience,
                         auth_mode=None if spec.own_modes else mode,
                         scoring_uri=uri,
-                        deployment=plan.deployment,
+                        deployment=deployment,
                         timeout_s=plan.timeout_s if values.get("timeout") else None,
                         ca_file=ca_file,
                     )
                 )
             )
-            for endpoint, mode, uri in zip(spec.endpoints, spec.auth_modes, uris, strict=True)
+            for endpoint, mode, uri, deployment in zip(spec.endpoints, spec.auth_modes, uris, deployments, strict=True)
         ]
 
 

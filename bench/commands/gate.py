@@ -11,11 +11,12 @@ import argparse
 from pathlib import Path
 
 from bench.arguments import add_min_effect
-from bench.errors import UsageError
+from bench.errors import RunInvalid, UsageError
 from bench.finish import finish
 from bench.gates.arguments import add_judging_arguments, check_gates, read_gates
 from bench.plan import RunPlan
-from bench.rundir import RunDir, read_json
+from bench.rundir import RunDir
+from bench.runreader import load_manifest, still_goes_on
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     folder = RunDir(Path(arguments.run))
-    plan = RunPlan.from_json(read_json(folder.manifest)["plan"])
+    manifest = load_manifest(folder)
+    if not manifest.get("ended") and still_goes_on(folder):
+        raise RunInvalid(f"the run in {folder.path} still goes on", hint="wait for its end, then judge it")
+    plan = RunPlan.from_json(manifest["plan"])
     gates = read_gates(arguments)
     if not gates.gates:
         raise UsageError("no gate given", hint="give --gate EXPR, or gates in bench.toml or pyproject.toml")

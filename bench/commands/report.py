@@ -16,6 +16,7 @@ from bench.arguments import add_min_effect
 from bench.errors import UsageError
 from bench.finish import finish
 from bench.gates.arguments import Gates
+from bench.plain_text import write_line
 from bench.report import build
 from bench.rundir import RunDir, newest_run
 
@@ -36,5 +37,5 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.out:
         raise UsageError("a report on several runs needs a folder", hint="name one with --out")
     build.write_overlay(folders, Path(arguments.out))
-    sys.stdout.write(f"report: {RunDir(Path(arguments.out)).report}\n")
+    write_line(sys.stdout, f"report: {RunDir(Path(arguments.out)).report}")
     return 0

@@ -18,10 +18,11 @@ from bench.endpoint import AuthMode
 from bench.errors import RunInvalid, UsageError, first_of
 from bench.gates.arguments import Gates, add_gate_arguments, check_gates, read_gates
 from bench.launch import locustfile_for, run_locust
-from bench.options import LONGEST_S, RUN_OPTIONS, auth_modes_of, plan_of, within
-from bench.plan import RunPlan, name_variants, parse_duration_s
+from bench.options import LONGEST_S, RUN_OPTIONS, plan_of, within
+from bench.plan import RunPlan, parse_duration_s
 from bench.rundir import RunDir, read_json, refuse_pipe
 from bench.target import kind_of
+from bench.variants import sides_of
 from bench.watch import Watch
 
 
@@ -33,19 +34,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    modes = auth_modes_of(arguments.auth_mode, default=())
-    if len(modes) > 1:
-        raise UsageError("bench run measures one auth mode", hint="use bench compare for two")
-    return run_and_finish(arguments, modes or tuple(AuthMode), default_file=modes[0].value if modes else "own_mode")
+    sides = sides_of(vars(arguments), default_modes=())
+    if len(sides.auth_modes) != 1:
+        raise UsageError("bench run measures one variant", hint="use bench compare for several")
+    if sides.own_modes:
+        return run_and_finish(arguments, tuple(AuthMode), default_file="own_mode")
+    return run_and_finish(arguments, sides.names, default_file=sides.auth_modes[0].value)
 
 
-def run_and_finish(arguments: argparse.Namespace, modes: tuple[AuthMode, ...], *, default_file: str) -> int:
-    """Check every option, run Locust, report, judge."""
+def run_and_finish(arguments: argparse.Namespace, variants: tuple[str, ...], *, default_file: str) -> int:
+    """Check every option, run Locust, report, judge. `variants` are the names of the run's sides."""
     values = vars(arguments)
     kind_of(values)
     plan = plan_of(values, target="", variants=(), payload_sha256="")
     gates = read_gates(arguments)
-    check_gates(gates, plan, name_variants(modes))
+    check_gates(gates, plan, variants)
     watch = _watch(arguments, plan, gates)
     if watch is not None and watch.extends:
         values = {**values, "duration": arguments.extend_up_to}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.gates import baseline as baselines
@@ -34,6 +34,14 @@ def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
         help="rule the run must keep, such as 'response_time.p99 < 250ms' (repeatable; else bench.toml or pyproject)",
     )
     parser.add_argument("--baseline", metavar="NAME", default="", help="accepted baseline that gates may compare with")
+    parser.add_argument(
+        "--baseline-allows",
+        metavar="WHAT",
+        action="append",
+        choices=baselines.ALLOWABLE,
+        default=[],
+        help=f"what may differ from the baseline ({', '.join(baselines.ALLOWABLE)})",
+    )
 
 
 def add_gate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +61,10 @@ def add_gate_arguments(parser: argparse.ArgumentParser) -> None:
 def read_gates(arguments: argparse.Namespace) -> Gates:
     """The gates and the baseline that count. UsageError for any that cannot be read, before anything is sent."""
     gates, where = settings.find_gates(arguments.gate, Path.cwd())
-    return Gates(gates, where, baselines.load(arguments.baseline) if arguments.baseline else None)
+    if not arguments.baseline:
+        return Gates(gates, where)
+    found = baselines.load(arguments.baseline)
+    return Gates(gates, where, replace(found, allows=tuple(arguments.baseline_allows)))
 
 
 def check_gates(gates: Gates, plan: RunPlan, variants: Sequence[str]) -> None:
@@ -61,7 +72,7 @@ def check_gates(gates: Gates, plan: RunPlan, variants: Sequence[str]) -> None:
     gate.check(
         gates.gates,
         variants=tuple(variants),
-        open_model=plan.model is WorkloadModel.OPEN,
+        open_model=plan.model is WorkloadModel.OPEN or bool(plan.request.requests),
         has_baseline=gates.baseline is not None,
         where=gates.where or "--gate",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.gates.result import GateResult, GateVerdict
+from bench.plain_text import harmless, printable
 
 
 def issue_lines(results: Sequence[GateResult]) -> list[str]:
@@ -21,9 +22,9 @@ def issue_lines(results: Sequence[GateResult]) -> list[str]:
 
 def attach_summary(path: str) -> str:
     """The line that has the agent show the Markdown file at the absolute `path` on the run's page."""
-    return f"##vso[task.uploadsummary]{path}"
+    return f"##vso[task.uploadsummary]{harmless(path)}"
 
 
 def _data(text: str) -> str:
     """One line; a lone % is left alone, for agents differ in whether they decode its escape."""
-    return text.replace("\r", "%0D").replace("\n", "%0A")
+    return harmless(printable(text))

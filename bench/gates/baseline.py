@@ -12,20 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import schemas
 from bench.errors import RunInvalid, UsageError
 from bench.gates.evaluate import INVALID, trust_of
 from bench.plan import RunPlan
-from bench.rundir import read_json, write_json
+from bench.rundir import write_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = schemas.VERSION
 FOLDER = Path("results/baselines")
+ALLOWABLE = ("deployment",)
+"""What a person may declare to make no difference: blue's baseline for green."""
 
 _TRUST = ("verdict", "reasons", "asked_rate", "achieved_rate", "dropped_arrivals", "unwritten_samples")
 _VARIANT = {
     *("auth_mode", "requests", "latency_samples", "throughput", "error_rate", "error_rate_interval"),
     *("outcomes", "outcome_rates", "auth_failures", "refreshes"),
 }
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_REQUEST = ("path", "content_type")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,8 @@ class Baseline:
     def summaries(self) -> tuple[Mapping[str, Any], ...]:
         """Of every run, the first first."""
         return (self.summary, *self.more_runs)
+
+    allows: tuple[str, ...] = ()
 
     @property
     def run_id(self) -> str:
@@ -78,22 +84,23 @@ def save(
                 hint="save runs of one plan as one baseline",
             )
     host = manifest.get("host", {})
-    write_json(
-        path,
-        {
-            "schema_version": SCHEMA_VERSION,
-            "name": name,
-            "workload": workload(manifest),
-            "host": {key: host[key] for key in ("cpus", "cpu_model") if key in host},
-            "summary": _figures(summary),
-            **({"more_runs": [_figures(one) for one, _ in more]} if more else {}),
-        },
-    )
+    values = {
+        "schema_version": SCHEMA_VERSION,
+        "name": name,
+        "workload": workload(manifest),
+        "host": {key: host[key] for key in ("cpus", "cpu_model") if key in host},
+        "summary": _figures(summary),
+        **({"more_runs": [_figures(one) for one, _ in more]} if more else {}),
+    }
+    try:
+        write_json(path, values)
+    except OSError as exc:
+        raise UsageError(f"cannot write {path}: {exc.strerror}", hint="is the folder writable, the disk full?") from exc
     return path
 
 
 def load(name: str, folder: Path = FOLDER) -> Baseline:
-    """The baseline `name`; UsageError when there is none, or when it is not of this version."""
+    """The baseline `name`; UsageError when there is none, or when it is not as `schemas.Baseline` says."""
     path = _path(name, folder)
     if not path.exists():
         known = ", ".join(sorted(each.stem for each in folder.glob("*.json"))) or "none"
@@ -101,22 +108,19 @@ def load(name: str, folder: Path = FOLDER) -> Baseline:
             f"there is no baseline {name!r} in {folder}; there are: {known}",
             hint=f"make it with `bench baseline save RUN --as {name}`",
         )
-    values = read_json(path)
-    if values.get("schema_version") != SCHEMA_VERSION:
-        raise UsageError(
-            f"{path} has schema {values.get('schema_version')}, this version reads {SCHEMA_VERSION}",
-            hint=f"save it again with `bench baseline save RUN --as {name}`",
-        )
-    try:
-        return Baseline(
-            name=name,
-            workload=values["workload"],
-            host=values["host"],
-            summary=values["summary"],
-            more_runs=tuple(values.get("more_runs", ())),
-        )
-    except KeyError as exc:
-        raise UsageError(f"{path} lacks {exc}", hint="is it a file of this tool?") from exc
+    values = schemas.load(path, schemas.Baseline, error=UsageError)
+    more_runs = tuple(values.get("more_runs", ()))
+    for summary in (values["summary"], *more_runs):
+        if summary["schema_version"] > schemas.VERSION:
+            newer = f"schema_version {summary['schema_version']}, this version reads {schemas.VERSION}"
+            raise UsageError(f"{path} has a summary of {newer}", hint="update this tool")
+    return Baseline(
+        name=name,
+        workload=values["workload"],
+        host=values["host"],
+        summary=values["summary"],
+        more_runs=more_runs,
+    )
 
 
 def refuse_plan(baseline: Baseline, plan: RunPlan) -> None:
@@ -149,7 +153,7 @@ def caveats(baseline: Baseline, manifest: Mapping[str, Any]) -> list[str]:
 
 def _path(name: str, folder: Path) -> Path:
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot name a baseline", hint="use letters, digits, dot, dash and underscore")
+        raise UsageError(f"{name[:110]!r} cannot name a baseline", hint="use up to 100 letters, digits, dots, dashes")
     return folder / f"{name}.json"
 
 
@@ -160,6 +164,7 @@ def workload(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "target": manifest.get("target", {}).get("kind"),
         "variants": {variant["name"]: variant["auth_mode"] for variant in plan.get("variants", ())},
         "payload": plan.get("payload_sha256"),
+        "requests": plan.get("request", {}).get("requests_sha256") or None,
         **_load(plan),
     }
 
@@ -175,6 +180,7 @@ def unlike(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def _load(plan: Mapping[str, Any]) -> dict[str, Any]:
     """What of a plan decides the load. The seed and the duration are left out: they move no figure."""
+    request = plan.get("request", {})
     return {
         "workload model": plan.get("model"),
         "arrival rate": plan.get("arrival_rate"),
@@ -182,11 +188,13 @@ def _load(plan: Mapping[str, Any]) -> dict[str, Any]:
         "stages": [dict(stage) for stage in plan.get("stages", ())],
         "users": plan.get("users"),
         "deployment": plan.get("deployment"),
+        **{name.replace("_", " "): request.get(name) or None for name in _REQUEST},
+        "headers": [list(header) for header in request.get("headers", ())] or None,
     }
 
 
 def _differences(baseline: Baseline, measured: Mapping[str, Any]) -> list[str]:
-    return unlike(baseline.workload, measured)
+    return unlike(baseline.workload, {name: value for name, value in measured.items() if name not in baseline.allows})
 
 
 def _refuse(baseline: Baseline, differences: list[str]) -> None:

@@ -17,9 +17,9 @@ from typing import Any, Protocol
 from bench.gates import sentence
 from bench.gates.gate import Gate
 from bench.gates.measure import NOTHING, Figure, find, judged_variants, of_runs
-from bench.gates.metrics import OVERHEAD
 from bench.gates.result import GateResult, GateVerdict
 from bench.gates.uncertainty import Standing, excess, more_requests, stand, widened
+from bench.metrics import OVERHEAD
 
 INVALID = "INVALID"
 

@@ -1,8 +1,9 @@
 """A gate's grammar and its parser. Pure.
 
-    gate       = metric [ "." quantile ] [ "{" "variant" "=" name "}" ] comparison bound
+    gate       = metric [ "." quantile ] [ "{" label "=" name { "," label "=" name } "}" ] comparison bound
     metric     = "response_time" | "error_rate" | ...                     every word of `metrics.METRICS`
     quantile   = "p50" | "p90" | "p95" | "p99" | "p99.9" | "mean" | "max"       after a time, and only there
+    label      = "variant" | "outcome" | "cause" | "status"         the last three after `error_rate`
     comparison = "<" | "<=" | ">" | ">=" | "=="
     bound      = amount | "baseline" [ ( "+" | "-" ) amount ]
     amount     = number [ unit ]
@@ -25,7 +26,7 @@ from difflib import get_close_matches
 
 from bench.errors import UsageError
 from bench.gates.gate import Bound, Comparison, Gate
-from bench.gates.metrics import METRICS, UNITS, Kind, Metric
+from bench.metrics import CAUSES, METRICS, OUTCOMES, UNITS, Kind, Metric
 
 _LONGEST_NUMBER = 30
 
@@ -38,12 +39,18 @@ def parse(text: str, *, where: str = "--gate", name: str = "") -> Gate:
     reader = _Reader(text, where)
     metric = _metric(reader)
     quantile = _quantile(reader, metric)
-    variant = _variant(reader, metric)
+    labels = _labels(reader, metric)
     comparison = _comparison(reader)
     bound = _bound(reader, metric)
     reader.finish()
     gate = Gate(
-        metric=metric, quantile=quantile, variant=variant, comparison=comparison, bound=bound, name=name or text.strip()
+        metric=metric,
+        quantile=quantile,
+        variant=labels.pop("variant", ""),
+        where=tuple(labels.items()),
+        comparison=comparison,
+        bound=bound,
+        name=name or text.strip(),
     )
     _refuse_nonsense(reader, gate)
     return gate
@@ -111,19 +118,47 @@ def _quantile(reader: _Reader, metric: Metric) -> str:
     return word
 
 
-def _variant(reader: _Reader, metric: Metric) -> str:
+def _labels(reader: _Reader, metric: Metric) -> dict[str, str]:
     start = reader.mark()
     if not reader.take(r"\{"):
-        return ""
+        return {}
     if not metric.per_variant:
         raise reader.error(f"{metric.name} is of the whole run, not of a variant", "leave {variant=} out", at=start)
-    label = reader.take_word()
-    if label != "variant":
-        raise reader.error(f"unknown label {label!r}", "the only label is {variant=NAME}", at=start + 1)
-    name = reader.take(r"=") and reader.take(r"[A-Za-z0-9_][A-Za-z0-9_.#-]*")
-    if not name or not reader.take(r"\}"):
-        raise reader.error("the variant's name is not closed", "write {variant=key}")
-    return name
+    labels: dict[str, str] = {}
+    while not labels or reader.take(r","):
+        start = reader.mark()
+        label = reader.take_word()
+        if label not in metric.selects:
+            only = "the only label is {variant=NAME}" if len(metric.selects) == 1 else ""
+            every = f"labels: {{variant=NAME}}, {', '.join(metric.selects[1:])}"
+            raise reader.error(f"unknown label {label!r}", only or every, at=start)
+        if label in labels:
+            raise reader.error(f"{label} stands there twice", "one value a label", at=start)
+        start = reader.mark()
+        labels[label] = (reader.take(r"=") and reader.take(r"[A-Za-z0-9_][A-Za-z0-9_.#-]*")) or ""
+        if labels[label]:
+            _check_label(reader, label, labels[label], at=start)
+        elif label != "variant":
+            raise reader.error(f"{label} has no value", f"write {{{label}=VALUE}}")
+        else:
+            break
+    if not all(labels.values()) or not reader.take(r"\}"):
+        raise reader.error(f"the {'variant' if 'variant' in labels else 'label'}'s name is not closed", _CLOSE_IT)
+    return labels
+
+
+_CLOSE_IT = "write {variant=key}"
+_STATUS = re.compile(r"[1-5][0-9][0-9]|0")
+
+
+def _check_label(reader: _Reader, label: str, value: str, *, at: int) -> None:
+    """A word that can never occur would make a gate that always passes."""
+    known: dict[str, Iterable[str]] = {"outcome": OUTCOMES, "cause": CAUSES}
+    if label == "status" and not _STATUS.fullmatch(value):
+        raise reader.error(f"unknown status {value!r}", "a status has three digits; 0 is no answer", at=at)
+    if label in known and value not in known[label] and not (label == "cause" and value.startswith("http_")):
+        every = f"{label}s: {', '.join(known[label])}".removesuffix(", ")
+        raise reader.error(f"unknown {label} {value!r}", _nearest(value, known[label]) + every, at=at)
 
 
 def _comparison(reader: _Reader) -> Comparison:

@@ -12,8 +12,8 @@ from typing import Any
 
 from bench.gates.evaluate import INVALID, Reference, judge, of_client, trust_of
 from bench.gates.gate import Comparison, Gate
-from bench.gates.metrics import Kind
 from bench.gates.result import GateResult, GateVerdict
+from bench.metrics import Kind
 
 DEFAULT_GRACE_S = 10.0
 LOOKS = 1.5

@@ -12,7 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from bench.errors import UsageError
-from bench.gates.metrics import ACHIEVED_RATE, OVERHEAD, UNITS, Kind, Metric
+from bench.metrics import ACHIEVED_RATE, OVERHEAD, UNITS, Kind, Metric
 
 
 class Comparison(StrEnum):
@@ -69,19 +69,26 @@ class Gate:
     """One rule a run must keep. `str(gate)` is its expression, and parses to an equal gate.
 
     `quantile` is empty for what is not a time, `variant` is empty for each variant; `name` is only a label.
+    `where` narrows an error rate to pairs such as ("cause", "no_lease").
     """
 
     metric: Metric
     quantile: str = ""
     variant: str = ""
+    where: tuple[tuple[str, str], ...] = ()
     comparison: Comparison
     bound: Bound
     name: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         quantile = f".{self.quantile}" if self.quantile else ""
-        variant = f"{{variant={self.variant}}}" if self.variant else ""
-        return f"{self.metric.name}{quantile}{variant} {self.comparison} {self.bound}"
+        return f"{self.metric.name}{quantile}{self.labels} {self.comparison} {self.bound}"
+
+    @property
+    def labels(self) -> str:
+        """`{variant=key, cause=no_lease}`, or nothing."""
+        pairs = [*([("variant", self.variant)] if self.variant else ()), *self.where]
+        return f"{{{', '.join(f'{label}={value}' for label, value in pairs)}}}" if pairs else ""
 
 
 def check(

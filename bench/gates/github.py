@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.gates.result import GateResult, GateVerdict, show, show_interval
+from bench.plain_text import printable
 
 _MARK = {
     GateVerdict.PASS: "✅ pass",
@@ -74,11 +75,11 @@ def _row(result: GateResult) -> str:
 
 def _inline(text: str) -> str:
     """Text that stays in its cell and on its line."""
-    return " ".join(text.split()).replace("|", "\\|")
+    return printable(text).replace("|", "\\|")
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace("%", "%25")
 
 
 def _property(text: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.gates.gate import Gate
-from bench.gates.metrics import ACHIEVED_RATE, OVERHEAD, Kind
+from bench.metrics import ACHIEVED_RATE, OVERHEAD, Kind
 from bench.sample import Outcome
 
 Interval = tuple[float, float]
@@ -69,6 +69,8 @@ def find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
         case Kind.TIME:
             return _time(gate, block)
         case Kind.RATE:
+            if gate.where:
+                return _narrowed(gate, block)
             return _rate(gate.metric.name.removesuffix("_rate"), block)
         case Kind.COUNT:
             return Figure(value=_count(gate.metric.name, block), counted=True, requests=block["requests"])
@@ -179,7 +181,34 @@ def _rate(name: str, block: Mapping[str, Any]) -> Figure:
     )
 
 
-def _count(metric: str, block: Mapping[str, Any]) -> int:
+def _narrowed(gate: Gate, block: Mapping[str, Any]) -> Figure:
+    """The share of the failures that `gate.where` means. One that was written before there were kinds has no data."""
+    if "failures" not in block:
+        return NOTHING
+    wanted = dict(gate.where)
+    fitting = [kind for kind in block["failures"] if all(str(kind[label]) == wanted[label] for label in wanted)]
+    rates = block.get("failure_rates", {})
+    if len(wanted) == 1:
+        [(label, value)] = wanted.items()
+        found = rates.get(label, {}).get(value, rates.get("none", {}))
+    elif len(fitting) == 1:
+        found = fitting[0]
+    else:  # an interval for each, and none of both together: as wide as all of them allow
+        lows, highs = ([kind[end] for kind in fitting] for end in ("low", "high"))
+        known = bool(fitting) and None not in (*lows, *highs)
+        found = {"low": max(lows), "high": min(1.0, sum(highs))} if known else rates.get("none", {})
+    low, high = found.get("low"), found.get("high")
+    count = found.get("count") if len(wanted) == 1 else None
+    events = sum(kind["count"] for kind in fitting) if count is None else count
+    return Figure(
+        value=events / block["requests"],
+        interval=None if low is None or high is None else (low, high),
+        requests=block["requests"],
+    )
+
+
+def _count(metric: str, block: Mapping[str, Any]) -> int | None:
+    """None where the run does not know it."""
     match metric:
         case "requests":
             return int(block["requests"])
@@ -188,6 +217,10 @@ def _count(metric: str, block: Mapping[str, Any]) -> int:
         case "auth_failures":
             return int(block["auth_failures"]["count"])
         case "refreshes":
-            return int(block["refreshes"]["count"])
+            return _known(block["refreshes"]["count"])
         case _:
-            return int(block["refreshes"]["failures"])
+            return _known(block["refreshes"]["failures"])
+
+
+def _known(count: int | None) -> int | None:
+    return None if count is None else int(count)

@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bench import numbers
 from bench.gates.gate import Gate
-from bench.gates.metrics import Kind
+from bench.metrics import Kind
+from bench.plain_text import printable
 
 
 class GateVerdict(StrEnum):
@@ -19,7 +21,7 @@ class GateVerdict(StrEnum):
     NO_DATA = "NO_DATA"
 
 
-_UNIT = {Kind.TIME: " ms", Kind.RATE: "%", Kind.COUNT: "", Kind.THROUGHPUT: "/s"}
+UNIT_SHOWN = {Kind.TIME: " ms", Kind.RATE: " %", Kind.COUNT: "", Kind.THROUGHPUT: "/s"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,33 +57,24 @@ class GateResult:
     @property
     def label(self) -> str:
         """What to call the gate: the name its settings file gives it, or its expression."""
-        return self.gate.name or str(self.gate)
+        return printable(self.gate.name) or str(self.gate)
 
 
 def show(kind: Kind, value: float) -> str:
-    """One number with its unit, to four digits that matter: `241.3 ms`, `0.12%`, `451/s`, `1,204`."""
-    return f"{_number(kind, value)}{_UNIT[kind]}"
+    """One number with its unit: `241.3 ms`, `0.12 %`, `451.2/s`, `1,204`."""
+    match kind:
+        case Kind.TIME:
+            return f"{numbers.short_milliseconds(value)} ms"
+        case Kind.RATE:
+            return numbers.percent(value)
+        case Kind.COUNT:
+            return numbers.count(value)
+        case Kind.THROUGHPUT:
+            return numbers.rate(value)
 
 
 def show_interval(kind: Kind, interval: tuple[float, float]) -> str:
     """`[238.9, 244] ms`."""
-    low, high = (_number(kind, limit) if math.isfinite(limit) else "no limit" for limit in interval)
-    return f"[{low}, {high}]{_UNIT[kind]}"
-
-
-def _number(kind: Kind, value: float) -> str:
-    return _digits(value * 100 if kind is Kind.RATE else value)
-
-
-def _digits(value: float) -> str:
-    """At most four significant digits, never an exponent: 12,345 · 241.3 · 0.3127 · 0.00042."""
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    rounded = float(f"{value:.4g}")
-    decimals = max(0, 3 - _exponent(rounded))
-    text = f"{rounded:.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _exponent(value: float) -> int:
-    return int(f"{value:e}".split("e")[1])
+    unit = UNIT_SHOWN[kind]
+    low, high = (show(kind, limit).removesuffix(unit) if math.isfinite(limit) else "no limit" for limit in interval)
+    return f"[{low}, {high}]{unit}"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from bench.gates.gate import Comparison, Gate
 from bench.gates.measure import Figure
-from bench.gates.metrics import OVERHEAD
 from bench.gates.result import GateResult, GateVerdict, show, show_interval
+from bench.metrics import OVERHEAD
+from bench.numbers import MOST_SAMPLES
 
 
 def subject(gate: Gate, variant: str) -> str:
     """`response_time.p99 of key`."""
     quantile = f".{gate.quantile}" if gate.quantile else ""
-    return f"{gate.metric.name}{quantile}{f' of {variant}' if variant else ''}"
+    labels = f"{{{', '.join(f'{label}={value}' for label, value in gate.where)}}}" if gate.where else ""
+    return f"{gate.metric.name}{quantile}{labels}{f' of {variant}' if variant else ''}"
 
 
 def no_data(gate: Gate, variant: str, figure: Figure) -> str:
@@ -99,6 +101,8 @@ def _reaches(result: GateResult) -> bool:
 
 
 def _more(requests: int | None) -> str:
+    if requests and requests > MOST_SAMPLES:
+        return "; no run of this length will tell"
     return f"; about {requests:,} more requests needed" if requests else ""
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from bench.errors import UsageError
 from bench.gates.expression import parse
 from bench.gates.gate import Gate
+from bench.rundir import read_bytes
 
 _FILES: tuple[tuple[str, tuple[str, ...]], ...] = (("bench.toml", ()), ("pyproject.toml", ("tool", "bench")))
 _EXAMPLE = 'gates = ["response_time.p99 < 250ms"]'
@@ -45,10 +46,10 @@ def find_gates(expressions: Sequence[str], folder: Path) -> tuple[tuple[Gate, ..
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_bytes(path).decode())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise UsageError(f"{path} cannot be read: {exc}", hint="is it a TOML file?") from exc
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Protocol, TypedDict
 
@@ -11,7 +12,10 @@ from bench.live.rolling import Rolling, VariantFigures
 
 
 class View(TypedDict):
-    """Plain values, so that a worker can send it. `recent_ms` are the latest response times, sorted."""
+    """Plain values, so that a worker can send it. `recent_ms` are the latest response times, sorted.
+
+    `failed` has one row a kind of failure (variant, outcome, cause, status, count), the warm-up counted too.
+    """
 
     requests: int
     failures: int
@@ -22,6 +26,7 @@ class View(TypedDict):
     leases: list[dict[str, Any]]
     variants: dict[str, VariantFigures]
     workers: dict[str, dict[str, Any]]
+    failed: list[dict[str, Any]]
 
 
 NOTHING: View = {
@@ -34,6 +39,7 @@ NOTHING: View = {
     "leases": [],
     "variants": {},
     "workers": {},
+    "failed": [],
 }
 
 
@@ -50,6 +56,7 @@ class Sends(Protocol):
     tally: Any
     recent: Any
     rolling: Rolling
+    failures: Any
     managers: tuple[Any, ...]
     cpu: float
 
@@ -73,6 +80,7 @@ def view_of(sender: Sends | None) -> View:
         "leases": leases_of(sender.managers),
         "variants": sender.rolling.figures(sender.elapsed_s()),
         "workers": {sender.name: {"cpu": sender.cpu, "lag_ms": sender.lag_ms(), "lost": False}},
+        "failed": [{name: row[name] for name in _KIND} for row in sender.failures.rows()],
     }
 
 
@@ -97,4 +105,16 @@ def merge(views: Iterable[View]) -> View:
         "leases": views[0]["leases"],
         "variants": rolling.merge(view["variants"] for view in views),
         "workers": {name: worker for view in views for name, worker in view["workers"].items()},
+        "failed": _added(row for view in views for row in view["failed"]),
     }
+
+
+_KIND = ("variant", "outcome", "cause", "status", "count")
+
+
+def _added(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a kind of failure, the most frequent first."""
+    counts: Counter[tuple[Any, ...]] = Counter()
+    for row in rows:
+        counts[tuple(row[name] for name in _KIND[:-1])] += row["count"]
+    return [dict(zip(_KIND, (*kind, number), strict=True)) for kind, number in counts.most_common()]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.report.numbers import MINUS
+from bench.numbers import MINUS
 from bench.report.palette import Stroke, light
 
 TICK_QUANTILES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)

@@ -5,6 +5,7 @@ A folder can be reported on again at any time; a killed run's folder gives a rep
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,13 +14,15 @@ from typing import Any
 from bench.analysis import series
 from bench.analysis.run import LoadedRun
 from bench.analysis.summary import summarise
-from bench.errors import UsageError
+from bench.errors import BenchError, RunInvalid, UsageError
 from bench.report import html, overlay, plots, text, words
 from bench.report.canvas import Plot
 from bench.report.side import sides_of
 from bench.report.words import GateRow
-from bench.rundir import RunDir, write_json
+from bench.rundir import RunDir, write_bytes, write_json
 from bench.runreader import load_run
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def write_report(folder: Path, *, gates: Sequence[GateRow] = ()) -> dict[str, Any]:
@@ -80,9 +83,9 @@ def _write(
     here = RunDir(folder)
     here.plots.mkdir(parents=True, exist_ok=True)
     for plot in drawn.values():
-        (here.plots / f"{plot.name}.png").write_bytes(plot.png)
-    here.summary_md.write_text(text.summary_md(summary, gates), encoding="utf-8")
-    here.report.write_text(page, encoding="utf-8")
+        write_bytes(here.plots / f"{plot.name}.png", plot.png)
+    write_bytes(here.summary_md, text.summary_md(summary, gates).encode())
+    write_bytes(here.report, page.encode())
 
 
 def _intent(run: LoadedRun) -> list[str]:
@@ -94,7 +97,10 @@ def _intent(run: LoadedRun) -> list[str]:
     return [first, words.plan_sentence(run.plan)]
 
 
-def _unwritable(folder: Path, exc: OSError) -> UsageError:
+def _unwritable(folder: Path, exc: OSError) -> BenchError:
+    """A folder that is no place for it is the user's choice; a disk without room is not."""
+    if exc.errno in _NO_ROOM:
+        return RunInvalid(f"no room in {folder}: {exc.strerror}", hint="make room, then `bench report` that run")
     return UsageError(
         f"cannot write the report to {folder}: {exc.strerror}", hint="is the folder writable, the disk full?"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.report import numbers
+from bench import numbers
 from bench.report.axes import say_no_data
 from bench.report.canvas import new_figure
 from bench.report.palette import Stroke, light

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis.quantiles import PRINTED
-from bench.report import numbers
+from bench import numbers
+from bench.metrics import PRINTED
 from bench.report.axes import difference_axis, latency_axis, legend, quantile_axis, say_no_data, tail_position
 from bench.report.canvas import new_figure
 from bench.report.palette import Stroke, light

@@ -12,8 +12,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from bench import metrics, numbers
 from bench.analysis.series import FlightMark
-from bench.report import numbers, palette, text, words
+from bench.report import palette, text, words
 from bench.report.canvas import Plot
 from bench.report.side import Side
 from bench.report.trust_facts import trust_facts
@@ -48,12 +49,14 @@ def render(
         remarks=text.remarks(summary),
         gates=gates,
         gates_verdict=words.gates_verdict(gates),
-        auth_failures=sum(variant["auth_failures"]["count"] for variant in variants.values()),
+        failing=any(variant.get("failures") for variant in variants.values()),
         requests=sum(variant["requests"] for variant in variants.values()),
         latencies=text.LATENCIES,
-        statistics=numbers.STATISTICS,
-        verdict_meaning=words.VERDICT_MEANING,
-        cause_meaning=words.CAUSE_MEANING,
+        statistics=metrics.STATISTICS,
+        glossary=metrics.GLOSSARY,
+        verdicts=metrics.VERDICTS,
+        failure_sentence=words.failure_sentence(summary),
+        conclusive=words.conclusive(summary),
         colours={side.label: side.stroke.colour for side in sides},
         plots=plots,
         contents={
@@ -83,6 +86,10 @@ def _template() -> Template:
         "by_frequency": numbers.by_frequency,
         "count": numbers.count,
         "difference": numbers.difference,
+        "failure_detail": words.failure_detail,
+        "failure_kind": words.failure_kind,
+        "response_time": words.response_time,
+        "meaning": lambda kind: metrics.meaning_of_failure(kind["outcome"], kind["cause"], kind["status"]),
         "interval": numbers.interval,
         "ms": numbers.milliseconds,
         "needed": numbers.needed,

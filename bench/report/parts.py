@@ -6,14 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-NAMES = {
-    "schedule_lag": "schedule lag",
-    "lease_wait": "wait for a credential",
-    "connect": "connect",
-    "server_time": "server",
-    "service_time": "service",
-    "rest": "network and front end",
-}
+from bench.metrics import PARTS
+
+NAMES = {name: word.title for name, word in PARTS.items()}
 """Part -> what it is called, in the order a request meets them."""
 
 _POINTS = ("p50", "p99")

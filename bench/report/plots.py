@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from bench import numbers
 from bench.analysis.run import LoadedRun
-from bench.report import draw_heat_map, draw_overhead, draw_quantiles, draw_time, numbers, parts, words
+from bench.report import draw_heat_map, draw_overhead, draw_quantiles, draw_time, parts, words
 from bench.report.bins import Bins
 from bench.report.canvas import Plot, draw_style, finish
 from bench.report.side import Side
@@ -69,7 +70,7 @@ def _by_quantile(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[
 def _over_time(
     sides: Sequence[Side], summary: Mapping[str, Any], runs: Sequence[LoadedRun], bins: Bins
 ) -> Iterator[Plot]:
-    speed, auth = words.speed_sentence(summary), words.auth_sentence(summary)
+    speed, auth = words.speed_sentence(summary), words.failure_sentence(summary)
     yield finish(
         draw_time.latency_over_time(sides, list(bins.latencies), list(bins.failures)),
         name="latency",

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.report import numbers, words
-from bench.report.numbers import STATISTICS
+from bench import metrics, numbers
+from bench.plain_text import printable
+from bench.report import words
 from bench.report.words import GateRow, Summary
 
-LATENCIES = (("response_time_ms", "response time"), ("service_time_ms", "service time"))
+LATENCIES = tuple((f"{name}_ms", metrics.DURATIONS[name].title) for name in metrics.LATENCIES)
 
 _COLOURS = {"good": "32", "bad": "31", "doubt": "33", "bold": "1"}
 
@@ -46,10 +47,12 @@ def render_table(summary: Summary, colour: bool = False, gates: Sequence[GateRow
     trust = summary["trust"]
     return "\n".join(
         [
+            words.failure_sentence(summary),
+            "",
             _paint(line(heading), "bold", on=colour),
             *(line(row) for row in rows[1:]),
             "",
-            *(words.cost_sentence(one) for one in compared[1:]),
+            *(words.cost_sentence(one) for one in compared[1:] if words.conclusive(summary)),
             f"{_verdict(trust['verdict'], colour)}  {words.trust_sentence(trust)}",
             *(f"  - {remark}" for remark in remarks(summary)),
             *(f"{_verdict(gate['verdict'], colour)}  {gate['metric']}  {_measured(gate)}" for gate in gates),
@@ -58,24 +61,32 @@ def render_table(summary: Summary, colour: bool = False, gates: Sequence[GateRow
 
 
 def one_line(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
-    """The run in one line: gates, trust, cost or speed, auth failures."""
+    """The run in one line: what failed, gates, trust, cost or speed. An INVALID run gives no conclusion."""
     passed = sum(gate["verdict"] == "PASS" for gate in gates)
     parts = [
+        words.failure_sentence(summary),
         f"{words.gates_verdict(gates)}: {passed} of {numbers.plural(len(gates), 'gate')} passed" if gates else "",
         summary["trust"]["verdict"],
-        *([words.cost_sentence(one) for one in words.comparisons(summary)] or [words.speed_sentence(summary)]),
-        words.auth_sentence(summary),
+        *_conclusions(summary),
     ]
     return "; ".join(part for part in parts if part)
+
+
+def _conclusions(summary: Summary) -> list[str]:
+    if not words.conclusive(summary):
+        return ["nothing is concluded from an INVALID run"]
+    return [words.cost_sentence(one) for one in words.comparisons(summary)] or [words.speed_sentence(summary)]
 
 
 def summary_md(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
     """GitHub-flavoured markdown for a pull-request comment or a step summary. Ends with a newline."""
     trust = summary["trust"]
-    costs = [words.cost_sentence(one, quantile=q) for one in words.comparisons(summary) for q in ("p50", "p99")]
-    sentences = [*costs, words.auth_sentence(summary)]
+    compared = words.comparisons(summary) if words.conclusive(summary) else []
+    sentences = [words.cost_sentence(one, quantile=q) for one in compared for q in ("p50", "p99")]
     lines = [
         f"### {_cell(words.headline(summary))}",
+        "",
+        f"**{_cell(words.failure_sentence(summary))}**",
         "",
         *_markdown_gates(gates),
         f"- **{trust['verdict']}**: {_cell(words.trust_sentence(trust))}",
@@ -84,6 +95,7 @@ def summary_md(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
         "",
         *_markdown_figures(summary),
         "",
+        *_markdown_failures(summary),
         f"Run `{_code(summary['run_id'])}`. Times in milliseconds; differences with 95 % intervals.",
     ]
     return "\n".join(lines) + "\n"
@@ -110,9 +122,9 @@ def figure_rows(summary: Summary) -> Iterator[Row]:
     yield Row("all errors", tuple(numbers.percent(v["error_rate"]) for v in variants), *_share_difference(errors))
     for block, title in LATENCIES:
         yield Row(f"{title}, ms")
-        for statistic in STATISTICS:
+        for statistic in metrics.STATISTICS:
             found = compared.get(block, {}).get(statistic, {})
-            cells = tuple(numbers.milliseconds(v[block][statistic]) for v in variants)
+            cells = tuple(words.response_time(v, statistic, block) for v in variants)
             yield Row(
                 f"  {statistic}",
                 cells,
@@ -147,6 +159,24 @@ def _markdown_figures(summary: Summary) -> Iterator[str]:
         yield f"| {label} | {' | '.join(_cell(cell) for cell in cells)} |"
 
 
+def _markdown_failures(summary: Summary) -> Iterator[str]:
+    if any(variant.get("failures") for variant in summary["variants"].values()):
+        yield "| variant | failure | requests | share | the first one said |"
+        yield "|---|---|---:|---:|---|"
+        for name, variant in summary["variants"].items():
+            for kind in variant.get("failures", ()):
+                share = f"{numbers.percent(kind['share'])} ({numbers.share_span(kind)})"
+                cells = (
+                    name,
+                    words.failure_kind(kind),
+                    numbers.count(kind["count"]),
+                    share,
+                    words.failure_detail(kind),
+                )
+                yield f"| {' | '.join(_cell(cell) for cell in cells)} |"
+        yield ""
+
+
 def _measured(gate: GateRow) -> str:
     return " ".join(part for part in ("measured", gate["measured"], gate["interval"]) if part)
 
@@ -158,7 +188,7 @@ def _cell(text: str) -> str:
 
 def _code(text: str) -> str:
     """Text that stays in its cell and in its code span."""
-    return " ".join(text.split()).replace("|", "\\|").replace("`", "'")
+    return printable(text).replace("|", "\\|").replace("`", "'")
 
 
 def _verdict(verdict: str, colour: bool) -> str:

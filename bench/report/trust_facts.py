@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from bench.report.numbers import count, milliseconds, percent, rate
+from bench.numbers import count, milliseconds, percent, rate
 
 
 class TrustFact(NamedTuple):

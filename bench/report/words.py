@@ -8,23 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from bench import metrics
+from bench.numbers import (
+    at_least,
+    count,
+    difference,
+    interval,
+    listed,
+    milliseconds,
+    needed,
+    percent,
+    plural,
+    rate,
+)
 from bench.plan import RunPlan
-from bench.report.numbers import by_frequency, difference, interval, listed, milliseconds, needed, percent, plural, rate
 
 Summary = Mapping[str, Any]
-
-VERDICT_MEANING = {
-    "BETTER": "faster by more than the difference that matters",
-    "WORSE": "slower by more than the difference that matters",
-    "EQUIVALENT": "any difference is too small to matter",
-    "INCONCLUSIVE": "the interval is too wide to tell",
-}
-CAUSE_MEANING = {
-    "expired": "the credential had run out",
-    "refused": "a credential that should have been good was not accepted",
-    "forbidden": "the principal is not allowed to score",
-    "no_lease": "no credential could be had in time",
-}
 
 _TONES = {
     **dict.fromkeys(("PASS", "TRUSTED", "BETTER"), "good"),
@@ -114,29 +113,76 @@ def cost_sentence(comparison: Mapping[str, Any], *, quantile: str = "p50") -> st
 
 def speed_sentence(summary: Summary) -> str:
     """How fast each variant was: median and p99 of response time."""
-    blocks = {name: variant["response_time_ms"] for name, variant in summary["variants"].items()}
     return "; ".join(
-        f"{name} p50 {milliseconds(block['p50'])} ms, p99 {milliseconds(block['p99'])} ms"
-        for name, block in blocks.items()
+        f"{name} p50 {response_time(variant, 'p50')} ms, p99 {response_time(variant, 'p99')} ms"
+        for name, variant in summary["variants"].items()
     )
 
 
-def auth_sentence(summary: Summary) -> str:
-    """Where auth failed and why, over all variants."""
-    failing = {
-        name: variant["auth_failures"]
-        for name, variant in summary["variants"].items()
-        if variant["auth_failures"]["count"]
-    }
-    requests = sum(variant["requests"] for variant in summary["variants"].values())
+def response_time(variant: Mapping[str, Any], statistic: str, block: str = "response_time_ms") -> str:
+    """One figure of a variant in ms, `> 1,001` where it is only known from below."""
+    return at_least(variant[block][statistic], variant.get(f"{block}_censored", {}).get(statistic))
+
+
+def failure_sentence(summary: Summary) -> str:
+    """What failed and how much: `100 % failed: 404 Not Found (60), "no such deployment"`. Said before all else."""
+    variants = summary["variants"]
+    requests = sum(variant["requests"] for variant in variants.values())
     if not requests:
         return "no request was measured"
+    failing = {name: _failed(variant) for name, variant in variants.items() if variant.get("failures")}
     if not failing:
-        return f"no auth failure in {plural(requests, 'request')}"
-    return "auth failures: " + "; ".join(
-        f"{name} {percent(failures['rate'])} ({by_frequency(failures['by_cause'])})"
-        for name, failures in failing.items()
+        return f"no request failed ({plural(requests, 'request')})"
+    if len(variants) == 1:
+        return next(iter(failing.values()))
+    well = [name for name in variants if name not in failing]
+    return "; ".join(f"{name} {text}" for name, text in failing.items()) + (
+        f"; {listed(well)} 0 % failed" if well else ""
     )
+
+
+def _failed(variant: Mapping[str, Any]) -> str:
+    kinds = variant["failures"]
+    shown = [
+        f"{failure_kind(kind)} ({count(kind['count'])}){_quoted(kind, at == 0)}" for at, kind in enumerate(kinds[:3])
+    ]
+    more = sum(kind["count"] for kind in kinds[3:])
+    return f"{percent(variant['error_rate'])} failed: " + ", ".join(
+        [*shown, *([f"{count(more)} others"] if more else [])]
+    )
+
+
+def failure_kind(kind: Mapping[str, Any]) -> str:
+    """`404 Not Found`, `connection reset`: one entry of `failures`, in plain words."""
+    if kind["outcome"] == "other":
+        return "of many other kinds"
+    return metrics.kind_of_failure(kind["outcome"], kind["cause"], kind["status"])
+
+
+def failure_detail(kind: Mapping[str, Any], *, most: int = 200) -> str:
+    """What the first of a kind said: where it redirects to, what the model or the system said, the body's start."""
+    model = " ".join(part for part in (kind.get("model_status", ""), kind.get("model_reason", "")) if part)
+    said = kind.get("body", "") if kind["status"] else kind.get("reason", "") or kind.get("body", "")
+    parts = (
+        f"to {_cut(kind['location'], most)}" if kind.get("location") else "",
+        f"model {_cut(model, most)}" if model else "",
+        f'"{_cut(said, most)}"' if said else "",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def _quoted(kind: Mapping[str, Any], first: bool) -> str:
+    detail = failure_detail(kind, most=90) if first or kind.get("location") else ""
+    return f", {detail}" if detail else ""
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def conclusive(summary: Summary) -> bool:
+    """Whether anything may be concluded: nothing is from an INVALID run."""
+    return bool(summary["trust"]["verdict"] != "INVALID")
 
 
 def gates_verdict(gates: Sequence[GateRow]) -> str:

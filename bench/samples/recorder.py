@@ -76,6 +76,7 @@ class Recorder:
         self.deployments = Words(("",))
         self.freshnesses = Words(freshness.value for freshness in Freshness)
         self.late_causes = Words(cause.value for cause in LateCause)
+        self.request_classes = Words(("",))
         self.recorded = 0
         self.written = 0
         self.observe: Callable[[Any], None] = _nobody
@@ -88,6 +89,7 @@ class Recorder:
             "deployment": self.deployments,
             "freshness": self.freshnesses,
             "late_cause": self.late_causes,
+            "request_class": self.request_classes,
         }
         self._rows = bytearray(_ROW.size * ROWS)
         self._used = 0

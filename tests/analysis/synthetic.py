@@ -127,6 +127,7 @@ def write_run(
         records += _flights(one, refreshes)
     words["outcome"][words["outcome"] == ""] = Outcome.OK
     words["freshness"][:] = "fresh"
+    words["request_class"][:] = ""
     words["phase"][:] = np.where(intended < warm_up_s, Phase.WARM_UP, Phase.MEASURE)
     no_lease = words["cause"] == "no_lease"
     service[no_lease], server[no_lease], generation[no_lease], status[no_lease] = 0.0, NO_TIME, 0, 0

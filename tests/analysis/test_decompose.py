@@ -89,7 +89,7 @@ def test_parts_that_share_the_cost_are_each_named() -> None:
     parts = {"lease_wait": part(0.1), "server_time": part(0.2), "rest": part(0.005)}
     breakdown = decompose.Breakdown(at="p50", baseline_ms={}, candidate_ms={}, difference_ms=parts)
     said = decompose.sentence("key", "aml_token", part(0.3), [breakdown])
-    assert said.endswith("[0.29, 0.31], +0.20 ms in the server, +0.10 ms waiting for a credential")
+    assert said.endswith("[+0.290, +0.310], +0.200 ms in the server, +0.100 ms waiting for a credential")
 
 
 def test_bytes_on_the_wire_are_told(two_sides: LoadedRun) -> None:

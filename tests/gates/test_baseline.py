@@ -16,6 +16,7 @@ from bench.gates.evaluate import evaluate
 from bench.gates.expression import parse
 from bench.gates.result import GateVerdict
 from bench.plan import RunPlan, Stage, Variant
+from bench.request_plan import RequestPlan
 from tests.gates.summaries import summary, variant
 
 PLAN = RunPlan(
@@ -157,3 +158,32 @@ def test_no_secret_and_no_path_of_this_machine_is_written(tmp_path: Path) -> Non
     assert json.loads(text)["workload"]["payload"] == "a" * 64
     for private in ("/home/me", "https://x", "here", "scorer"):
         assert private not in text
+
+
+def test_a_baseline_may_be_of_another_deployment(tmp_path: Path) -> None:
+    """Blue's for green, where a person says so; every other difference is refused as before."""
+    green = dataclasses.replace(PLAN, deployment="green")
+    baseline.save(summary(), manifest(), name="main", folder=tmp_path)
+    found = baseline.load("main", tmp_path)
+    with pytest.raises(UsageError, match="deployment was blue, is green"):
+        baseline.refuse_plan(found, green)
+    allowed = dataclasses.replace(found, allows=("deployment",))
+    baseline.refuse_plan(allowed, green)
+    baseline.refuse_unlike(allowed, summary(), manifest(green))
+    with pytest.raises(UsageError, match=r"something else: arrival rate was 200\.0, is 100\.0$"):
+        baseline.refuse_plan(allowed, dataclasses.replace(green, arrival_rate=100.0))
+
+
+def test_requests_are_part_of_what_was_measured(tmp_path: Path) -> None:
+    """Another route, other headers or another request file make another load; a baseline without a word of them is of
+    a run that had none."""
+    baseline.save(summary(), manifest(), name="main", folder=tmp_path)
+    found = baseline.load("main", tmp_path)
+    for changed in ({"path": "/other"}, {"headers": (("X-A", "1"),)}, {"content_type": "text/csv"}):
+        with pytest.raises(UsageError, match=next(iter(changed)).replace("_", " ")):
+            baseline.refuse_plan(found, dataclasses.replace(PLAN, request=RequestPlan(**changed)))
+    with_header = dataclasses.replace(PLAN, request=RequestPlan(headers=(("X-A", "1"),), requests_sha256="b" * 64))
+    with pytest.raises(UsageError, match="requests was none"):
+        baseline.refuse_unlike(found, summary(), manifest(with_header))
+    baseline.save(summary(), manifest(with_header), name="main", folder=tmp_path)
+    baseline.refuse_unlike(baseline.load("main", tmp_path), summary(), manifest(with_header))

@@ -24,7 +24,7 @@ STUB = f"""#!{sys.executable}
 import json, os, pathlib, sys
 with open(os.environ["BENCH_NOTES"], "a") as notes:
     notes.write(json.dumps(sys.argv[1:]) + "\\n")
-if sys.argv[1] == "run":
+if sys.argv[1] in ("run", "compare"):
     for run in ("20260101-000000-000-aaaa", "20260102-000000-000-bbbb"):
         folder = pathlib.Path("results") / run
         folder.mkdir(parents=True)
@@ -66,6 +66,8 @@ def run(text: str, folder: Path, *, code: int = 0) -> tuple[int, list[list[str]]
         "BENCH_NOTES": str(notes),
         "BENCH_CODE": str(code),
         "ENDPOINT": "my endpoint",
+        "LIVE": "blue",
+        "CANDIDATE": "green",
     }
     done = subprocess.run(["bash", "-eo", "pipefail", "-c", text], cwd=work, env=environ, check=False)
     return done.returncode, [json.loads(line) for line in notes.read_text().splitlines()]
@@ -155,3 +157,19 @@ def test_no_workflow_carries_a_secret(file: str) -> None:
 def test_bash_is_what_the_steps_are_tested_with() -> None:
     """Without bash the tests above would prove nothing."""
     assert shutil.which("bash")
+
+
+@pytest.mark.parametrize("code", [0, 4, 10, 11])
+def test_a_candidate_is_promoted_by_its_gates_alone(code: int, tmp_path: Path) -> None:
+    """Live first, candidate second; whatever is no pass ends the job before any traffic is shifted."""
+    file = "promotion-gate.yml"
+    (comparing,) = (text for text in scripts(file) if "bench compare" in text)
+    (shifting,) = (text for text in scripts(file) if "--traffic" in text)
+    assert scripts(file).index(comparing) < scripts(file).index(shifting)
+    result, calls = run(comparing, tmp_path, code=code)
+    assert result == code
+    (call,) = calls
+    assert options(call, "--deployment") == ["blue,green"]
+    gates = [parse(each) for each in options(call, "--gate")]
+    assert [gate.variant for gate in gates] == ["", "", "green", ""]
+    assert "secrets." not in (CI / file).read_text()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bench.errors import UsageError
 from bench.gates.expression import parse
 from bench.gates.gate import Bound, Comparison, Gate, check
-from bench.gates.metrics import METRICS, UNITS, Kind, Metric
+from bench.metrics import METRICS, UNITS, Kind, Metric
 
 SPELLED = [
     ("response_time.p99 < 250ms", "response_time", "p99", "", "<", (0, 250)),

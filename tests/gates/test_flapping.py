@@ -15,8 +15,8 @@ from bench.analysis.summary import summarise
 from bench.gates import baseline
 from bench.gates.evaluate import evaluate
 from bench.gates.expression import parse
-from bench.gates.metrics import METRICS, QUANTILES
 from bench.gates.result import GateVerdict
+from bench.metrics import METRICS, STATISTICS
 from bench.runreader import load_run
 from tests.analysis.synthetic import TWO_SIDES, Side, write_run
 from tests.gates.summaries import Summary
@@ -102,7 +102,7 @@ def test_every_metric_and_quantile_is_found_in_a_real_summary(tmp_path: Path) ->
             (result,) = evaluate([parse(text)], summary)
             assert result.verdict is not GateVerdict.NO_DATA, result.sentence
             assert result.measured is not None
-    assert set(summary["variants"]["key"]["response_time_ms"]) == set(QUANTILES)
+    assert set(summary["variants"]["key"]["response_time_ms"]) == set(STATISTICS)
 
 
 def test_a_real_baseline_is_small_and_carries_its_intervals(tmp_path: Path) -> None:

@@ -1,28 +1,39 @@
-"""The guide says what the code does: its metrics are the metrics, and its gates parse."""
+"""The guides say what the code does: their tables are the catalogue's, and their gates parse."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import pytest
+
+from bench import metrics
 from bench.gates.expression import parse
-from bench.gates.metrics import METRICS, QUANTILES
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "gates.md").read_text()
+GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 
 
-def test_the_guide_lists_every_metric_and_quantile() -> None:
-    """And no metric that does not exist."""
-    rows = [line for line in GUIDE.splitlines() if line.startswith("| `")]
-    listed = {word for row in rows for word in re.findall(r"`([a-z_]+)`", row.split("|")[1])}
-    assert listed == set(METRICS)
-    for quantile in QUANTILES:
-        assert f"`.{quantile}`" in GUIDE
+@pytest.mark.parametrize(
+    ("guide", "table"), [("gates.md", metrics.metrics_table()), ("report.md", metrics.glossary_table())]
+)
+def test_the_guide_holds_the_catalogue(guide: str, table: str) -> None:
+    """No metric and no word that does not exist; print `metrics.metrics_table()` or `glossary_table()` to renew it."""
+    text = (GUIDES / guide).read_text(encoding="utf-8")
+    [(held)] = re.findall(r"<!-- from bench/metrics.py -->\n(.*?)\n<!-- end -->", text, flags=re.DOTALL)
+    assert held == table
+
+
+def test_the_guide_lists_every_quantile() -> None:
+    """What can follow a time."""
+    text = (GUIDES / "gates.md").read_text(encoding="utf-8")
+    assert all(f"`.{statistic}`" in text for statistic in metrics.STATISTICS)
 
 
 def test_every_gate_in_the_guide_parses() -> None:
     """What is copied from the guide works."""
-    gates = re.findall(r"--gate '([^']+)'", GUIDE) + re.findall(r'= \[?"([^"]+)"', GUIDE)
+    text = (GUIDES / "gates.md").read_text(encoding="utf-8")
+    gates = re.findall(r"--gate '([^']+)'", text) + re.findall(r'= \[?"([^"]+)"', text)
+    gates += re.findall(r"`(error_rate\{[^`]+)`", text)
     assert len(gates) >= 8
     for gate in gates:
         parse(gate)

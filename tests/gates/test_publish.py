@@ -43,7 +43,7 @@ def test_the_step_summary_is_a_table_that_starts_with_how_it_went() -> None:
 def test_annotations_are_errors_for_failed_and_warnings_for_undecided_gates() -> None:
     """Escaped as the workflow-command protocol wants it: % in the text, and : and , in the title."""
     error, straddling, empty = github.issue_lines(RESULTS)
-    assert error.startswith("::error title=Gate FAIL%3A auth%3A must%2C work::auth_failure_rate of key is 0.2%25 [")
+    assert error.startswith("::error title=Gate FAIL%3A auth%3A must%2C work::auth_failure_rate of key is 0.2 %25 [")
     assert straddling.startswith("::warning title=Gate INCONCLUSIVE%3A response_time.p99 < 98ms::")
     assert empty.startswith("::warning title=Gate NO_DATA%3A server_time.p99 < 1ms::")
 
@@ -52,7 +52,7 @@ def test_azure_pipelines_gets_issues_on_one_line_each() -> None:
     """A line break in a message would end the command."""
     named = evaluate([parse("auth_failure_rate == 0", name="two\nlines")], RUN)
     (line,) = azure_pipelines.issue_lines(named)
-    assert line.startswith("##vso[task.logissue type=error]Gate FAIL: two%0Alines: auth_failure_rate of key is 0.2% [")
+    assert line.startswith("##vso[task.logissue type=error]Gate FAIL: two lines: auth_failure_rate of key is 0.2 % [")
     assert [each.split("]")[0] for each in azure_pipelines.issue_lines(RESULTS)] == [
         "##vso[task.logissue type=error",
         "##vso[task.logissue type=warning",

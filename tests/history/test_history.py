@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-from bench.cli import main
+from bench.commands import history as command
+from bench.errors import BenchError
 from bench.history import ledger
 from bench.history.entry import Entry
 from tests.history.test_ledger import entry
@@ -35,9 +38,14 @@ def history(folder: Path, p50s: list[float]) -> list[Entry]:
 
 
 def bench(*words: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main(["history", *words])
-    return int(ended.value.code or 0)
+    """The command in this process, without what the process's own start and end would do to it."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    try:
+        return command.run(parser.parse_args(words))
+    except BenchError as exc:
+        sys.stderr.write(f"error: {exc.describe()}\n")
+        return exc.exit_code
 
 
 def unchanged(runs: int, seed: int = 1) -> list[float]:

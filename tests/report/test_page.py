@@ -97,18 +97,18 @@ def test_every_plot_says_what_it_shows(page: Page, eventful: Reported) -> None:
     assert [svg["role"] for svg in page.all("svg")] == ["img"] * 6
     description = re.search(r'<desc id="latency-desc">([^<]+)</desc>', eventful.page)
     assert description is not None
-    assert re.search(r"key p50 \d+\.\d+ ms, p99 .* aml_token 1\.\d+ % \(\d+ \w+, \d+ \w+\)", description[1])
+    assert re.search(r"key p50 \d+\.\d+ ms, p99 .* aml_token 1\.\d+ % failed: 401 \w+", description[1])
 
 
 def test_the_first_screen_comes_first(eventful: Reported) -> None:
     """Pass, trust, cost and auth are answered before anything else, in this order, gates by name."""
     text = eventful.page
-    questions = ["Did it pass?", "Can it be trusted?", "What does aml_token cost over key?", "Where did auth fail?"]
+    questions = ["Did it pass?", "Did requests fail?", "Can it be trusted?", "What does aml_token cost over key?"]
     places = [text.index(question) for question in questions]
     assert places == sorted(places)
     assert places[-1] < text.index("<nav") < text.index("<svg")
     assert "response_time.p99 &lt; 250ms" in text[places[0] : places[1]]
-    assert re.search(r"\d+ expired, the credential had run out", text[places[-1] :])
+    assert re.search(r"the credential had run out..<strong>401 credential expired</strong>: \d+", text[places[1] :])
 
 
 def test_names_from_a_run_are_never_markup(eventful: Reported) -> None:

@@ -39,6 +39,7 @@ def sample(recorder: Recorder, number: int, **words: str) -> dict[str, Any]:
         "variant": "key",
         "deployment": "blue",
         "freshness": "fresh",
+        "request_class": "large",
         "late_cause": "users",
     } | words
     told = {
@@ -48,6 +49,7 @@ def sample(recorder: Recorder, number: int, **words: str) -> dict[str, Any]:
         "variant": recorder.variants,
         "deployment": recorder.deployments,
         "freshness": recorder.freshnesses,
+        "request_class": recorder.request_classes,
         "late_cause": recorder.late_causes,
     }
     values: dict[str, Any] = {}
@@ -234,6 +236,7 @@ def test_a_sample_costs_at_most_64_bytes(path: Path) -> None:
             recorder.deployments.code(rng.choice(("blue", "green"))),
             recorder.freshnesses.code(rng.choice(("fresh", "stale"))),
             *(0, 0, recorder.late_causes.code("hub" if rng.random() < 0.01 else "")),
+            recorder.request_classes.code(rng.choice(("small", "large"))),
         )
         if number % 1000 == 999:
             recorder.flush()
@@ -249,4 +252,4 @@ def test_columns_are_where_the_record_puts_them() -> None:
         *("outcome", "cause", "phase", "variant", "deployment", "freshness", "attempt"),
         *("replays", "late_cause"),
     ]
-    assert [NAMES[place] for place in WORD_PLACES] == [*NAMES[11:17], "late_cause"]
+    assert [NAMES[place] for place in WORD_PLACES] == [*NAMES[11:17], "late_cause", "request_class"]

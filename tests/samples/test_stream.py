@@ -21,8 +21,12 @@ def write(path: Path, *, run_id: str = "r", worker: str = "w0") -> bytes:
     recorder.variants.code("key")
     rng = random.Random(1)
     for number in range(BATCHES * ROWS):
-        times = (rng.randrange(10**9) for _ in range(7))
-        recorder.record(*times, number, 2, 3, 200, *[0] * (len(COLUMNS) - 11))
+        recorder.record(
+            *(
+                number if name == "sequence" else rng.randrange(10**9) if kind == "int64" else 0
+                for name, kind in COLUMNS
+            )
+        )
         if number % ROWS == ROWS - 1:
             recorder.deployments.code(f"deployment {number}")
             recorder.flush()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from bench.plan import RunPlan, Stage
@@ -91,16 +91,24 @@ def body_order(bodies: int, *, seed: str) -> Iterator[int]:
             at = (at + stride) % bodies
 
 
-def schedule(plan: RunPlan, *, worker: int = 0, workers: int = 1, variant: int | None = None) -> Iterator[Arrival]:
+def schedule(
+    plan: RunPlan,
+    *,
+    worker: int = 0,
+    workers: int = 1,
+    variant: int | None = None,
+    dues_ns: Iterable[int] | None = None,
+) -> Iterator[Arrival]:
     """The arrivals that `worker` of `workers` has to send, in the order they are due; a late one has none.
 
-    With `variant`, only those of that one.
+    With `variant`, only those of that one. `dues_ns` are a trace's due times, in order, instead of the plan's rate.
     """
     if worker >= workers:
         return
-    dues = due_times_ns(stages_of(plan), arrivals=plan.arrivals, seed=plan.seed)
+    if dues_ns is None:
+        dues_ns = due_times_ns(stages_of(plan), arrivals=plan.arrivals, seed=plan.seed)
     order = variant_order(len(plan.variants), seed=str(plan.seed))
-    for number, (due_ns, one) in enumerate(zip(dues, order, strict=False)):
+    for number, (due_ns, one) in enumerate(zip(dues_ns, order, strict=False)):
         if number % workers == worker and (variant is None or variant == one):
             yield Arrival(due_ns, number, one)
 

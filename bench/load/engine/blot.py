@@ -1,4 +1,4 @@
-"""Foreign text made fit to be kept and shown: no secret in it, nothing that steers a terminal. Pure.
+"""Foreign text made fit to be kept and shown: no secret in it, nothing that steers a terminal or a CI server. Pure.
 
 A server may send back what it was sent, and does so in error pages. Blotted out are the secret itself, JSON web tokens,
 whatever follows `Bearer` or a name such as `password=`, and words that look like a key: 20 or more characters of the
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from urllib.parse import quote
+
+from bench.plain_text import harmless, printable
 
 _SHORTEST_SECRET = 4
 _MARK = "***"
@@ -30,7 +32,7 @@ def blot(text: str, secret: str, *, most: int) -> str:
     text = _AFTER_A_NAME.sub(rf"\g<1>{_MARK}", _JWT.sub(_MARK, text))
     text = _WORD.sub(lambda found: _MARK if _is_like_a_key(found[0]) else found[0], text)
     text = _without_a_cut_secret(text, secret)
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    line = harmless(printable(text))
     return line if len(line) <= most else line[: most - 1] + "…"
 
 

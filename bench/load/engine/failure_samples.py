@@ -28,6 +28,7 @@ from bench.load.wire.answer import Answer
 MOST_KINDS = 64
 _BODY_CHARACTERS = 200
 _VALUE_CHARACTERS = 200
+_MARK = "***"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,23 +62,29 @@ class FailureSample(AnswerDetails):
 NO_DETAILS = AnswerDetails()
 
 
-def details_of(answer: Answer, *, detail: str, secret: str) -> AnswerDetails:
-    """What `answer` says, or `detail` where it never became one, with `secret` blotted out."""
+def details_of(answer: Answer, *, detail: str, secret: str, more_secrets: tuple[str, ...] = ()) -> AnswerDetails:
+    """What `answer` says, or `detail` where it never became one, with every secret blotted out."""
     phrase, headers = answer.parsed_head()
 
+    def clean(text: str) -> str:
+        for one in more_secrets:
+            text = blot(text, one, most=len(text) + len(_MARK))
+        return text
+
     def header(*names: str) -> str:
-        return next((blot(headers[name], secret, most=_VALUE_CHARACTERS) for name in names if headers.get(name)), "")
+        found = (clean(headers[name]) for name in names if headers.get(name))
+        return next((blot(text, secret, most=_VALUE_CHARACTERS) for text in found), "")
 
     raw = answer.body_start or (b"" if answer.status else answer.head)
     return AnswerDetails(
-        reason=blot(detail or phrase, secret, most=_VALUE_CHARACTERS),
-        location=blot_location(headers.get("location", ""), secret, most=_VALUE_CHARACTERS),
+        reason=blot(clean(detail or phrase), secret, most=_VALUE_CHARACTERS),
+        location=blot_location(clean(headers.get("location", "")), secret, most=_VALUE_CHARACTERS),
         model_status=header("ms-azureml-model-error-statuscode"),
         model_reason=header("ms-azureml-model-error-reason"),
         server=header("server"),
         request_id=header("x-request-id", "x-ms-request-id"),
         content_type=header("content-type"),
-        body=blot(raw.decode("utf-8", "replace"), secret, most=_BODY_CHARACTERS),
+        body=blot(clean(raw.decode("utf-8", "replace")), secret, most=_BODY_CHARACTERS),
     )
 
 

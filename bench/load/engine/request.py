@@ -8,16 +8,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from bench.clock import monotonic_ns
 from bench.credentials import Denied
 from bench.errors import BenchError
+from bench.expectation import CAUSE, Expectation
 from bench.load.engine import outcome
 from bench.load.engine.blot import blot
 from bench.load.engine.failure_samples import NO_DETAILS, AnswerDetails, FailureSamples, details_of
+from bench.load.engine.feeder import Feeder
 from bench.load.engine.lane import Lane
-from bench.load.engine.payload import Payload
+from bench.load.wire.answer import Answer
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
@@ -34,6 +36,17 @@ End = tuple[str, str, int, int, int, int, int, int, bytes, int, bytes, int, Answ
 """How one attempt ended: outcome, cause, status, sequence, sent_ns, first_byte_ns, done_ns, connect_ns, server time (as
 the server wrote it), response_bytes, deployment, replays, details of the first failure of its kind. The connection is
 used again before a refused attempt is recorded."""
+
+
+class Listeners(Protocol):
+    """Who hears of each request beside the recorder. `wanted` is asked first: an event costs more than a sample."""
+
+    @property
+    def wanted(self) -> bool: ...
+
+    def fire(self, **request: Any) -> None: ...
+
+    def failed(self, name: str, error: BaseException) -> None: ...
 
 
 class ScoringFailure(Exception):
@@ -59,12 +72,13 @@ class Engine:
     watch: HubWatch
     deadlines: Deadlines
     tally: Tally
-    payloads: tuple[Payload, ...]
+    feeder: Feeder
     timeout_ns: int
     id_prefix: bytes
-    fire: Callable[..., None]
+    events: Listeners
     observe: Callable[[int, int], None]
     failures: FailureSamples
+    expectation: Expectation | None = None
     zero_ns: int = 0
     measure_from_ns: int = 0
     sequence: int = 0
@@ -76,9 +90,21 @@ class Scorer:
 
     def __init__(self, bench: Engine) -> None:
         self._bench = bench
+        self._payload = bench.feeder.at(0)
+        keep_body = bench.expectation is not None
         self._connections = [
             Connection(lane.address, watch=bench.watch, deadlines=bench.deadlines) for lane in bench.lanes
         ]
+        for connection in self._connections:
+            connection.answer.keep_body = keep_body
+
+    @staticmethod
+    def _unexpected(expectation: Expectation, answer: Answer) -> str:
+        """What is wrong with an answer whose time is measured already; "" when nothing is."""
+        encoding = answer.parsed_head()[1].get("content-encoding", "") if expectation.needs_body else ""
+        return expectation.failure(
+            status=answer.status, size=answer.response_bytes, body=b"".join(answer.pieces), encoding=encoding
+        )
 
     def close(self) -> None:
         for connection in self._connections:
@@ -92,6 +118,7 @@ class Scorer:
         """
         bench = self._bench
         lane = bench.lanes[lane_index]
+        self._payload = bench.feeder.at(number)  # a body on disk is read here: the harness's own time, schedule_lag
         began_ns = monotonic_ns()
         deadline_ns = began_ns + bench.timeout_ns
         bench.tally.in_flight += 1
@@ -105,10 +132,10 @@ class Scorer:
                 return False
             finally:  # this user may be killed while it waits
                 waits.end(began_ns, monotonic_ns())
-            end = self._send(lane, lane_index, lease, number, deadline_ns)
+            end = self._send(lane, lane_index, lease, deadline_ns)
             if end[0] == _AUTH_FAILURE and end[2] == _REFUSED:
                 times = (intended_ns, began_ns, deadline_ns)
-                return self._replay(lane, lane_index, (lease, end), number, times, late_cause)
+                return self._replay(lane, lane_index, (lease, end), times, late_cause)
             self._record(lane, lease, end, intended_ns, began_ns, 0, late_cause)
             return end[0] == _OK
         finally:
@@ -119,7 +146,6 @@ class Scorer:
         lane: Lane,
         lane_index: int,
         refusal: tuple[Any, End],
-        number: int,
         times: tuple[int, int, int],
         late_cause: str,
     ) -> bool:
@@ -133,7 +159,7 @@ class Scorer:
         denied = False
         try:
             newer = self._newer(lane, lease, deadline_ns)
-            again = self._send(lane, lane_index, newer, number, deadline_ns)
+            again = self._send(lane, lane_index, newer, deadline_ns)
             refused_again = again[0] == _AUTH_FAILURE and again[2] == _REFUSED
             denied = refused_again and lane.needs_role and lane.worked != newer.generation
         except BenchError as exc:
@@ -162,24 +188,27 @@ class Scorer:
         finally:
             lane.lease_waits.end(began_ns, monotonic_ns())
 
-    def _send(self, lane: Lane, lane_index: int, lease: Any, number: int, deadline_ns: int) -> End:
+    def _send(self, lane: Lane, lane_index: int, lease: Any, deadline_ns: int) -> End:
         """One attempt and how it ended."""
         bench = self._bench
         bench.sequence = sequence = bench.sequence + 1
-        payload = bench.payloads[number % len(bench.payloads)]
+        payload = self._payload
+        head = lane.head_for(lease) if payload.route is None else lane.head_on(payload.route, lease)
         connection = self._connections[lane_index]
         connection.exchange(
-            b"%b%b%b%08x%b" % (lane.head_for(lease), payload.head, bench.id_prefix, sequence, payload.tail),
+            b"%b%b%b%08x%b" % (head, payload.head, bench.id_prefix, sequence, payload.tail),
             deadline_ns=deadline_ns,
         )
         answer = connection.answer
         first_byte_ns, done_ns = connection.first_byte_ns, connection.done_ns
-        failure = connection.failure
+        failure, why = connection.failure, ""
         if not failure:
             status = answer.status
-            if status == 200:
+            if 200 <= status < 300:
                 kind, cause = outcome.OK
                 lane.worked = lease.generation
+                if bench.expectation is not None and (why := self._unexpected(bench.expectation, answer)):
+                    kind, cause = Outcome.UNEXPECTED.value, CAUSE
             else:
                 kind, cause = outcome.classify(
                     status,
@@ -193,7 +222,9 @@ class Scorer:
             kind, cause = _TIMED_OUT if failure == "timeout" else (_TRANSPORT_ERROR, failure)
         details = NO_DETAILS
         if kind != _OK and not bench.failures.knows(lane.variant.name, kind, cause, status):
-            details = details_of(answer, detail=connection.detail, secret=lease.secret)
+            details = details_of(
+                answer, detail=why or connection.detail, secret=lease.secret, more_secrets=lane.secrets
+            )
         return (
             *(kind, cause, status, sequence, connection.sent_ns, first_byte_ns, done_ns, connection.connect_ns),
             *(answer.server_time_ms, answer.response_bytes, answer.deployment, connection.replays, details),
@@ -228,6 +259,7 @@ class Scorer:
             attempt,
             replays,
             recorder.late_causes.codes[late_cause],
+            recorder.request_classes.code(self._payload.request_class),
         )
         tally = bench.tally
         tally.requests += 1
@@ -238,15 +270,19 @@ class Scorer:
                 tally.auth_failures += 1
             error = self._failure(lane.variant.name, (kind, cause, status), done_ns - zero_ns, details)
         bench.observe(intended_ns, done_ns)
-        bench.fire(
-            request_type="POST",
-            name=lane.name,
-            response_time=(done_ns - intended_ns) / 1e6,
-            response_length=size,
-            exception=error,
-            context={"service_time": (done_ns - sent_ns) / 1e6},
-            response=None,
-        )
+        events = bench.events
+        if error is not None:
+            events.failed(lane.name, error)
+        if events.wanted:
+            events.fire(
+                request_type=lane.method,
+                name=lane.name_of(self._payload.request_class),
+                response_time=(done_ns - intended_ns) / 1e6,
+                response_length=size,
+                exception=error,
+                context={"service_time": (done_ns - sent_ns) / 1e6},
+                response=None,
+            )
 
     def _failure(
         self, variant: str, verdict: tuple[str, str, int], at_ns: int, details: AnswerDetails

@@ -52,7 +52,8 @@ class ManagerPool:
         """What should be known of static secrets before a run of `lasts_s` (None: without an end)."""
         if self.spec.kind != "scoring_uri":
             return []
-        ends = {mode: seconds_left(static_secret(mode), wall_s=clock.wall_s()) for mode in self.spec.auth_modes}
+        sent = zip(self.spec.auth_modes, self.spec.secret_numbers, strict=True)
+        ends = {mode: seconds_left(static_secret(mode, number), wall_s=clock.wall_s()) for mode, number in sent}
         return [
             f"the static {mode} {'has expired' if left_s <= 0 else f'expires in {left_s:,.0f} s, before the run ends'}:"
             " its requests will be refused from then on"
@@ -78,7 +79,7 @@ class ManagerPool:
 
     def _source(self, variant: Variant) -> StaticSource | AgentSource:
         if self.spec.kind == "scoring_uri":
-            return StaticSource(static_secret(variant.auth_mode), auth_mode=variant.auth_mode)
+            return StaticSource(static_secret(variant.auth_mode, variant.secret_number), auth_mode=variant.auth_mode)
         reads = self.spec.reads_endpoints
         return AgentSource(self._ask(), endpoint=variant.endpoint, auth_mode=variant.auth_mode, reads=reads)
 

@@ -50,6 +50,7 @@ def manifest_of(
                 "auth_mode": variant.auth_mode.value,
                 "endpoint": variant.endpoint,
                 "scoring_uri": variant.scoring_uri,
+                "deployment": variant.deployment,
             }
             for variant in shown
         },

@@ -31,10 +31,12 @@ from bench.errors import BenchError, RunInvalid, UsageError
 from bench.live.board import Board
 from bench.live.terminal import Progress
 from bench.live.view import NOTHING, View
+from bench.load.engine import request_source
 from bench.load.engine.arrivals import asked_rate
-from bench.load.engine.payload import load_bodies
+from bench.load.engine.request_source import RequestSource
 from bench.load.roles import failure_file, messages
 from bench.load.roles.closing import close_all
+from bench.load.roles.locust_stats import RequestEvents
 from bench.load.roles.losses import are_bearable
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.manifest import samples_written
@@ -43,10 +45,11 @@ from bench.load.roles.report import make_report
 from bench.load.roles.senders import LocalSender, Senders
 from bench.load.roles.workers import Workers
 from bench.local_emulator import LocalEmulator
-from bench.options import plan_of
+from bench.options import plan_of, words_of
 from bench.plan import RunPlan
 from bench.rundir import RunDir, refuse_pipe
-from bench.target import kind_of, secret_origins, spec_of, variants_of
+from bench.target import header_origins, kind_of, secret_headers_of, secret_origins, spec_of, variants_of
+from bench.variants import sides_of, uris_of
 
 _POLL_S = 0.02
 _GRACE_S = 2.0
@@ -78,7 +81,7 @@ class Master:
                 on_failed=self._on_worker_failed,
             )
         else:
-            self.senders = LocalSender(environment.events.request.fire, self._on_flight)
+            self.senders = LocalSender(RequestEvents(environment), self._on_flight)
         supervise.report_to(self._on_failure)
         self.board = Board()
         self.last_run: RunDir | None = None
@@ -98,7 +101,7 @@ class Master:
 
     def prepare(self) -> None:
         """Find the target and read every option. Raises BenchError; a headless Locust does this before all else."""
-        values, payload_sha256 = self._read(self.options)
+        values, source = self._read(self.options)
         if kind_of(values) == "emulator":
             self._emulator = self._emulator or LocalEmulator.start(str(values.get("emulator_options") or ""))
             values["ca_file"] = values.get("ca_file") or self._emulator.facts.get("ca_file", "")
@@ -106,13 +109,16 @@ class Master:
         if self._pool is None or self._pool.spec != spec:
             self._close_pool()
             self._pool = ManagerPool(spec, say=_say)
-        plan = plan_of(values, target=spec.kind, variants=(), payload_sha256=payload_sha256)
+        plan = request_source.complete(plan_of(values, target=spec.kind, variants=(), payload_sha256=""), source)
         described = self._pool.describe(timeout_s=plan.start_timeout_s)
         lasts_s = None if plan.duration_s is None else plan.warm_up_s + plan.duration_s
-        known = self._pool.notes(lasts_s=lasts_s) + preflight(described.values(), plan.deployment, plan.timeout_s)
-        for line in known:
+        known = self._pool.notes(lasts_s=lasts_s)
+        for deployment in words_of(plan.deployment) or ("",):
+            known += preflight(described.values(), deployment, plan.timeout_s)
+        for line in dict.fromkeys(known):
             _say(line)
-        self.plan = dataclasses.replace(plan, variants=variants_of(spec, described))
+        sides = sides_of(values, default_modes=self._default_modes)
+        self.plan = dataclasses.replace(plan, variants=variants_of(spec, described, sides))
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Whether a run can be started with these, as far as nobody has to be asked. Raises BenchError."""
@@ -120,19 +126,25 @@ class Master:
         if kind_of(values) != "emulator":
             spec_of(values, default_modes=self._default_modes, emulator=None)
 
-    def _read(self, options: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        """The options under the names of a plan, and the payload's hash. The options' own errors come first."""
+    def _read(self, options: Mapping[str, Any]) -> tuple[dict[str, Any], RequestSource]:
+        """The options under the names of a plan, and the requests. The options' own errors come first."""
         values = {**options, "users": options.get("num_users"), "processes": options.get("processes") or 1}
-        plan_of(values, target="", variants=(), payload_sha256="")
+        plan = plan_of(values, target="", variants=(), payload_sha256="")
         for option in ("payload", "ca_file"):
             refuse_pipe(str(values.get(option) or ""), option=f"--{option.replace('_', '-')}")
         bound, asked = (secret_origins(each, default_modes=self._default_modes) for each in (self._started, values))
-        if bound and not asked <= bound:
+        named, wanted = header_origins(self._started), header_origins(values)
+        if (bound and not asked <= bound) or not wanted <= named:
             raise UsageError(
                 "scoring_uri and auth_mode would send a secret elsewhere than Locust was started with",
                 hint="start Locust for that target",
             )
-        return values, load_bodies(str(values.get("payload") or ""), seed=0)[1]
+        uris = uris_of(str(values.get("scoring_uri") or ""))
+        for place in range(max(len(uris), 1)):
+            secret_headers_of(plan.request, uris, place)
+        source = request_source.load(plan)
+        request_source.complete(plan, source)
+        return values, source
 
     @property
     def run(self) -> RunDir | None:

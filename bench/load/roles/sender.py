@@ -30,10 +30,11 @@ from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.lane import Lane
 from bench.load.engine.lateness import Lateness
 from bench.load.engine.line_file import LineFile
-from bench.load.engine.payload import Payload, load_bodies
 from bench.load.engine.request import Engine, Scorer, Tally
+from bench.load.engine.request_source import load_again
 from bench.load.engine.seats import Seat, Seats
 from bench.load.roles.closing import close_all
+from bench.load.roles.locust_stats import RequestEvents
 from bench.load.roles.messages import Progress, Share
 from bench.load.roles.part import Part
 from bench.load.wire.address import parse_address
@@ -42,8 +43,9 @@ from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
 from bench.plan import RunPlan
 from bench.rundir import RunDir
-from bench.sample import WorkloadModel
+from bench.sample import Outcome, WorkloadModel
 from bench.samples.recorder import Recorder
+from bench.target import secret_headers_of
 
 _TICK_S = 1.0
 _POLL_S = 0.01
@@ -70,7 +72,7 @@ class Sender:
         part: Part,
         run: RunDir,
         managers: tuple[CredentialManager, ...],
-        fire: Callable[..., None],
+        events: RequestEvents,
         say: Callable[[str], object] = lambda _: None,
         on_tick: Callable[[Progress], None] = lambda _: None,
     ) -> None:
@@ -99,7 +101,8 @@ class Sender:
         self._lost_lines = 0
         self._all_kept_ns = 0
         self._disk_is_full = False
-        bodies, _ = load_bodies(plan.payload, seed=plan.seed)
+        source = load_again(plan)
+        uris = [variant.scoring_uri for variant in plan.variants] if plan.target == "scoring_uri" else []
         try:
             self._health = LineFile(run.health / f"{part.name}.jsonl")
             recorder = Recorder(
@@ -110,7 +113,8 @@ class Sender:
                 f"cannot write samples to {run.path}: {exc.strerror or exc}", hint="make room, or choose another --out"
             ) from exc
         self.rolling = Rolling({column: words.codes for column, words in recorder.words.items()})
-        recorder.observe = self.rolling.fold
+        recorder.observe = self._fold
+        self._events = events
         self.bench = Engine(
             lanes=tuple(
                 Lane(
@@ -118,34 +122,52 @@ class Sender:
                     parse_address(variant.scoring_uri, ca_file=plan.ca_file),
                     manager,
                     code=recorder.variants.code(variant.name),
-                    deployment=plan.deployment,
+                    deployment=variant.deployment,
+                    request=plan.request,
+                    secret_headers=secret_headers_of(plan.request, uris, place),
                 )
-                for variant, manager in zip(plan.variants, managers, strict=True)
+                for place, (variant, manager) in enumerate(zip(plan.variants, managers, strict=True))
             ),
             recorder=recorder,
             watch=self.watch,
             deadlines=self._deadlines,
             tally=self.tally,
-            payloads=tuple(Payload.of(body) for body in bodies),
+            feeder=source.feeder,
             timeout_ns=round(plan.timeout_s * 1e9),
             id_prefix=f"{run.run_id}-{part.name}-".encode(),
-            fire=fire,
+            events=events,
             observe=self.recent.observe,
             failures=self.failures,
+            expectation=plan.request.expectation,
         )
-        lanes = range(len(plan.variants))
+        lanes, dues_ns = range(len(plan.variants)), source.dues_ns
         self._seats = Seats(len(plan.variants), first=part.index)
         self._bodies = [
-            body_order(len(bodies), seed=f"{plan.seed}-{part.index}-{variant.name}") for variant in plan.variants
+            body_order(self.bench.feeder.size, seed=f"{plan.seed}-{part.index}-{variant.name}")
+            for variant in plan.variants
         ]
         self.dispatcher = (
             Dispatcher(
-                [schedule(plan, worker=part.index, workers=part.workers, variant=lane) for lane in lanes],
+                [
+                    schedule(plan, worker=part.index, workers=part.workers, variant=lane, dues_ns=dues_ns)
+                    for lane in lanes
+                ],
                 [Lateness(self.watch, lane.lease_waits) for lane in self.bench.lanes],
                 may_grow=True,
             )
             if plan.model is WorkloadModel.OPEN
             else None
+        )
+
+    def _fold(self, rows: Any) -> None:
+        """Rows that are about to be written, for whoever counts."""
+        self.rolling.fold(rows)
+        bench = self.bench
+        self._events.fold(
+            rows,
+            names={lane.code: lane.name for lane in bench.lanes},
+            ok=bench.recorder.outcomes.codes[Outcome.OK.value],
+            zero_ns=bench.zero_ns,
         )
 
     def make_ready(self) -> None:
@@ -168,7 +190,7 @@ class Sender:
 
     def facts(self) -> dict[str, Any]:
         """`request_bytes` on the wire by variant (part of what token auth costs), and the `pacer`'s name."""
-        payload = self.bench.payloads[0]
+        payload = self.bench.feeder.at(0)
         rest = len(payload.head) + len(payload.tail) + len(self.bench.id_prefix) + 8
         return {
             "request_bytes": {lane.variant.name: len(lane.head) + rest for lane in self.bench.lanes},
@@ -348,9 +370,9 @@ class Sender:
             if not user.working():
                 return
             zero_ns = zero_ns or self.bench.zero_ns
-            scorer.score(
-                arrival.variant, intended_ns=zero_ns + arrival.due_ns, number=arrival.number, late_cause=late_cause
-            )
+            due_ns = zero_ns + arrival.due_ns
+            if not scorer.score(arrival.variant, intended_ns=due_ns, number=arrival.number, late_cause=late_cause):
+                gevent.sleep(0)  # what fails at once (no descriptors) must not keep the hub from its turn
 
     def _await_the_last(self) -> None:
         """Until the last request is answered: closing hundreds of connections meanwhile would hold it up by 5 ms."""
@@ -367,8 +389,8 @@ class Sender:
             well = scorer.score(variant, intended_ns=monotonic_ns(), number=next(self._bodies[variant]))
             if user.wait_time is not None:
                 user.wait()
-            elif not well and self.managers[variant].current is None:
-                gevent.sleep(_PAUSE_WITHOUT_LEASE_S)
+            elif not well:  # never without the hub's turn
+                gevent.sleep(_PAUSE_WITHOUT_LEASE_S if self.managers[variant].current is None else 0)
 
     def _tick_for_ever(self) -> None:
         while True:

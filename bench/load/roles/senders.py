@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from bench.clock import ClockAnchor
 from bench.credentials import CredentialManager
 from bench.live.view import View, view_of
+from bench.load.roles.locust_stats import RequestEvents
 from bench.load.roles.losses import Loss
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.part import Part
@@ -96,9 +97,9 @@ class LocalSender:
     all_lost = False
     losses: tuple[Loss, ...] = ()
 
-    def __init__(self, fire: Callable[..., None], on_flight: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(self, events: RequestEvents, on_flight: Callable[[Mapping[str, Any]], None]) -> None:
         self.sender: Sender | None = None
-        self._fire = fire
+        self._events = events
         self._on_flight = on_flight
         self._disk_loss = DiskLoss()
 
@@ -109,7 +110,7 @@ class LocalSender:
             part=Part(),
             run=run,
             managers=pool.managers(plan.variants, on_flight=self._on_flight),
-            fire=self._fire,
+            events=self._events,
             say=pool.say,
         )
         try:

@@ -19,6 +19,7 @@ from bench.load.roles import messages, worker_files
 from bench.load.roles.closing import close_all
 from bench.load.roles.failure_file import told
 from bench.load.roles.flight_file import FlightTimes
+from bench.load.roles.locust_stats import RequestEvents
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.order import Order, OrderMessage
 from bench.load.roles.processes import host_id, process_space
@@ -114,7 +115,7 @@ class Worker:
             part=order.part,
             run=self._own or order.run,
             managers=self._pool.relayed(order.plan.variants, relay, on_flight=self._on_flight),
-            fire=self._environment.events.request.fire,
+            events=RequestEvents(self._environment),
             on_tick=self._channel.send,
         )
         try:

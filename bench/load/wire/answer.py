@@ -1,7 +1,7 @@
 """One HTTP/1.1 answer as it is parsed.
 
-The parser is llhttp (httptools). Only headers the harness needs are kept; of a body that is not a
-success, the first bytes, because Azure says there why it refused.
+The parser is llhttp (httptools). Only headers the harness needs are kept; of a body that is not a success, the first
+bytes, because Azure says there why it refused. With `keep_body` the whole of every body is kept (`pieces`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ class Answer:
         "head",
         "headers_done",
         "keep_alive",
+        "keep_body",
         "length_known",
         "parser",
+        "pieces",
         "reason",
         "response_bytes",
         "run_failed",
@@ -33,6 +35,7 @@ class Answer:
     )
 
     def __init__(self) -> None:
+        self.keep_body = False
         self.renew()
 
     def renew(self) -> None:
@@ -54,6 +57,7 @@ class Answer:
         self.reason = b""
         self.run_failed = False
         self.body_start = b""
+        self.pieces: list[bytes] = []
 
     def feed(self, data: bytes) -> None:
         """Parse more bytes. What is no answer raises httptools.HttpParserError, or HttpParserUpgrade (a 101)."""
@@ -129,8 +133,10 @@ class Answer:
         if self.complete:
             return  # a second answer's
         self.response_bytes += len(body)
-        if self.status >= 300 and len(self.body_start) < _KEEP_BODY_BYTES:
+        if (self.status >= 300 or self.keep_body) and len(self.body_start) < _KEEP_BODY_BYTES:
             self.body_start += body[:_KEEP_BODY_BYTES]
+        if self.keep_body:
+            self.pieces.append(body)
 
     def on_message_complete(self) -> None:
         if self.headers_done:

@@ -16,8 +16,10 @@ from bench.credentials import Denied
 from bench.credentials.lease import Lease
 from bench.endpoint import AuthMode
 from bench.errors import CredentialError
+from bench.expectation import expectation_of
 from bench.live.recent import Recent
 from bench.load.engine.failure_samples import FailureSamples
+from bench.load.engine.feeder import Feeder
 from bench.load.engine.lane import Lane
 from bench.load.engine.payload import Payload
 from bench.load.engine.request import Engine, Scorer, Tally
@@ -68,6 +70,20 @@ class Holder:
 
     def freshness(self, lease: Lease, now_ns: int) -> Freshness:
         return Freshness.STALE
+
+
+@dataclass
+class Heard:
+    """A listener to every request."""
+
+    fired: list[dict[str, Any]]
+    wanted: bool = True
+
+    def fire(self, **request: Any) -> None:
+        self.fired.append(request)
+
+    def failed(self, name: str, error: BaseException) -> None:
+        assert self.wanted
 
 
 @dataclass
@@ -126,10 +142,10 @@ def rig(tmp_path: Path, wiring: Wiring) -> MakeRig:
             watch=wiring.watch,
             deadlines=wiring.deadlines,
             tally=Tally(),
-            payloads=tuple(Payload.of(body) for body in bodies),
+            feeder=Feeder([Payload.of(body) for body in bodies], order=range(len(bodies))),
             timeout_ns=round(timeout_s * 1e9),
             id_prefix=b"20261124-081530-123-abcd-w0-",
-            fire=lambda **event: fired.append(event),
+            events=Heard(fired),
             observe=Recent().observe,
             failures=FailureSamples(),
             zero_ns=zero_ns,
@@ -485,8 +501,8 @@ def test_the_secret_is_nowhere_but_on_the_wire(rig: MakeRig) -> None:
 
 
 def test_every_column_is_recorded() -> None:
-    """`exchange` packs 20 values by position."""
-    assert len(COLUMNS) == 20
+    """`exchange` packs 21 values by position."""
+    assert len(COLUMNS) == 21
 
 
 def test_users_do_not_share_a_connection(rig: MakeRig) -> None:
@@ -514,3 +530,31 @@ def test_users_do_not_share_a_connection(rig: MakeRig) -> None:
     assert server.accepted == 10
     sizes = sorted(row["response_bytes"] for row in made.samples())
     assert sizes == sorted((size + 2) * 10 for size in range(1, 11) for _ in range(5))
+
+
+def test_an_answer_that_is_not_as_expected(rig: MakeRig) -> None:
+    """It is no success, though it is a 200; a sample of its body is kept, with no secret of ours in it."""
+    body = b'{"error": "no key hunter2hunter2 nor secret1"}'
+    with scripted(answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)) as server:
+        made = rig(server)
+        made.bench.expectation = expectation_of((), ("$.predictions",), ())
+        made.bench.lanes[0]._secret_headers = (("x-api-key", "hunter2hunter2"),)
+        assert made.score(times=2) == [False, False]
+    for row in made.samples():
+        assert (row["outcome"], row["cause"], row["status"]) == ("unexpected", "expectation", 200)
+        assert row["done_ns"] > row["sent_ns"]
+    (kept,) = made.bench.failures.rows()
+    assert kept["count"] == 2
+    assert kept["reason"] == "expected $.predictions"
+    assert "no key" in kept["body"]
+    assert not any(secret in str(kept) for secret in ("hunter2", "secret1"))
+    assert "unexpected: expectation (200)" in str(made.fired[0]["exception"])
+
+
+def test_an_answer_as_expected(rig: MakeRig) -> None:
+    """Also one that comes in pieces, and the next one on the same connection."""
+    chunked = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n{"a": \r\n2\r\n1}\r\n0\r\n\r\n'
+    with scripted(answering(chunked)) as server:
+        made = rig(server)
+        made.bench.expectation = expectation_of(("status==200",), ("$.a == 1",), ())
+        assert made.score(times=3) == [True, True, True]

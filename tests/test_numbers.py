@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.report import numbers
+from bench import numbers
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How the report prints numbers: one form for the terminal, the markdown, the page and the plots. Pure.
+"""How numbers are printed: one form for the terminal, the markdown, the page, the plots, gates and reasons. Pure.
 
 Everything takes plain values out of `summary.json` and gives text. A missing value is `DASH`, never 0.
 """
@@ -11,7 +11,8 @@ from typing import Any
 
 DASH = "–"  # noqa: RUF001 - a typographic dash is meant
 MINUS = "−"  # noqa: RUF001 - so is the sign
-STATISTICS = ("p50", "p90", "p95", "p99", "p99.9", "mean", "max")
+MOST_SAMPLES = 20_000_000
+"""More than anybody takes in one run: beyond it, a number of missing samples is no advice."""
 
 
 def milliseconds(value: float | None) -> str:
@@ -31,8 +32,22 @@ def difference(value: float | None) -> str:
     return text if text in (DASH, "0.00") or text.startswith(MINUS) else f"+{text}"
 
 
+def short_milliseconds(value: float | None) -> str:
+    """The same for a sentence, where nothing stands below it: `250`, `241.3`, without zeros at the end."""
+    text = milliseconds(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def at_least(value: float | None, censored: Mapping[str, Any] | None) -> str:
+    """A time in ms, or `> 1,001` where requests that got no answer decide it (`above` of the summary)."""
+    above = (censored or {}).get("above")
+    return f"> {milliseconds(above)}" if value is None and above is not None else milliseconds(value)
+
+
 def span(found: Mapping[str, Any]) -> str:
     """The interval of a measured time, `12.31 to 12.52`; empty where there is none."""
+    if found.get("open") and found.get("low") is not None:
+        return f"above {milliseconds(found['low'])}"
     if found.get("low") is None or found.get("high") is None:
         return ""
     return f"{milliseconds(found['low'])} to {milliseconds(found['high'])}"
@@ -55,6 +70,8 @@ def estimate(found: Mapping[str, Any]) -> str:
 def needed(found: Mapping[str, Any]) -> str:
     """`needs 50,000 more samples`, to two digits; empty when there are enough."""
     more = found.get("more_needed")
+    if more and more > MOST_SAMPLES:
+        return "no run of this length will tell"
     return f"needs {count(float(f'{more:.2g}'))} more samples" if more else ""
 
 
@@ -88,7 +105,9 @@ def count(value: float | None) -> str:
 
 def rate(value: float | None) -> str:
     """Requests per second."""
-    return DASH if value is None else f"{value:,.1f}/s"
+    if value is None or not math.isfinite(value):
+        return DASH
+    return f"{value:,.{0 if value >= 1000 or value == round(value) else 1}f}/s"
 
 
 def percent(share: float | None) -> str:
@@ -98,7 +117,10 @@ def percent(share: float | None) -> str:
     value = 100 * share
     if value == 0:
         return "0 %"
-    return "<0.001 %" if value < 0.001 else f"{value:.3g} %"
+    if value < 0.001:
+        return "<0.001 %"
+    text = f"{value:.3g} %"
+    return ">99.9 %" if text == "100 %" and value < 100 else text
 
 
 def plural(number: int, noun: str) -> str:

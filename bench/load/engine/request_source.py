@@ -1,0 +1,80 @@
+"""A run's requests and their times, as its options name them: what the master checks and every sender sends. Edge."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.errors import RunInvalid, UsageError
+from bench.load.engine import trace
+from bench.load.engine.bodies import Framing, load_bodies
+from bench.load.engine.feeder import Feeder
+from bench.load.engine.request_file import load_requests
+from bench.plan import RunPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSource:
+    """`dues_ns` are a trace's times, None where the plan's rate decides. `sha256` is that of payload or request file,
+    `classes` the words that tell requests apart."""
+
+    feeder: Feeder
+    sha256: str
+    dues_ns: Sequence[int] | None = None
+    classes: tuple[str, ...] = ()
+
+
+def load(plan: RunPlan, *, check: bool = True) -> RequestSource:
+    """Read and check all files. UsageError names file and line."""
+    request = plan.request
+    times_s: Sequence[float] = trace.read_times_s(plan.arrivals_from) if plan.arrivals_from else ()
+    if not request.requests:
+        framing = Framing(content_type=request.content_type, bodiless=request.method in {"GET", "DELETE"})
+        bodies, sha256 = load_bodies(plan.payload, framing=framing, check=check)
+        feeder = Feeder.of(bodies, seed=plan.seed)
+        return RequestSource(feeder=feeder, sha256=sha256, dues_ns=_dues(times_s, plan))
+    file = load_requests(request)
+    if file.at_s and times_s:
+        raise UsageError("--arrivals-from, and the request file has at_s", hint="give the times once")
+    if file.at_s:
+        feeder = Feeder(file.requests, order=trace.order_of(file.at_s))
+    else:
+        feeder = Feeder.of(file.requests, seed=plan.seed, weights=file.weights)
+    return RequestSource(
+        feeder=feeder, sha256=file.sha256, dues_ns=_dues(file.at_s or times_s, plan), classes=file.classes
+    )
+
+
+def complete(plan: RunPlan, source: RequestSource) -> RunPlan:
+    """The plan with what only the files tell: their hash, and a trace's rate over time and length."""
+    if plan.request.requests:
+        plan = dataclasses.replace(plan, request=dataclasses.replace(plan.request, requests_sha256=source.sha256))
+    else:
+        plan = dataclasses.replace(plan, payload_sha256=source.sha256)
+    if source.dues_ns is None:
+        if plan.speed != 1.0:
+            raise UsageError("--speed is that of a trace, and there is none", hint="give --arrivals-from")
+        return plan
+    if plan.arrival_rate is not None or (plan.stages and plan.arrivals != trace.TRACE):
+        raise UsageError("a trace has its own arrivals", hint="leave --arrival-rate and --stages out")
+    stages = trace.stages(source.dues_ns)
+    total_s = math.fsum(stage.duration_s for stage in stages)
+    if plan.warm_up_s >= total_s:
+        raise UsageError(f"--warm-up {plan.warm_up_s:g}s is not shorter than the trace ({total_s:g}s)")
+    return dataclasses.replace(plan, arrivals=trace.TRACE, stages=stages, duration_s=total_s - plan.warm_up_s)
+
+
+def load_again(plan: RunPlan) -> RequestSource:
+    """The same files once more, for a sender: RunInvalid when they are not those that the master checked."""
+    source = load(plan, check=False)
+    expected = plan.request.requests_sha256 or plan.payload_sha256
+    if expected and source.sha256 != expected:
+        path = plan.request.requests or plan.payload
+        raise RunInvalid(f"{path} is not the file that the run began with", hint="have the same file on every host")
+    return source
+
+
+def _dues(times_s: Sequence[float], plan: RunPlan) -> list[int] | None:
+    return trace.dues_ns(times_s, speed=plan.speed) if times_s else None

@@ -1,0 +1,53 @@
+"""The examples of the guides, run as they stand but for their durations."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import bench
+
+GUIDES = Path(__file__).parents[2] / "docs" / "guides"
+PAGES = ("payloads", "comparing-deployments")
+
+
+def examples(page: str) -> list[str]:
+    """The commands of a page that need nothing but an emulator."""
+    blocks = re.findall(r"```console\n(.*?)```", (GUIDES / f"{page}.md").read_text(), re.DOTALL)
+    lines = [line.removeprefix("$ bench ") for block in blocks for line in block.splitlines()]
+    return [line for line in lines if "--emulator" in line]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The files that the pages speak of."""
+    guide = (GUIDES / "payloads.md").read_text()
+    (mix,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    (tmp_path / "mix.jsonl").write_text(mix)
+    (tmp_path / "cat.png").write_bytes(b"\x89PNG")
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "cat.png").write_bytes(b"\x89PNG")
+    (tmp_path / "trace.jsonl").write_text('{"body": 1, "at_s": 0.1}\n{"body": 2, "at_s": 1.5}\n')
+    return tmp_path
+
+
+@pytest.mark.parametrize(("page", "line"), [(page, line) for page in PAGES for line in examples(page)])
+def test_an_example(page: str, line: str, folder: Path) -> None:
+    """It ends well, or, where it needs a baseline of one's own, says that there is none."""
+    words = [word if not re.fullmatch(r"\d+s", word) else "1s" for word in shlex.split(line)]
+    done = bench(*words, *([] if "--warm-up" in words else ["--warm-up", "0"]), cwd=folder)
+    if "--baseline" in words:
+        assert (done.code, "no baseline" in done.err) == (2, True), done
+        return
+    assert done.code == 0 or (done.code == 4 and "INVALID" in done.out), done  # on a machine this busy
+    failed = [block["error_rate"] for block in done.summary_at(folder)["variants"].values()]
+    assert not any(failed) or "mix.jsonl" in words, (page, done)
+
+
+def test_there_are_examples() -> None:
+    """Or the test above tries nothing."""
+    assert all(examples(page) for page in PAGES)
