@@ -1,7 +1,7 @@
 """Time cut into cells and cells into blocks, so that what goes on together is resampled together. Pure.
 
 Why blocks: latencies a moment apart resemble each other, so a sample is worth less than an independent one; blocks
-much longer than that resemblance are nearly independent. See docs/decisions/030.
+much longer than that resemblance are nearly independent. See docs/decisions/statistics.md.
 """
 
 from __future__ import annotations

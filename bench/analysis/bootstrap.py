@@ -4,7 +4,7 @@ A figure is seen as a function of one ratio of sums over time: a mean of itself,
 above it. Blocks of time are drawn with replacement, jointly for both variants of a run, and the deviation of that
 share in a draw is turned back into a value by the variant's own quantile function (the interval of Woodruff 1952,
 with a block bootstrap for its variance). Unlike a bootstrap of the quantile itself it needs no look at the samples
-per draw, and its coverage holds with ten samples in the tail. Why and how well: docs/decisions/030.
+per draw, and its coverage holds with ten samples in the tail. Why and how well: docs/decisions/statistics.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One variant against another: differences with intervals and verdicts. Pure.
 
 A difference is candidate - baseline, so that above 0 is slower, or failing more. It is BETTER or WORSE only when its
-whole interval lies beyond `min_effect`, EQUIVALENT only when it lies within; see docs/decisions/032.
+whole interval lies beyond `min_effect`, EQUIVALENT only when it lies within; see docs/decisions/statistics.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Nothing is paired here, so nothing cancels. With one run a side the interval is that of time blocks within each, and
 cannot know how much runs of the same thing differ (restarts, placement, neighbours): so there is no verdict. With
 several runs a side, the run is the unit: the figure of each run is one observation (Treadmill, ISCA 2016), and of one
-run against several the interval is that in which the next run of the same thing lies. See docs/decisions/034.
+run against several the interval is that in which the next run of the same thing lies. See docs/decisions/statistics.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Whether a run can be believed: TRUSTED, SUSPECT or INVALID, and why. Pure.
 
 Only the harness is on trial here. A slow or failing target is a finding; a client that could not keep its schedule,
-lost samples or was killed is a fault. Every limit is in `LIMITS` and goes into the summary. See docs/decisions/033.
+lost samples or was killed is a fault. Every limit is in `LIMITS` and goes into the summary; see
+docs/decisions/statistics.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How much of the machine others used while something was measured. Edge: reads /proc/stat.
 
 A table measured on a busy machine is about the machine. Whoever reads it must see that, and of several runs the one
-that met the least other load is told: a choice that does not look at the outcome. See docs/decisions/073.
+that met the least other load is told: a choice that does not look at the outcome. See docs/decisions/calibration.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whether a target keeps up: does the number of unanswered requests grow? Pure (numpy).
 
 A rate a little above capacity looks fine in a short run, since the debt has had no time to show in a quantile. What it
-cannot hide is that fewer requests are answered than are due. See docs/decisions/070.
+cannot hide is that fewer requests are answered than are due. See docs/decisions/calibration.md.
 """
 
 from __future__ import annotations

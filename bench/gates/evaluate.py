@@ -5,7 +5,7 @@ straddles, it is INCONCLUSIVE and says about how many more requests would tell. 
 PASSes, also where the interval straddles: a gate that asks for proof of health would flap on every short run.
 Counts are compared as they are. Without data there is NO_DATA, and a run that cannot be believed passes nothing.
 Where requests without an answer decide, a time is only known from below: it can FAIL, and it never passes a limit.
-Where the client itself was late, a response time fails nothing. Why so: docs/decisions/050 and 031.
+Where the client itself was late, a response time fails nothing. Why so: docs/decisions/gates.md and 031.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ DEFAULT_GRACE_S = 10.0
 LOOKS = 1.5
 """How many times its width an interval must clear the threshold for a run to end before it must. Looked at every 5 s
 from one minute to five, one of this width fails a target on its threshold in 1 % of the runs; with the last look, which
-takes the interval as it is, in 3 %; see docs/decisions/053."""
+takes the interval as it is, in 3 %; see docs/decisions/gates.md."""
 DOUBT = 2.0
 """The same for giving up, where a run may be looked at from its first seconds on: one run in 1,000 ..."""
 SETTLED_S = 60.0

@@ -73,7 +73,7 @@ class Connection:
         """Send `request` (head and body) and wait for the answer or the deadline. Called in a user's greenlet.
 
         A kept connection that the server had closed before anything of this request reached it is replaced once, and
-        `replays` says so. Where the server may have begun, nothing is sent again (see docs/decisions/063).
+        `replays` says so. Where the server may have begun, nothing is sent again (see docs/decisions/wire.md).
         """
         reused = self._socket is not None
         self.connect_ns = self.replays = 0
