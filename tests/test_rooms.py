@@ -125,7 +125,8 @@ LIBRARIES: dict[str, str] = {
     "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
-    "msgspec": r"schemas|expectation|load\.engine\.(body_checks|request_file)|history\.(entry|ledger)|load\.roles\.(member|messages|order|workers)",
+    "msgspec": r"schemas|expectation|history\.(entry|ledger)"
+    r"|load\.(engine\.(body_checks|request_file)|roles\.(member|messages|order|workers))",
     "prometheus_client": r"live\.prometheus",
     "pyarrow": r"samples\.",
     "requests": r"credentials\.requests_auth",

@@ -49,7 +49,8 @@ for row in rows:
         own.log_error("POST", name, errors[int(row["variant"])])
         events.failed(name, errors[int(row["variant"])])
 for start in range(0, 3000, 1024):
-    events.fold(rows[start : start + 1024], names={(code, 0): name for code, name in names.items()}, ok=0, zero_ns=zero_ns)
+    by_class = {(code, 0): name for code, name in names.items()}
+    events.fold(rows[start : start + 1024], names=by_class, ok=0, zero_ns=zero_ns)
 events.fire(request_type="POST", name="one", response_time=1, response_length=1, exception=None, context={})
 
 def seen(stats):
