@@ -120,6 +120,7 @@ CAUSES: dict[str, Word] = {
     "model": Word(title="the model took too long", help="the endpoint gave up on the model"),
     "gateway": Word(title="a gateway took too long", help="something in front of the model gave up on it"),
     "closed": Word(title="connection closed", help="the server closed the connection before a whole answer"),
+    "cut": Word(title="connection cut", help="the connection ended within the answer"),
     "reset": Word(title="connection reset", help="the server broke the connection off"),
     "dns": Word(title="name not found", help="the host's name has no address"),
     "tls": Word(title="TLS failed", help="no TLS connection, or a certificate that is not valid for the host"),

@@ -55,9 +55,15 @@ def _plan_fields() -> list[Any]:
     return [
         (field.name, _BOUNDS.get(field.name, hints[field.name]))
         if field.name in _OF_VERSION_1
-        else (field.name, _BOUNDS.get(field.name, hints[field.name]), field.default)
+        else (field.name, _BOUNDS.get(field.name, hints[field.name]), _default_of(field))
         for field in dataclasses.fields(RunPlan)
     ]
+
+
+def _default_of(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return msgspec.field(default_factory=field.default_factory)
+    return field.default
 
 
 Plan: Any = msgspec.defstruct("Plan", _plan_fields(), kw_only=True, frozen=True)
@@ -106,6 +112,26 @@ class Ended(Struct, frozen=True):
 
     at_ns: Ns
     reason: str
+    error: str = ""
+
+
+class LostWorker(Struct, frozen=True):
+    """A worker that was lost, when, how that showed, and what was lost with it."""
+
+    worker: str
+    at_ns: Ns
+    why: str
+    lost_samples: Count
+    taken_over: bool
+
+
+class DiskLoss(Struct, frozen=True):
+    """What the disk did not take; samples from `lost_from_s` on."""
+
+    lost_from_s: float | None = None
+    unwritten_samples: Count = 0
+    lost_lines: Count = 0
+    lost_pieces: Count = 0
 
 
 class Manifest(_File, frozen=True, kw_only=True):
@@ -124,6 +150,9 @@ class Manifest(_File, frozen=True, kw_only=True):
     ended: Ended | None = None
     samples: dict[str, Count] = {}
     flights: Count | None = None
+    lost: list[LostWorker] = []
+    lost_samples: Count = 0
+    disk: DiskLoss | None = None
 
 
 class Flight(Struct, frozen=True, kw_only=True):

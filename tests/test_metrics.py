@@ -19,8 +19,8 @@ def test_every_outcome_and_cause_has_words() -> None:
     """Those of the samples' nouns, and those the wire makes up."""
     assert set(metrics.OUTCOMES) == set(Outcome)
     assert {cause for cause in Cause if cause} <= set(metrics.CAUSES)
-    dial = (WIRE / "wire" / "dial.py").read_text(encoding="utf-8")
-    made = set(re.findall(r'return "([a-z_]+)"', dial)) - {"timeout"}
+    wire = "".join(path.read_text(encoding="utf-8") for path in sorted((WIRE / "wire").glob("*.py")))
+    made = set(re.findall(r'(?:return|_lost\(|_finish\(|Word\() ?"([a-z_]+)"', wire)) - {"timeout"}
     assert made
     assert made <= set(metrics.CAUSES)
 

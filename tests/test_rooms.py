@@ -22,26 +22,15 @@ HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
 NOUNS = (
-    *(
-        "cloud",
-        "endpoint",
-        "errors",
-        "expectation",
-        "metrics",
-        "numbers",
-        "options",
-        "plain_text",
-        "plan",
-        "request_plan",
-    ),
-    *("sample", "variants"),
+    *("cloud", "endpoint", "errors", "expectation", "metrics", "numbers", "options", "plain_text", "plan"),
+    *("request_plan", "sample", "variants"),
 )
 
 ROOMS: dict[str, set[str]] = {
     "analysis": {*NOUNS},
     "gates": {*NOUNS, "analysis", "rundir", "schemas"},
     "report": {*NOUNS, "analysis", "rundir", "runreader", "schemas"},
-    "credentials": {*NOUNS, "authorities", "clock", "lifeline", "supervise"},
+    "credentials": {*NOUNS, "authorities", "clock", "lifeline", "proxy", "supervise"},
     "emulator": set(),
     "samples": {*NOUNS},
     "load": {
@@ -50,6 +39,7 @@ ROOMS: dict[str, set[str]] = {
         "clock",
         "handover",
         "lifeline",
+        "proxy",
         "signals",
         "streams",
         "supervise",
@@ -75,7 +65,7 @@ ROOMS: dict[str, set[str]] = {
         "runreader",
         "samples",
     },
-    "capacity": {*NOUNS, "analysis", "clock", "gates", "report", "rundir", "runreader"},
+    "capacity": {*NOUNS, "analysis", "clock", "gates", "launch", "locust_process", "report", "rundir", "runreader"},
     "history": {"errors"},
     "drills": {*NOUNS, "analysis", "clock", "local_emulator", "locust_process", "rundir", "runreader", "samples"},
 }
@@ -87,6 +77,7 @@ SINGLE: dict[str, set[str]] = {
     "supervise": set(),
     "workspace": {"endpoint", "errors"},
     "authorities": {"errors"},
+    "proxy": {"errors"},
     "rundir": {"clock", "errors"},
     "schemas": {"errors", "plan", "rundir"},
     "runreader": {"analysis", "clock", "errors", "rundir", "sample", "samples", "schemas"},
@@ -122,11 +113,10 @@ LIBRARIES: dict[str, str] = {
     "flask": r"live\.",
     "gevent": r"supervise|load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
-    "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|session)|user)",
+    "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
-    "msgspec": r"schemas|expectation|history\.(entry|ledger)"
-    r"|load\.(engine\.(body_checks|request_file)|roles\.(member|messages|order|workers))",
+    "msgspec": r"expectation|schemas|history\.(entry|ledger)|load\.(engine\.(body_checks|request_file)|roles\.)",
     "prometheus_client": r"live\.prometheus",
     "pyarrow": r"samples\.",
     "requests": r"credentials\.requests_auth",

@@ -19,6 +19,7 @@ from bench.analysis.run import Ints, LoadedRun
 from bench.sample import Outcome
 
 _INITIAL = "initial"
+_REASONS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +38,13 @@ class Refreshes:
     """Credential fetches of one variant over the whole run, the warm-up too.
 
     `count` and `by_cause` are of the flights after the initial one; `failures` are of all flights. Durations are NaN
-    without a flight.
+    without a flight. `reasons` are what the failed ones said, the most frequent first.
     """
 
     count: int
     failures: int
     by_cause: Mapping[str, int]
+    reasons: Mapping[str, int]
     flights: int
     attempts: int
     waiters: int
@@ -71,11 +73,13 @@ def refreshes(run: LoadedRun, variant: str) -> Refreshes:
     flights: list[Mapping[str, Any]] = [flight for flight in run.flights if flight.get("variant") == variant]
     causes = Counter(str(flight.get("cause", "")) for flight in flights)
     initial = causes.pop(_INITIAL, 0)
+    reasons = Counter(str(error) for flight in flights if (error := flight.get("error")))
     lasted_ms = [(flight["ended_ns"] - flight["started_ns"]) / 1e6 for flight in flights if "ended_ns" in flight]
     return Refreshes(
         count=len(flights) - initial,
         failures=sum(flight.get("outcome") != "ok" for flight in flights),
         by_cause=dict(sorted(causes.items())),
+        reasons=dict(reasons.most_common(_REASONS)),
         flights=len(flights),
         attempts=sum(int(flight.get("attempts", 1)) for flight in flights),
         waiters=sum(int(flight.get("waiters", 0)) for flight in flights),

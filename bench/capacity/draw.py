@@ -20,7 +20,9 @@ def knee(probes: Sequence[Probe], *, best: float | None, objective: str) -> Plot
     with draw_style():
         figure, [[axes]] = new_figure(heights_in=[3.6])
         for name, colour in _LINES:
-            points = [(probe.rate, probe.figures[name], probe.holds) for probe in ordered if probe.figures.get(name)]
+            points = [
+                (probe.rate, probe.figures[name], probe.holds is True) for probe in ordered if probe.figures.get(name)
+            ]
             axes.plot([x for x, _, _ in points], [y for _, y, _ in points], color=light(colour), label=name, zorder=2)
             for x, y, held in points:
                 face = light(colour) if held else light("page")

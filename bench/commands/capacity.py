@@ -16,6 +16,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,12 @@ from bench import clock
 from bench.arguments import add_options
 from bench.errors import RunInvalid, UsageError
 from bench.options import MOST_PER_S, Option, plan_of, within
+from bench.plain_text import write_line
+from bench.plan import parse_duration_s
 from bench.target import kind_of
 
 if TYPE_CHECKING:
-    from bench.capacity.search import Probe, Search
-    from bench.gates.gate import Gate
+    from bench.capacity.search import Probe
 
 AZURE_LIMIT = 500.0
 """Requests/s and connections of a managed online endpoint (Microsoft Learn, "Manage and increase quotas")."""
@@ -48,12 +50,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--first", metavar="N", type=float, default=25.0, help="rate of the first probe (1/s)")
     parser.add_argument("--limit", metavar="N", type=float, default=0.0, help="highest rate to try (1/s)")
     parser.add_argument("--precision", metavar="SHARE", type=float, default=0.03, help="how close the answer must be")
-    parser.add_argument("--probe", metavar="TIME", default="10s", help="measured part of each probe")
+    parser.add_argument(
+        "--probe", metavar="TIME", default="10s", help="measured part of each probe, or more where --slo needs more"
+    )
     parser.add_argument("--users", metavar="N", default="500", help="cap on requests in flight")
     parser.add_argument("--out", metavar="DIR", default="results", help="folder that gets the result's folder")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from bench.capacity.loop import find
+    from bench.capacity.measure import measure
     from bench.capacity.search import Search
     from bench.gates.expression import parse
     from bench.local_emulator import LocalEmulator
@@ -78,7 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
             values |= {"emulator": False, "endpoint": emulator.facts["endpoints"].get(mode, mode)}
             values |= {**place, "workspace": place["workspace_name"], "ca_file": emulator.facts["ca_file"]}
             os.environ.update(emulator.facts["env"])
-        probes = _search(search, values, gates)
+        least_s = parse_duration_s(arguments.probe)
+        probes = find(search, gates, least_s=least_s, measure=partial(measure, values), tell=_tell)
     finally:
         if emulator is not None:
             emulator.stop()
@@ -95,46 +102,10 @@ def _check(arguments: argparse.Namespace, values: dict[str, Any]) -> None:
     within(plan.duration_s or 0, "probe", least=1, most=3600)
 
 
-def _search(search: Search, values: dict[str, Any], gates: Sequence[Gate]) -> list[Probe]:
-    """Probe until the search is over, telling each result on stderr."""
-    from bench.capacity.search import Probe
-    from bench.gates.evaluate import judge
-    from bench.gates.result import GateVerdict
-
-    probes: list[Probe] = []
-    while (rate := search.next_rate(probes)) is not None:
-        summary, unstable = _probe({**values, "arrival_rate": f"{rate:g}"})
-        results = [judge(gate, summary) for gate in gates]
-        broken = [result.sentence for result in results if result.verdict is not GateVerdict.PASS]
-        broken += [unstable] if unstable else []
-        trust, block = summary["trust"], next(iter(summary["variants"].values()))
-        if broken and (trust["cpu"] or 0) > trust["limits"]["cpu_invalid"]:
-            broken.insert(0, "the client's core was full: this is its limit, not the target's; raise --processes")
-        figures = {
-            "achieved": trust["achieved_rate"],
-            "p50": block["response_time_ms"]["p50"],
-            "p99": block["response_time_ms"]["p99"],
-            "error_rate": block["error_rate"],
-        }
-        probes.append(Probe(rate=rate, holds=not broken, why=broken[0] if broken else "", figures=figures))
-        sys.stderr.write(f"{rate:,.6g}/s: {'holds' if not broken else broken[0]}\n")
-    return probes
-
-
-def _probe(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """The summary of one run of the load engine, and why it was not stable. RunInvalid when it did not come to be."""
-    from bench.analysis.summary import summarise
-    from bench.capacity.stability import why_unstable
-    from bench.launch import locustfile_for, run_locust
-    from bench.locust_process import temporary_folder
-    from bench.runreader import load_run
-
-    with temporary_folder("bench-capacity-") as folder:
-        run, code = run_locust(locustfile_for(values["auth_mode"]), {**values, "out": folder})
-        if run is None or code != 0:
-            raise RunInvalid("a probe did not run to its end", hint="try it with `bench run`")
-        loaded = load_run(run.path)
-        return summarise(loaded), why_unstable(loaded)
+def _tell(probe: Probe) -> None:
+    """One line a probe on stderr."""
+    verdict = {True: "holds", False: "does not hold", None: "not judged"}[probe.holds]
+    write_line(sys.stderr, f"{probe.rate:,.6g}/s: {verdict}{f': {probe.why}' if probe.why else ''}")
 
 
 def _conclude(probes: Sequence[Probe], *, arguments: argparse.Namespace, limit: float | None, azure: bool) -> int:
@@ -142,22 +113,22 @@ def _conclude(probes: Sequence[Probe], *, arguments: argparse.Namespace, limit: 
 
     from bench.calibration import table
     from bench.capacity.draw import knee
+    from bench.capacity.loop import conclusion
     from bench.capacity.search import best_rate
     from bench.rundir import write_json
 
     best = best_rate(probes)
     objective = " and ".join(arguments.slo)
     rows = [
-        {"rate /s": probe.rate, "holds": "yes" if probe.holds else "no", **probe.figures, "why": probe.why}
+        {
+            "rate /s": probe.rate,
+            "holds": {True: "yes", False: "no", None: "not judged"}[probe.holds],
+            **probe.figures,
+            "why": probe.why,
+        }
         for probe in sorted(probes, key=lambda probe: probe.rate)
     ]
-    if best is None:
-        said = f"no rate held {objective}; the lowest tried was {min(probe.rate for probe in probes):g}/s"
-    else:
-        said = f"capacity: {best:,.6g}/s hold {objective}"
-        if limit is not None and best >= limit:
-            said += f"; {limit:g}/s is where the search was told to stop"
-            said += ", Azure's documented limit of requests/s and connections of an endpoint" if azure else ""
+    said = conclusion(probes, objective, limit=limit, limit_is_azures=azure)
     folder = Path(arguments.out) / f"{clock.utc_stamp(clock.ClockAnchor.now().wall_ns)}-capacity"
     try:
         write_json(
@@ -174,7 +145,8 @@ def _conclude(probes: Sequence[Probe], *, arguments: argparse.Namespace, limit: 
         (folder / "capacity.md").write_text(f"# Capacity\n\n{said}\n\n{table.markdown(rows)}\n", encoding="utf-8")
     except OSError as exc:
         raise UsageError(f"cannot write to {folder}: {exc.strerror}", hint="choose another folder with --out") from exc
-    sys.stdout.write(f"{table.text(rows)}\n{said}\nplot: {folder / 'capacity.png'}\n")
+    for line in (*table.text(rows).split("\n"), said, f"plot: {folder / 'capacity.png'}"):
+        write_line(sys.stdout, line)
     if best is None:
         raise RunInvalid(said, hint="give an objective that one request can meet, or a lower --first")
     return 0

@@ -22,6 +22,7 @@ from bench.local_emulator import LocalEmulator
 from bench.options import TARGET_OPTIONS, plan_of
 from bench.target import TargetSpec, kind_of, spec_of, static_secret
 from bench.variants import sides_of
+from bench.workspace import find_workspace
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +52,10 @@ def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Rep
             for uri, mode, number in zip(spec.scoring_uris, spec.auth_modes, spec.secret_numbers, strict=True)
         ]
         return [_show(run_checks(target)) for target in targets]
+    if spec.kind == "endpoint" and spec.workspace.workspace_name:
+        place, source = spec.workspace, find_workspace(values).source
+        where = f"{place.workspace_name}, resource group {place.resource_group}, subscription {place.subscription_id}"
+        _show(Report((Check(name="workspace", detail=f"{where} (from {source})"),)))
     plan = plan_of(values, target="", variants=(), payload_sha256="")
     patience = Patience(timeout_s=plan.start_timeout_s, sleep=time.sleep, say=_say)
     uris = spec.scoring_uris or ("",) * len(spec.endpoints)

@@ -235,6 +235,7 @@ class CredentialManager:
                     "generation": self._state.generation,
                     "started_ns": started_ns,
                     "attempts": attempts,
+                    **_life(answer),
                     **landed,
                 }
             )
@@ -244,3 +245,14 @@ class CredentialManager:
             return self._source.fetch(refused)
         except Exception as exc:  # noqa: BLE001 - a source's bug must not leave its waiters waiting
             return Failure(kind=FailureKind.UNEXPECTED, message=f"the source broke: {type(exc).__name__}")
+
+
+def _life(answer: Grant | Failure) -> dict[str, float]:
+    """How long what was fetched is good for, and when it is to be refreshed; nothing of a key, which never ends."""
+    if isinstance(answer, Failure) or answer.valid.expires_at == NEVER_NS:
+        return {}
+    valid = answer.valid
+    return {
+        "life_s": (valid.expires_at - valid.issued_at) / NS_PER_S,
+        "refresh_in_s": (valid.refresh_after - valid.issued_at) / NS_PER_S,
+    }

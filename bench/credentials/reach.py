@@ -13,25 +13,27 @@ from urllib.parse import urlsplit
 
 from bench.authorities import trusting_context
 from bench.errors import RunInvalid, UsageError
+from bench.proxy import HEAD_LIMIT, Proxy, proxy_for, refusal
 
 CONNECT_TIMEOUT_S = 5.0
 _ANSWER_TIMEOUT_S = 2.0
 _PORTS = {"http": 80, "https": 443}
-_HEAD_LIMIT = 16384
 
 
 def reachable_line(scoring_uri: str, *, ca_file: str = "", timeout_s: float = CONNECT_TIMEOUT_S) -> str:
     """What was reached. UsageError for a URI or CA file that is none; RunInvalid when it is out of reach or moved."""
     host, port, secure, path = _address(scoring_uri)
     context = trusting_context(ca_file) if secure else None
+    proxy = proxy_for(host, secure=secure)
+    way = f", through the proxy {proxy.shown}" if proxy else ""
     try:
-        with socket.create_connection((host, port), timeout=timeout_s) as connection:
+        with _connected(host, port, proxy, timeout_s) as connection:
             if context is None:
                 _refuse_redirect(_options(connection, host, path), host, port)
                 return f"{host}:{port} reachable"
             with context.wrap_socket(connection, server_hostname=host) as secured:
                 _refuse_redirect(_options(secured, host, path), host, port)
-                return f"{host}:{port} reachable, {secured.version()}, verified"
+                return f"{host}:{port} reachable, {secured.version()}, verified{way}"
     except ssl.SSLCertVerificationError as exc:
         raise RunInvalid(
             f"the certificate of {host}:{port} cannot be verified: {exc.verify_message}",
@@ -39,24 +41,47 @@ def reachable_line(scoring_uri: str, *, ca_file: str = "", timeout_s: float = CO
         ) from exc
     except OSError as exc:
         raise RunInvalid(
-            f"cannot reach {host}:{port}: {exc.strerror or exc}",
-            hint="check the URI, the network and private endpoints",
+            f"cannot reach {host}:{port}: {exc.strerror or exc}{way}",
+            hint="check the URI, the network, HTTPS_PROXY and NO_PROXY, and private endpoints",
         ) from exc
+
+
+def _connected(host: str, port: int, proxy: Proxy | None, timeout_s: float) -> socket.socket:
+    """A connection to the server, or a tunnel to it. Raises OSError, RunInvalid when the proxy makes none."""
+    if proxy is None:
+        return socket.create_connection((host, port), timeout=timeout_s)
+    connection = socket.create_connection((proxy.host, proxy.port), timeout=timeout_s)
+    try:
+        connection.sendall(proxy.connect_to(f"{host}:{port}"))
+        said = refusal(_head(connection))
+    except BaseException:
+        connection.close()
+        raise
+    if said:
+        connection.close()
+        raise RunInvalid(f"cannot reach {host}:{port}: {said} ({proxy.shown})", hint="check HTTPS_PROXY and NO_PROXY")
+    return connection
+
+
+def _head(connection: socket.socket) -> bytes:
+    """What comes up to the end of the headers, or of the connection."""
+    head = b""
+    while b"\r\n\r\n" not in head and len(head) < HEAD_LIMIT:
+        data = connection.recv(4096)
+        if not data:
+            break
+        head += data
+    return head
 
 
 def _options(connection: socket.socket, host: str, path: str) -> bytes:
     """The head of the answer to OPTIONS; as much of it as came in time."""
     connection.settimeout(_ANSWER_TIMEOUT_S)
-    head = b""
+    request = f"OPTIONS {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     with contextlib.suppress(OSError):
-        request = f"OPTIONS {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
         connection.sendall(request.encode("ascii", "replace"))
-        while b"\r\n\r\n" not in head and len(head) < _HEAD_LIMIT:
-            data = connection.recv(4096)
-            if not data:
-                break
-            head += data
-    return head
+        return _head(connection)
+    return b""
 
 
 def _refuse_redirect(head: bytes, host: str, port: int) -> None:

@@ -28,8 +28,8 @@ _VARIANT = {
     *("auth_mode", "requests", "latency_samples", "throughput", "error_rate", "error_rate_interval"),
     *("outcomes", "outcome_rates", "auth_failures", "refreshes"),
 }
-_REQUEST = ("path", "content_type")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_REQUEST = ("path", "content_type")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

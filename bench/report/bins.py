@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from bench.analysis import series
+from bench.analysis.outcome_series import OutcomeSeries, outcomes
 from bench.analysis.run import LoadedRun
 from bench.analysis.series import AuthFailureSeries, HeatMap, LatencySeries, ScheduleLagSeries
 from bench.report.side import Side
@@ -26,6 +27,7 @@ class Bins:
     latencies: Iterator[LatencySeries]
     failures: Iterator[AuthFailureSeries]
     heat_maps: Iterator[HeatMap]
+    outcomes: Iterator[OutcomeSeries]
     lags: Iterator[ScheduleLagSeries]
 
     @classmethod
@@ -37,5 +39,6 @@ class Bins:
             heat_maps=executor.map(
                 lambda side: series.heat_map(side.run, side.variant, latency_steps=_LATENCY_STEPS), sides
             ),
+            outcomes=executor.map(lambda side: outcomes(side.run, side.variant), sides),
             lags=executor.map(series.schedule_lag, runs),
         )

@@ -5,6 +5,7 @@ A folder can be reported on again at any time; a killed run's folder gives a rep
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from bench.analysis import series
 from bench.analysis.run import LoadedRun
 from bench.analysis.summary import summarise
-from bench.errors import UsageError
+from bench.errors import BenchError, RunInvalid, UsageError
 from bench.report import html, overlay, plots, text, words
 from bench.report.canvas import Plot
 from bench.report.side import sides_of
@@ -48,6 +49,8 @@ def write_files(run: LoadedRun, summary: Mapping[str, Any], *, gates: Sequence[G
             intent=_intent(run),
             manifest=run.manifest,
             gates=gates,
+            flight_records=run.flights,
+            files=_files(folder),
         )
         _write(run.path, summary, drawn, page, gates)
     except OSError as exc:
@@ -85,16 +88,25 @@ def _write(
     write_bytes(here.report, page.encode())
 
 
+def _files(folder: RunDir) -> list[str]:
+    """What a reader may want to open, relative to the page."""
+    inside = sorted(path.relative_to(folder.path) for path in folder.path.glob("*/*") if path.parent != folder.plots)
+    beside = (folder.summary, folder.summary_md, folder.manifest, folder.flights)
+    return [*(path.name for path in beside if path.exists()), *(path.as_posix() for path in inside)]
+
+
 def _intent(run: LoadedRun) -> list[str]:
     """What was run, when, against what: the lines under the report's heading."""
     wall_ns = (run.manifest.get("clock") or {}).get("wall_ns")
-    when = f"{datetime.fromtimestamp(wall_ns / 1e9, UTC):%Y-%m-%d %H:%M UTC}" if wall_ns else ""
+    when = f"{datetime.fromtimestamp(wall_ns / 1e9, UTC):%Y-%m-%d %H:%M:%S UTC at 0 s}" if wall_ns else ""
     kind = str((run.manifest.get("target") or {}).get("kind", "")).replace("_", " ")
     first = " · ".join(part for part in (f"Run {run.run_id}", when, f"against the {kind}" if kind else "") if part)
     return [first, words.plan_sentence(run.plan)]
 
 
-def _unwritable(folder: Path, exc: OSError) -> UsageError:
-    return UsageError(
-        f"cannot write the report to {folder}: {exc.strerror}", hint="is the folder writable, the disk full?"
-    )
+def _unwritable(folder: Path, exc: OSError) -> BenchError:
+    """A folder that cannot be written to was a wrong choice; a disk that has filled up leaves a run incomplete."""
+    said = f"cannot write the report to {folder}: {exc.strerror}"
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return RunInvalid(said, hint="make room, then `bench report` makes it again from what is there")
+    return UsageError(said, hint="is the folder writable?")

@@ -16,6 +16,7 @@ from bench import metrics, numbers
 from bench.analysis.series import FlightMark
 from bench.report import palette, text, words
 from bench.report.canvas import Plot
+from bench.report.modes import ARM_BUDGET, ASSUMED, modes_page
 from bench.report.side import Side
 from bench.report.trust_facts import trust_facts
 from bench.report.words import GateRow, Summary
@@ -32,13 +33,29 @@ def render(
     intent: Sequence[str],
     manifest: Mapping[str, Any],
     gates: Sequence[GateRow] = (),
+    flight_records: Sequence[Mapping[str, Any]] = (),
+    files: Sequence[str] = (),
 ) -> str:
-    """The page. `intent` are the lines under its heading; an empty `manifest` is left out."""
+    """The page. `intent` are the lines under its heading; an empty `manifest` is left out. `files` are linked."""
     variants = summary["variants"]
     shown = _telling(flights)
+    compares_modes = modes_page(summary, manifest, flight_records)
     deployed = any(variant["deployments"] for variant in variants.values())
-    tables = {"flights": "Credential fetches", "deployments": "Deployments", "manifest": "How it was run"}
-    there = {"flights": bool(flights), "deployments": deployed, "manifest": bool(manifest)}
+    tables = {
+        "failures": "Failures",
+        "flights": "Credential fetches",
+        "deployments": "Deployments",
+        "manifest": "How it was run",
+        "glossary": "Words",
+    }
+    failing = any(variant.get("failures") for variant in variants.values())
+    there = {
+        "failures": failing,
+        "flights": bool(flights),
+        "deployments": deployed,
+        "manifest": bool(manifest),
+        "glossary": True,
+    }
     return _template().render(
         summary=summary,
         variants=variants,
@@ -49,7 +66,10 @@ def render(
         remarks=text.remarks(summary),
         gates=gates,
         gates_verdict=words.gates_verdict(gates),
-        failing=any(variant.get("failures") for variant in variants.values()),
+        modes=compares_modes,
+        modes_notes=(ARM_BUDGET, ASSUMED),
+        files=files,
+        failing=failing,
         requests=sum(variant["requests"] for variant in variants.values()),
         latencies=text.LATENCIES,
         statistics=metrics.STATISTICS,
@@ -60,6 +80,7 @@ def render(
         colours={side.label: side.stroke.colour for side in sides},
         plots=plots,
         contents={
+            **({"modes": "Key or token?"} if compares_modes else {}),
             "figures": "Figures",
             **{name: plot.title for name, plot in plots.items()},
             **{name: title for name, title in tables.items() if there[name]},

@@ -11,12 +11,12 @@ from typing import Any
 
 from bench import numbers
 from bench.analysis.run import LoadedRun
-from bench.report import draw_heat_map, draw_overhead, draw_quantiles, draw_time, parts, words
+from bench.report import draw_heat_map, draw_outcomes, draw_overhead, draw_quantiles, draw_time, parts, words
 from bench.report.bins import Bins
 from bench.report.canvas import Plot, draw_style, finish
 from bench.report.side import Side
 
-_ORDER = ("latency", "percentiles", "difference", "decomposition", "heat-map", "trust")
+_ORDER = ("latency", "outcomes", "percentiles", "difference", "decomposition", "heat-map", "trust")
 
 
 def draw(sides: Sequence[Side], summary: Mapping[str, Any]) -> dict[str, Plot]:
@@ -78,6 +78,14 @@ def _over_time(
         caption="Thick lines are p50 and thin lines p99 of each stretch of time. Vertical lines are refreshes of a "
         "credential, a cross is a fetch that failed. Auth failures stand below on the same time axis.",
         alt=f"Response time and service time over the run, auth failures below. Over all, {speed}. {auth}.",
+    )
+    yield finish(
+        draw_outcomes.outcomes_over_time(sides, list(bins.outcomes)),
+        name="outcomes",
+        title="What was asked, and how it ended",
+        caption="The height of the stack is what was due, its colours how it ended. The dotted line is what "
+        "was sent, the full line what was answered, each when it happened.",
+        alt=f"Requests a second by outcome. {auth}.",
     )
     if _has_latency(summary):
         yield finish(

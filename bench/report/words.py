@@ -22,8 +22,11 @@ from bench.numbers import (
     rate,
 )
 from bench.plan import RunPlan
+from bench.sample import Cause, Outcome
 
 Summary = Mapping[str, Any]
+
+_REASON_LIMIT = 200
 
 _TONES = {
     **dict.fromkeys(("PASS", "TRUSTED", "BETTER"), "good"),
@@ -147,9 +150,16 @@ def _failed(variant: Mapping[str, Any]) -> str:
         f"{failure_kind(kind)} ({count(kind['count'])}){_quoted(kind, at == 0)}" for at, kind in enumerate(kinds[:3])
     ]
     more = sum(kind["count"] for kind in kinds[3:])
-    return f"{percent(variant['error_rate'])} failed: " + ", ".join(
-        [*shown, *([f"{count(more)} others"] if more else [])]
-    )
+    listing = ", ".join([*shown, *([f"{count(more)} others"] if more else [])])
+    return f"{percent(variant['error_rate'])} failed: {listing}{_no_lease_because(variant)}"
+
+
+def _no_lease_because(variant: Mapping[str, Any]) -> str:
+    """What the fetches that failed said most often, where requests went without a credential."""
+    reasons = variant.get("refreshes", {}).get("reasons", {})
+    if not reasons or all(kind["cause"] != Cause.NO_LEASE for kind in variant["failures"]):
+        return ""
+    return f"; no credential because {str(next(iter(reasons)))[:_REASON_LIMIT]}"
 
 
 def failure_kind(kind: Mapping[str, Any]) -> str:
@@ -162,7 +172,8 @@ def failure_kind(kind: Mapping[str, Any]) -> str:
 def failure_detail(kind: Mapping[str, Any], *, most: int = 200) -> str:
     """What the first of a kind said: where it redirects to, what the model or the system said, the body's start."""
     model = " ".join(part for part in (kind.get("model_status", ""), kind.get("model_reason", "")) if part)
-    said = kind.get("body", "") if kind["status"] else kind.get("reason", "") or kind.get("body", "")
+    answered = kind["status"] and kind["outcome"] != Outcome.TRANSPORT_ERROR
+    said = kind.get("body", "") if answered else kind.get("reason", "") or kind.get("body", "")
     parts = (
         f"to {_cut(kind['location'], most)}" if kind.get("location") else "",
         f"model {_cut(model, most)}" if model else "",

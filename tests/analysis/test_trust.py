@@ -123,3 +123,30 @@ def test_with_stages_the_asked_rate_is_the_mean_over_the_measured_part(
     run = make_run(rate=50, duration_s=4)
     plan = dataclasses.replace(run.plan, arrival_rate=None, stages=parse_stages(stages), warm_up_s=warm_up_s)
     assert asked_rate(plan) == pytest.approx(expected)
+
+
+LOSS = {"worker": "w1", "at_ns": 12_300_000_000, "why": "its process died", "lost_samples": 3, "taken_over": True}
+
+
+@pytest.mark.parametrize(
+    ("reason", "changes", "verdict", "said"),
+    [
+        (
+            "completed",
+            {"lost": [LOSS]},
+            SUSPECT,
+            r"worker w1 was lost at 12\.3 s \(its process died\): the others took",
+        ),
+        ("lost", {"lost": [LOSS]}, INVALID, r"worker w1 was lost at 12\.3 s .*, and 3 samples with it"),
+        ("lost", {"disk": {"lost_from_s": 7.2}}, INVALID, "samples from second 7 on are lost"),
+        ("lost", {}, INVALID, "were lost: run it again"),
+    ],
+)
+def test_what_was_lost_is_judged_by_the_ending(
+    make_run: MakeRun, reason: str, changes: dict[str, Any], verdict: TrustVerdict, said: str
+) -> None:
+    """Whoever led the run knows whether the others could make up for a lost worker; it is named either way."""
+    run = make_run(rate=200, duration_s=20.0, reason=reason)
+    found = trust.of(dataclasses.replace(run, manifest={**run.manifest, **changes}, memo={}))
+    assert found.verdict is verdict
+    assert [one for one in found.reasons if re.search(said, one.text)]

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.command import Done, bench
+from tests.e2e.command import Done, bench, clean_environment
 
 SHORT = ("--arrival-rate", "20", "--duration", "1s", "--warm-up", "0", "--users", "5")
 
 
 def run(*words: str, cwd: Path, **environment: str) -> Done:
     return bench("run", *SHORT, *words, cwd=cwd, **environment)
+
+
+def outcomes(done: Done, cwd: Path) -> dict[str, dict[str, int]]:
+    """By variant. A busy machine makes a run INVALID, which is no matter here: what was answered is."""
+    assert done.code in {0, 4}, done
+    return {name: variant["outcomes"] for name, variant in done.summary_at(cwd)["variants"].items()}
 
 
 @pytest.fixture
@@ -59,30 +67,37 @@ def test_the_least_role(faulty, emulator, workspace, tmp_path: Path) -> None:
         faulty(do="deny", action=action)
     pair = ["--endpoint", emulator["endpoints"][mode], "--scoring-uri", emulator["scoring_uri"][mode]]
     done = run(*pair, "--auth-mode", mode, *workspace, cwd=tmp_path, **emulator["env"])
-    assert done.code == 0, done
-    assert done.summary_at(tmp_path)["variants"][mode]["outcomes"] == {"ok": 20}
+    assert outcomes(done, tmp_path) == {mode: {"ok": 20}}
 
 
 def test_the_endpoints_own_mode_is_measured(faulty, emulator, workspace, tmp_path: Path) -> None:
     """Without --auth-mode (D16), and without the right to list deployments (D1). What ARM said is in the manifest."""
     faulty(do="deny", action="deployments/read")
     done = run("--endpoint", emulator["endpoints"]["aml_token"], *workspace, cwd=tmp_path, **emulator["env"])
-    assert done.code == 0, done
-    assert list(done.summary_at(tmp_path)["variants"]) == ["aml_token"]
+    assert outcomes(done, tmp_path) == {"aml_token": {"ok": 20}}
     manifest = json.loads((tmp_path / done.run / "manifest.json").read_text())
     (described,) = manifest["target"]["endpoints"].values()
     assert (described["state"], described["deployments"]) == ("Succeeded", None)
 
 
-def test_trouble_at_the_start_is_waited_for(emulator, workspace, tmp_path: Path) -> None:
-    """ARM is busy and the identity service down in the first seconds: said on the terminal, then measured (D2)."""
-    script = tmp_path / "faults.yaml"
-    script.write_text(
-        "- {at: 0, for: 6, do: identity, answer: 503}\n- {at: 0, for: 9, do: arm, answer: 429, retry_after: 1}\n"
-    )
-    done = run("--emulator", f"--emulator-options=--faults {script}", cwd=tmp_path)
-    assert done.code == 0, done
-    assert "waiting for Azure, up to 60 s" in done.err
+def test_trouble_at_the_start_is_waited_for(faulty, emulator, workspace, tmp_path: Path) -> None:
+    """ARM is busy when the run is to begin: said on the terminal, and measured when it is over (D2)."""
+    faulty(do="arm", answer="429", retry_after=1)
+    words = ["run", *SHORT, "--endpoint", emulator["endpoints"]["key"], *workspace, "--start-timeout", "10m"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench", *words],
+        cwd=tmp_path,
+        env=clean_environment(**emulator["env"]),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        _admin(emulator, "DELETE")
+        out, err = process.communicate(timeout=90)
+    assert said.startswith("waiting for Azure, up to 600 s: the control plane throttles"), said + err
+    assert outcomes(Done(process.returncode, out, err), tmp_path) == {"key": {"ok": 20}}
 
 
 def test_trouble_that_lasts_is_exit_3(faulty, emulator, workspace, tmp_path: Path) -> None:
@@ -101,7 +116,7 @@ def test_another_cloud(tmp_path: Path) -> None:
     """Every scope is that cloud's: the emulator takes no other audience (D10). A typo is exit 2."""
     options = "--emulator-options=--cloud AzureUSGovernment"
     done = run("--emulator", options, "--cloud", "AzureUSGovernment", "--auth-mode", "aad_token", cwd=tmp_path)
-    assert done.code == 0, done
+    assert outcomes(done, tmp_path) == {"aad_token": {"ok": 20}}
     keys = bench("doctor", "--emulator", options, cwd=tmp_path, AZUREML_CURRENT_CLOUD="AzureUSGovernment")
     assert keys.code == 0, keys
     typo = bench("doctor", "--emulator", cwd=tmp_path, AZUREML_CURRENT_CLOUD="AzureUSGoverment")

@@ -59,7 +59,7 @@ def test_the_first_screen_answers(page: Page) -> None:
         "Did it pass?",
         "Can it be trusted?",
         "What does aml_token cost over key?",
-        "Where did auth fail?",
+        "Did requests fail?",
     ):
         box = page.get_by_role("region", name=question, exact=True).bounding_box()
         assert box is not None
@@ -84,7 +84,7 @@ def test_plots_and_tables_have_accessible_names(page: Page) -> None:
     """Assistive technology finds every plot and table by what it shows."""
     for name in ("Latency over time", "Percentile curves", "Difference at each quantile", "Where the time goes"):
         assert page.get_by_role("img", name=name).count() == 1, name
-    assert page.get_by_role("img").count() == 6
+    assert page.get_by_role("img").count() == 7
     for name in ("Latency, ms", "Requests", "Gates", "Every fetch; waiters are requests that waited for it"):
         assert page.get_by_role("table", name=name, exact=True).count() == 1, name
     assert page.get_by_role("columnheader", name="response time").count() == 1

@@ -36,14 +36,14 @@ def test_the_summary_is_written_before_anything_is_drawn(tmp_path: Path) -> None
     ("run", "plots", "said"),
     [
         pytest.param(
-            {"reason": None, "cut_off": 700, "rate": 500.0}, 6, "the run was killed before it ended", id="killed"
+            {"reason": None, "cut_off": 700, "rate": 500.0}, 7, "the run was killed before it ended", id="killed"
         ),
         pytest.param({"sides": (Side("key"),), "duration_s": 0.0}, 0, "no request was measured", id="no sample"),
-        pytest.param({"sides": (Side("key"),), "rate": 1.0, "duration_s": 1.0}, 5, "How fast was it?", id="one sample"),
+        pytest.param({"sides": (Side("key"),), "rate": 1.0, "duration_s": 1.0}, 6, "How fast was it?", id="one sample"),
         pytest.param(
-            {"sides": (Side("key", auth_failures={"forbidden": 1.0}),)}, 2, "not allowed to score", id="all refused"
+            {"sides": (Side("key", auth_failures={"forbidden": 1.0}),)}, 3, "not allowed to score", id="all refused"
         ),
-        pytest.param({"health": False, "flights": False}, 6, "no health record of w0", id="no records"),
+        pytest.param({"health": False, "flights": False}, 7, "no health record of w0", id="no records"),
         pytest.param(
             {
                 "sides": (Side("key"), Side("aml_token"), Side("aad_token", shift_ms=2.0)),
@@ -52,7 +52,7 @@ def test_the_summary_is_written_before_anything_is_drawn(tmp_path: Path) -> None
                     Stage(duration_s=8, start_rate=90, end_rate=90),
                 ),
             },
-            6,
+            7,
             "What does aad_token cost over key?",
             id="three variants in stages",
         ),

@@ -7,11 +7,13 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from bench.analysis import series
 from bench.report import html
+from bench.report.modes import modes_page
 from bench.report.side import sides_of
 from bench.runreader import load_run
 from tests.report.conftest import GATES, Reported
@@ -62,7 +64,11 @@ def test_the_page_is_well_formed(page: Page) -> None:
 
 def test_the_page_loads_nothing(page: Page, eventful: Reported) -> None:
     """No attribute and no style names anything outside the page, and the policy forbids what a browser could fetch."""
-    targets = [attributes[name] for _, attributes in page.elements for name in LOADING if name in attributes]
+    targets = [
+        attributes[name] for tag, attributes in page.elements for name in LOADING if name in attributes and tag != "a"
+    ]
+    links = [attributes["href"] for attributes in page.all("a")]
+    assert [link for link in links if ":" in link or link.startswith(("/", "."))] == []
     assert [target for target in targets if not target.startswith(("#", "data:"))] == []
     assert re.findall(r"url\((?!#)[^)]*\)|@import", eventful.page) == []
     assert page.all("script") == []
@@ -88,13 +94,13 @@ def test_headings_go_down_one_step_at_a_time(page: Page) -> None:
 
 def test_every_table_says_what_it_is(page: Page) -> None:
     """Each table has a caption and each heading cell its scope."""
-    assert len(page.all("table")) == len(page.all("caption")) == 7
+    assert len(page.all("table")) == len(page.all("caption")) == 9
     assert all(cell.get("scope") in ("col", "row", "colgroup") for cell in page.all("th"))
 
 
 def test_every_plot_says_what_it_shows(page: Page, eventful: Reported) -> None:
     """Each plot is an image with a title and a description that holds the figures."""
-    assert [svg["role"] for svg in page.all("svg")] == ["img"] * 6
+    assert [svg["role"] for svg in page.all("svg")] == ["img"] * 7
     description = re.search(r'<desc id="latency-desc">([^<]+)</desc>', eventful.page)
     assert description is not None
     assert re.search(r"key p50 \d+\.\d+ ms, p99 .* aml_token 1\.\d+ % failed: 401 \w+", description[1])
@@ -129,3 +135,41 @@ def test_names_from_a_run_are_never_markup(eventful: Reported) -> None:
     )
     assert "<script" not in text
     assert text.count("&lt;script&gt;") == 5
+
+
+def test_key_or_token_is_answered_on_one_screen(eventful: Reported) -> None:
+    """Overhead, bytes, ARM's budget, outages, roles and endpoints; what is not documented is called assumed."""
+    text = eventful.page
+    section = text[text.index('<h2 id="modes">') : text.index('<h2 id="figures">')]
+    for said in ("aml_token costs 0.", "312", "1,312", "250 reads", "assumed", "listKeys/action", "token/action"):
+        assert said in section
+    assert "Kubernetes endpoints" in section
+
+
+def test_an_outage_is_told_by_what_the_token_had_left() -> None:
+    """From the lives that flights tell; a key has none."""
+    flights = [{"variant": "aml_token", "life_s": 3600.0, "refresh_in_s": 2700.0}]
+    block: dict[str, Any] = {"refreshes": {"flights": 1, "mean_ms": 30.0, "response_time": None}}
+    summary = {
+        "trust": {"verdict": "INVALID"},
+        "variants": {mode: {"auth_mode": mode, **block} for mode in ("key", "aml_token", "aad_token")},
+        "comparison": {
+            "baseline": "key",
+            "candidate": "aml_token",
+            "response_time_ms": {},
+            "decomposition": {"sentence": "x"},
+        },
+    }
+    page = modes_page(summary, {}, flights)
+    assert page is not None
+    rows = {row.question: row.answers for row in page.rows}
+    assert page.costs == ()
+    assert rows["survives an outage of ARM"][1].startswith("15 min to 60 min")
+    assert rows["survives an outage of ARM"][2] == "unlimited: ARM is not asked"
+    assert rows["control-plane calls an hour"][1].startswith("1 write")
+
+
+def test_the_page_explains_its_words_and_links_its_files(eventful: Reported) -> None:
+    """A glossary from the catalogue; links are relative, so that nothing is loaded and a copied folder still works."""
+    assert "<dt>response time</dt>" in eventful.page
+    assert '<a href="samples/w0.arrows">' in eventful.page

@@ -16,7 +16,7 @@ from bench.runreader import load_run
 from tests.analysis.synthetic import write_run
 from tests.report.conftest import Reported
 
-NAMES = ["latency", "percentiles", "difference", "decomposition", "heat-map", "trust"]
+NAMES = ["latency", "outcomes", "percentiles", "difference", "decomposition", "heat-map", "trust"]
 
 
 def _svgs(page: str) -> list[str]:

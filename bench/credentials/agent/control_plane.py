@@ -31,6 +31,8 @@ from bench.credentials.lease import Grant, Validity, validity
 from bench.endpoint import AuthMode, Endpoint, SignIn, Workspace
 
 _FORBIDDEN = 403
+_CACHED_UNTIL_S = 290.0
+"""MSAL, and with it `az`, hands out a cached token until five minutes before its end."""
 _TOLD = ("oid", "tid", "appid", "upn", "name", "idtyp")
 
 T = TypeVar("T")
@@ -54,6 +56,7 @@ class ControlPlane:
         self._clock = AzureClock()
         self._identity = Identity(self._clock, settings, sign_in=sign_in, cloud=self._cloud)
         self._settings = settings
+        self._entra = ""
         self._connect()
 
     def _connect(self) -> None:
@@ -142,16 +145,20 @@ class ControlPlane:
         return Grant(secrets=_present((secret,)), auth_mode=AuthMode.AML_TOKEN, valid=valid)
 
     def _entra_token(self) -> Grant:
-        """The times azure-identity gives count by this host's clock, an `exp` claim by Entra's: that one is exact."""
+        """The times azure-identity gives count by this host's clock, an `exp` claim by Entra's: that one is exact.
+
+        `az` has a cache that cannot be passed by. The same token again is asked for next when `az` will have a new one.
+        """
         token = self._identity.renewed(self._cloud.scoring_scope)
         now_ns, host_wall_s = clock.monotonic_ns(), clock.wall_s()
         azure_now_s = self._clock.now_s(now_ns=now_ns, host_wall_s=host_wall_s)
         expiry_s = claims_of(token.token).get("exp")
-        valid = validity(
-            now_ns,
-            life_s=token.expires_on - host_wall_s if expiry_s is None else float(expiry_s) - azure_now_s,
-            refresh_in_s=None if token.refresh_on is None else token.refresh_on - host_wall_s,
-        )
+        life_s = token.expires_on - host_wall_s if expiry_s is None else float(expiry_s) - azure_now_s
+        refresh_in_s = None if token.refresh_on is None else token.refresh_on - host_wall_s
+        if token.token == self._entra:
+            refresh_in_s = life_s - _CACHED_UNTIL_S
+        self._entra = token.token
+        valid = validity(now_ns, life_s=life_s, refresh_in_s=refresh_in_s)
         return Grant(secrets=_present((token.token,)), auth_mode=AuthMode.AAD_TOKEN, valid=valid)
 
     def _claims(self) -> dict[str, str]:

@@ -119,7 +119,7 @@ def _finding(attempt: Attempt, tenant: str) -> _Finding:
                 f"{name}: this host has no managed identity, or not the one asked for (the metadata service {answered})"
             )
             return _Finding(line, "assign one to the host, or name it with --client-id", 3, False)
-        line = f"{name}: the identity service {answered}: {_first_sentence(text)}"
+        line = f"{name}: the identity service {answered}: {_first_sentence(text)}".removesuffix(": ")
         return _Finding(line, NOTHING_SET_UP, 3, False)
     trouble = _IN_TROUBLE.search(text) is not None
     return _Finding(

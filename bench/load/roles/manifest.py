@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.clock import ClockAnchor
 from bench.endpoint import Endpoint
+from bench.load.wire.address import proxy_of
 from bench.plan import RunPlan
 from bench.rundir import RunDir, read_jsonl
 
@@ -50,6 +51,7 @@ def manifest_of(
                 "auth_mode": variant.auth_mode.value,
                 "endpoint": variant.endpoint,
                 "scoring_uri": variant.scoring_uri,
+                "proxy": proxy.shown if (proxy := proxy_of(variant.scoring_uri)) else "",
                 "deployment": variant.deployment,
             }
             for variant in shown

@@ -36,7 +36,6 @@ from bench.load.engine.arrivals import asked_rate
 from bench.load.engine.request_source import RequestSource
 from bench.load.roles import failure_file, messages
 from bench.load.roles.closing import close_all
-from bench.load.roles.locust_stats import RequestEvents
 from bench.load.roles.losses import are_bearable
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.manifest import samples_written
@@ -44,6 +43,7 @@ from bench.load.roles.record import RunRecord
 from bench.load.roles.report import make_report
 from bench.load.roles.senders import LocalSender, Senders
 from bench.load.roles.workers import Workers
+from bench.load.wire.address import proxy_of
 from bench.local_emulator import LocalEmulator
 from bench.options import plan_of, words_of
 from bench.plan import RunPlan
@@ -81,6 +81,8 @@ class Master:
                 on_failed=self._on_worker_failed,
             )
         else:
+            from bench.load.roles.request_events import RequestEvents  # imports Locust, which patches the process
+
             self.senders = LocalSender(RequestEvents(environment), self._on_flight)
         supervise.report_to(self._on_failure)
         self.board = Board()
@@ -119,6 +121,10 @@ class Master:
             _say(line)
         sides = sides_of(values, default_modes=self._default_modes)
         self.plan = dataclasses.replace(plan, variants=variants_of(spec, described, sides))
+        for shown in sorted(
+            {proxy.shown for variant in self.plan.variants if (proxy := proxy_of(variant.scoring_uri))}
+        ):
+            _say(f"requests go through the proxy {shown}: its time is part of every figure (NO_PROXY makes exceptions)")
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Whether a run can be started with these, as far as nobody has to be asked. Raises BenchError."""

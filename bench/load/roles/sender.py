@@ -34,9 +34,9 @@ from bench.load.engine.request import Engine, Scorer, Tally
 from bench.load.engine.request_source import load_again
 from bench.load.engine.seats import Seat, Seats
 from bench.load.roles.closing import close_all
-from bench.load.roles.locust_stats import RequestEvents
 from bench.load.roles.messages import Progress, Share
 from bench.load.roles.part import Part
+from bench.load.roles.request_events import RequestEvents
 from bench.load.wire.address import parse_address
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines

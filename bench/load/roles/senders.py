@@ -9,10 +9,10 @@ from typing import Any, Protocol
 from bench.clock import ClockAnchor
 from bench.credentials import CredentialManager
 from bench.live.view import View, view_of
-from bench.load.roles.locust_stats import RequestEvents
 from bench.load.roles.losses import Loss
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.part import Part
+from bench.load.roles.request_events import RequestEvents
 from bench.load.roles.sender import Sender
 from bench.plan import RunPlan
 from bench.rundir import RunDir

@@ -19,10 +19,10 @@ from bench.load.roles import messages, worker_files
 from bench.load.roles.closing import close_all
 from bench.load.roles.failure_file import told
 from bench.load.roles.flight_file import FlightTimes
-from bench.load.roles.locust_stats import RequestEvents
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.order import Order, OrderMessage
 from bench.load.roles.processes import host_id, process_space
+from bench.load.roles.request_events import RequestEvents
 from bench.load.roles.sender import Sender
 from bench.rundir import RunDir
 

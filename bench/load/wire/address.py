@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 
 from bench.authorities import trusting_context
 from bench.errors import UsageError
+from bench.proxy import Proxy, proxy_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Host, port and path of a scoring URI. `tls` is None for plain http.
+    """Host, port and path of a scoring URI. `tls` is None for plain http, `proxy` for a direct way.
 
     `worked` are the name's addresses if it has several, the one that was connected to last in front (see `dial`).
     """
@@ -22,6 +23,7 @@ class Address:
     port: int
     path: str
     tls: ssl.SSLContext | None
+    proxy: Proxy | None = None
     worked: list[Any] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -58,7 +60,14 @@ def parse_address(uri: str, *, ca_file: str = "") -> Address:
             f"scoring URI {uri!r}: {parts.hostname!r} is not a host's name", hint="write https://host/score"
         )
     tls = tls_context(ca_file) if parts.scheme == "https" else None
-    return Address(host=parts.hostname, port=port or (443 if tls else 80), path=path, tls=tls)
+    proxy = proxy_for(parts.hostname, secure=tls is not None)
+    return Address(host=parts.hostname, port=port or (443 if tls else 80), path=path, tls=tls, proxy=proxy)
+
+
+def proxy_of(uri: str) -> Proxy | None:
+    """The proxy on the way to a scoring URI that `parse_address` takes."""
+    parts = urlsplit(uri)
+    return proxy_for(parts.hostname or "", secure=parts.scheme == "https")
 
 
 def _is_name(host: str) -> bool:

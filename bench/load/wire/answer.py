@@ -13,6 +13,16 @@ _MOST_HEAD_BYTES = 65_536
 """An answer whose head is not over after this much is given up, or a server could fill the memory with it."""
 
 
+_LENIENCIES = {
+    "lenient_headers": True,  # folded, with control characters, with a space before the colon
+    "lenient_chunked_length": True,  # a length beside chunks: the chunks count (RFC 9112, 6.3)
+    "lenient_optional_cr_before_lf": True,  # lines that end with LF alone
+    "lenient_spaces_after_chunk_size": True,
+}
+"""What curl and browsers take, this takes, or a run would call a server broken that every other client is content with.
+The danger is in a proxy that reads a message otherwise than the server behind it; here there is nobody behind."""
+
+
 class Answer:
     """Filled by `feed`; `complete` once the message has ended. Use `reset` before each request."""
 
@@ -41,6 +51,7 @@ class Answer:
     def renew(self) -> None:
         """A new connection, so a new parser."""
         self.parser = httptools.HttpResponseParser(self)
+        self.parser.set_dangerous_leniencies(**_LENIENCIES)
         self.reset()
 
     def reset(self) -> None:

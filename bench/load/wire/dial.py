@@ -23,6 +23,7 @@ import gevent.socket
 from bench.clock import monotonic_ns
 from bench.load.wire.address import Address
 from bench.load.wire.tls import TlsStream
+from bench.proxy import HEAD_LIMIT, Proxy, refusal
 
 _NEXT_ADDRESS_S = 0.25
 _NOT_FROM_HERE = {errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.EADDRNOTAVAIL}
@@ -50,6 +51,8 @@ def dial(address: Address, *, deadline_ns: int) -> tuple[Any, TlsStream | None]:
         with timeout:
             gsocket = _connect(address)
             gsocket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if address.proxy is not None:
+                _tunnel(gsocket, address.proxy, address)
             if address.tls is not None:
                 tls = TlsStream(address.tls, address.host)
                 tls.handshake(gsocket)
@@ -59,13 +62,32 @@ def dial(address: Address, *, deadline_ns: int) -> tuple[Any, TlsStream | None]:
         if exc is timeout:
             raise DialFailed("timeout", "connecting took too long") from exc
         if isinstance(exc, OSError):
-            raise DialFailed(*failure_of(exc)) from exc
+            word, detail = failure_of(exc)
+            way = f" (through the proxy {address.proxy.shown})" if address.proxy else ""
+            raise DialFailed(word, detail + way) from exc
         raise  # killed while connecting
     return gsocket, tls
 
 
+def _tunnel(gsocket: Any, proxy: Proxy, address: Address) -> None:
+    """Have the proxy connect on to the server, which speaks only after TLS's first word: nothing is read over."""
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    gsocket.sendall(proxy.connect_to(f"{host}:{address.port}"))
+    head = b""
+    while b"\r\n\r\n" not in head and len(head) < HEAD_LIMIT:
+        data = gsocket.recv(4096)
+        if not data:
+            break
+        head += data
+    if said := refusal(head):
+        raise DialFailed("unreachable", f"{said} ({proxy.shown})")
+
+
 def _connect(address: Address) -> Any:
-    """A connected socket. A name is asked for again only when none of the addresses it had last time works."""
+    """A socket that is connected to the server, or to the proxy before it.
+
+    A name is asked for again only when none of the addresses it had last time works.
+    """
     if address.worked:
         try:
             return _first_of(address.worked)
@@ -73,7 +95,8 @@ def _connect(address: Address) -> Any:
             if exc.errno in _OWN_LIMITS:
                 raise
             address.worked.clear()
-    places = _families_in_turn(gevent.socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
+    first = address if address.proxy is None else address.proxy
+    places = _families_in_turn(gevent.socket.getaddrinfo(first.host, first.port, type=socket.SOCK_STREAM))
     gsocket = _first_of(places)
     if len(places) > 1:
         address.worked[:] = places

@@ -17,6 +17,7 @@ from locust.stats import RequestStats
 import numpy as np
 from bench.clock import monotonic_ns
 from bench.load.roles import locust_stats
+from bench.load.roles.request_events import RequestEvents
 
 class Nobody(User):
     @task
@@ -25,7 +26,7 @@ class Nobody(User):
 locust_stats.refine()
 environment = Environment(user_classes=[Nobody])
 environment.create_local_runner()
-events = locust_stats.RequestEvents(environment)
+events = RequestEvents(environment)
 silent = events.wanted
 heard = []
 environment.events.request.add_listener(lambda **request: heard.append(request["name"]))

@@ -13,11 +13,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gevent
 import pytest
 from gevent.event import Event
 
 from bench import handover, supervise
 from bench.clock import ClockAnchor
+from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, CredentialError
 from bench.live.view import NOTHING, View
@@ -102,7 +104,12 @@ class FakeRunner:
     def __init__(self) -> None:
         self.master: Master
         self.stats = SimpleNamespace(reset_all=lambda: None)
+        reports = SimpleNamespace(add_listener=lambda _: None)
+        self.environment = SimpleNamespace(events=SimpleNamespace(worker_report=reports))
         self.has_quit = Event()
+
+    def register_message(self, kind: str, listener: Any) -> None:
+        """Nobody sends any."""
 
     def quit(self) -> None:
         self.master.cut()
@@ -149,9 +156,9 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         shape_class=None,
         stop_timeout=0,
         process_exit_code=None,
-        events=SimpleNamespace(request=SimpleNamespace(fire=lambda **_: None)),
+        events=SimpleNamespace(request=SimpleNamespace(_handlers=[])),
     )
-    master = Master(environment, default_modes=(AuthMode.KEY,), relay_key=None)
+    master = Master(environment, default_modes=(AuthMode.KEY,), relay_key=RelayKey(b"k" * 32))
     runner.master = master
     senders = FakeSenders()
     master.senders = senders
@@ -322,3 +329,26 @@ def test_the_statistics_of_the_next_run_are_left_alone(bench: Bench) -> None:
     bench.run()
     module.gevent.sleep(0.5)
     assert resets == []
+
+
+@pytest.mark.parametrize("arrival_rate", [1000.0, None])
+def test_the_clock_starts_when_all_users_are_there(bench: Bench, arrival_rate: float | None) -> None:
+    """In the closed model too: a ramp would be measured as if it were the load."""
+    bench.master.plan = dataclasses.replace(bench.master.plan, arrival_rate=arrival_rate)  # type: ignore[type-var]
+    bench.runner.target_user_count = 3
+    seen: list[int] = []
+    go = bench.senders.go
+
+    def watched(zero: ClockAnchor) -> None:
+        seen.append(bench.runner.user_count)
+        go(zero)
+
+    def spawn() -> None:
+        for _ in range(2):
+            gevent.sleep(0.05)
+            bench.runner.user_count += 1
+
+    bench.senders.go = watched  # type: ignore[method-assign]
+    gevent.spawn(spawn)
+    bench.run()
+    assert seen == [3]

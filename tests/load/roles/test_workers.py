@@ -79,10 +79,15 @@ def test_without_the_key_a_worker_fetches_for_itself_and_says_so(
 
 
 @pytest.mark.soak
-def test_a_worker_that_dies_costs_its_share(emulator: dict[str, Any], workspace: list[str], tmp_path: Path) -> None:
-    """The others go on, the run ends, and the report says what is missing."""
+def test_a_worker_that_dies_is_named(emulator: dict[str, Any], workspace: list[str], tmp_path: Path) -> None:
+    """The others send what it had not begun; what it had begun and not written is counted."""
     run, _, _ = _run(emulator, workspace, tmp_path, worker_keys=(KEY, KEY, KEY), kill_one_after_s=1)
     summary = json.loads((run / "summary.json").read_text())
-    assert json.loads((run / "manifest.json").read_text())["ended"]["reason"] == "completed"
-    assert 500 <= summary["variants"]["aml_token"]["requests"] < 750
-    assert summary["trust"]["verdict"] != "TRUSTED"
+    manifest = json.loads((run / "manifest.json").read_text())
+    (loss,) = manifest["lost"]
+    assert loss["taken_over"]
+    assert loss["why"] in {"its process died", "it fell silent", "it left"}
+    assert 600 <= summary["variants"]["aml_token"]["requests"] <= 750
+    assert 750 - summary["variants"]["aml_token"]["requests"] <= manifest["lost_samples"] + 1
+    assert manifest["ended"]["reason"] == "completed" if manifest["lost_samples"] == 0 else "lost"
+    assert any(f"worker {loss['worker']} was lost" in str(reason) for reason in summary["trust"]["reasons"])

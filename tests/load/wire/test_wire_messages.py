@@ -308,3 +308,41 @@ def test_a_large_body_leaves_the_hub_to_the_others(wiring: Wiring) -> None:
     poll.stop()
     poll.close()
     assert turns >= 3_000_000 // 65_536
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+        b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nX-A: b\r\n c\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nX-A: a\x01b\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2  \r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 d\xc3\xa9j\xc3\xa0\r\nX-A: \xc3\xa9\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nUpgrade: h2,h2c\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\nok",
+    ],
+)
+def test_what_curl_takes_is_taken(raw: bytes, wiring: Wiring) -> None:
+    """Sloppy, and understood by everybody (curl 7.88 took each of these)."""
+    with scripted(answering(raw)) as server:
+        seen = wiring.ask(wiring.connection(server.uri))
+    assert (seen.failure, seen.status, seen.response_bytes) == ("", 200, 2)
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok", "Duplicate Content-Length"),
+        (b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n", "Invalid header token"),
+        (b"HTTP/1.2 200 OK\r\nContent-Length: 2\r\n\r\nok", "Invalid HTTP version"),
+    ],
+)
+def test_what_is_not_taken_says_why(raw: bytes, why: str, wiring: Wiring) -> None:
+    """The parser's own words are the failure's detail, and are kept with the first failure of its kind."""
+    with scripted(answering(raw)) as server:
+        connection = wiring.connection(server.uri)
+        seen = wiring.ask(connection)
+    assert seen.failure == "protocol"
+    assert why in connection.detail

@@ -1,0 +1,24 @@
+"""Runs the load engine for one probe. Edge: starts Locust."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.analysis.summary import summarise
+from bench.capacity.probe import Measured
+from bench.capacity.stability import why_unstable
+from bench.errors import RunInvalid
+from bench.launch import locustfile_for, run_locust
+from bench.locust_process import temporary_folder
+from bench.runreader import load_run
+
+
+def measure(values: dict[str, Any], rate: float, seconds: float) -> Measured:
+    """Run the load engine. RunInvalid when that did not come to its end."""
+    words = {**values, "arrival_rate": f"{rate:g}", "duration": f"{seconds:g}s"}
+    with temporary_folder("bench-capacity-") as folder:
+        run, code = run_locust(locustfile_for(values["auth_mode"]), {**words, "out": folder})
+        if run is None or code != 0:
+            raise RunInvalid("a probe did not run to its end", hint="try it with `bench run`")
+        loaded = load_run(run.path)
+        return summarise(loaded), why_unstable(loaded)
