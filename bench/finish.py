@@ -39,7 +39,8 @@ def finish(folder: RunDir, *, gates: Gates, min_effect: str = "") -> int:
     `min_effect` is a duration in words; empty for the run's own.
     """
     run = load_run(folder.path)
-    summary = summarise(run, min_effect_ms=min_effect_ms_of(min_effect) if min_effect else None)
+    least = min_effect_ms_of(min_effect) if min_effect else None
+    summary = summarise(run, min_effect_ms=least, deadlines_ms=gates.deadlines_ms)
     if gates.baseline is not None:
         _check_baseline(gates.baseline, run, summary)
     results = evaluate.evaluate(gates.gates, summary, gates.baseline)

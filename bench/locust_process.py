@@ -43,18 +43,19 @@ class LocustProcess:
         environment: Mapping[str, str] | None = None,
         output: IO[bytes] | None = None,
     ) -> None:
+        words = list(extra)
         self._folder = _new_folder("bench-run-")
         self._told = self._folder / "folder"
         self._told.touch()
         self._orphans = Orphans()
         plan = self._folder / "plan.json"
         ours = [option for option in RUN_OPTIONS if not option.locust and values.get(option.dest)]
-        options = {option.dest: values[option.dest] for option in ours}
+        options = {option.dest: True if option.switch else str(values[option.dest]) for option in ours}
         handover.put(plan, Handover(options=options, life=lifeline.terms()))
         given = os.environ if environment is None else environment
         kept = {name: value for name, value in given.items() if not name.startswith("LOCUST_")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bench.load", *_words(locustfile, values), *extra],
+            [sys.executable, "-m", "bench.load", *_words(locustfile, values), *_log_words(words), *words],
             env={**kept, handover.PLAN_VARIABLE: str(plan), handover.RUN_VARIABLE: str(self._told)},
             stdin=subprocess.PIPE,
             stdout=output,
@@ -128,9 +129,14 @@ def _new_folder(prefix: str) -> Path:
 
 
 def _words(locustfile: Path, values: Mapping[str, Any]) -> list[str]:
-    words = ["-f", str(locustfile), "--headless", "--only-summary", "--skip-log-setup", "--users", str(values["users"])]
+    words = ["-f", str(locustfile), "--headless", "--only-summary", "--users", str(values["users"])]
     processes = str(values.get("processes") or "1")
     return words if processes == "1" else [*words, "--processes", processes, *_meeting_point()]
+
+
+def _log_words(extra: Iterable[str]) -> list[str]:
+    """Locust's log is for whoever asks for one."""
+    return [] if any(word.startswith(("--log", "-L")) for word in extra) else ["--skip-log-setup"]
 
 
 def _meeting_point() -> list[str]:

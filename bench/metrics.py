@@ -47,12 +47,16 @@ class Word:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One word a gate can start with. `per_variant` metrics are judged for each variant, others once a run."""
+    """One word a gate can start with. `per_variant` metrics are judged for each variant, others once a run.
+
+    A `deadline` is written in brackets behind the name: `within(250ms)`.
+    """
 
     name: str
     kind: Kind
     help: str
     per_variant: bool = True
+    deadline: bool = False
 
     @property
     def quantiles(self) -> tuple[str, ...]:
@@ -72,6 +76,7 @@ class Metric:
 OVERHEAD = "overhead"
 ACHIEVED_RATE = "achieved_rate"
 ERROR_RATE = "error_rate"
+WITHIN = "within"
 SELECTORS = ("outcome", "cause", "status")
 """What `error_rate` can be narrowed to: `error_rate{cause=no_lease}`."""
 
@@ -169,6 +174,12 @@ METRICS: dict[str, Metric] = {
         *(
             Metric(name=f"{outcome}_rate", kind=Kind.RATE, help=f"share: {word.help}")
             for outcome, word in OUTCOMES.items()
+        ),
+        Metric(
+            name=WITHIN,
+            kind=Kind.RATE,
+            deadline=True,
+            help="`within(250ms)`: share of the requests answered well so soon after they were due",
         ),
         Metric(
             name=ACHIEVED_RATE, kind=Kind.RATE, per_variant=False, help="requests begun of those that were to be sent"

@@ -33,6 +33,7 @@ from bench.request_plan import DEFAULT_METHOD, METHODS, listed, request_plan_of
 MOST_USERS = 100_000
 MOST_PROCESSES = 64
 MOST_PER_S = 1_000_000.0
+MOST_SPEED = 1_000_000.0
 LONGEST_S = 30 * 86_400.0
 """Beyond these it is a slip of the hand: no machine has the ports, no run lasts a month."""
 
@@ -316,7 +317,7 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         processes=processes,
         start_timeout_s=_duration(text, "start-timeout", default_s=DEFAULT_START_TIMEOUT_S),
         arrivals_from=arrivals_from,
-        speed=_number(text, "speed", most=1e6) if text.get("speed") else 1.0,
+        speed=_number({"speed": text.get("speed") or "1"}, "speed", most=MOST_SPEED),
         request=request_plan_of(text),
     )
 

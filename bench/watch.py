@@ -40,7 +40,7 @@ class Watch:
             return False  # nothing is written yet
         last_ns = int(run.samples.done_ns.max(initial=0))
         so_far = dataclasses.replace(run, manifest={**run.manifest, "ended": {"at_ns": last_ns, "reason": "decided"}})
-        summary = summarise(so_far)
+        summary = summarise(so_far, deadlines_ms=self.gates.deadlines_ms)
         gates, baseline = self.gates.gates, self.gates.baseline
         measured_s = so_far.span_s
         if self.aborts and hopeless(gates, summary, baseline, measured_s=measured_s):

@@ -88,7 +88,7 @@ class TestHandover:
 def child(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Have `LocustProcess` start a program in place of Locust."""
 
-    def start(program: str, **values: str) -> LocustProcess:
+    def start(program: str, **values: Any) -> LocustProcess:
         monkeypatch.setattr("bench.locust_process._words", lambda *_: [])
         real = sys.executable
         script = Path(os.environ["PYTEST_SCRIPT_FOLDER"]) / "child"
@@ -115,7 +115,7 @@ def test_the_plan_is_in_no_argument(child: Any, tmp_path: Path, monkeypatch: pyt
         "json.dump([sys.argv, dict(os.environ), plan], open('seen.json', 'w'))"
     )
     monkeypatch.chdir(tmp_path)
-    locust = child(program, scoring_uri="http://host/score?code=SECRET", out=" x")
+    locust = child(program, scoring_uri="http://host/score?code=SECRET", out=Path(" x"))
     assert locust.ended_within(60)
     locust.close()
     argv, environment, plan = json.loads((tmp_path / "seen.json").read_text())

@@ -105,6 +105,14 @@ def outcome_share(run: LoadedRun, variant: str, outcome: Outcome) -> rates.Share
     return rates.Share(hits=hits, count=table.sum(axis=1))
 
 
+def within(run: LoadedRun, variant: str, deadline_ms: float) -> rates.Share:
+    """The samples answered well within `deadline_ms` of when they were due, as a share of all measured ones."""
+    good = np.flatnonzero(run.rows(variant) & run.samples.where("outcome", Outcome.OK))
+    good = good[run.samples.durations_ns("response_time", good) <= deadline_ms * 1e6]
+    hits = np.bincount(cell_of(run.samples.intended_ns[good], run.window_ns), minlength=CELLS)
+    return rates.Share(hits=hits, count=_by_cell(run, variant).sum(axis=1))
+
+
 def _by_cell(run: LoadedRun, variant: str) -> Ints:
     """Measured samples of a variant by cell of time (first axis) and outcome; counted once a run."""
     key = f"outcomes of {variant} by cell"

@@ -275,10 +275,10 @@ def _own(side: Fold, q: float | None, *, seed: int) -> Interval:
     least = bootstrap.own(_statistic(side, q=q), guide=guide, middle=middle, seed=seed)
     if not least.known:
         return least
+    if q is None:
+        return least if side.answers is None else replace(least, high=math.inf)
     if side.clear(least.high):
         return least
-    if q is None:
-        return Interval(low=least.low, high=math.inf)
     most = bootstrap.own(side.most(q), guide=guide, middle=middle, seed=seed)
     return Interval(low=least.low, high=most.high) if most.known else most
 
@@ -339,7 +339,8 @@ def _difference(
             _statistic(baseline, q=q), _statistic(candidate, q=q), guides=guides, middles=middles, seed=seed
         )
         if q is not None:
-            episodes = _episodes(q, baseline, candidate)
+            sides = [_episodes(q, side) for side in (baseline, candidate)]
+            episodes = min(_episodes(q, baseline, candidate), *sides)
             samples = min(baseline.n, candidate.n)
             interval = _resting_on(episodes, interval, tail=1 - q, samples=samples)
     else:

@@ -11,7 +11,7 @@ grid, small enough to commit, from which a gate reads any quantile without the s
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
@@ -40,17 +40,19 @@ def summarise(
     min_effect_ms: float | None = None,
     min_effect_rate: float = DEFAULT_MIN_EFFECT_RATE,
     seed: int = DEFAULT_SEED,
+    deadlines_ms: Collection[float] = (),
 ) -> dict[str, Any]:
     """The summary of one run. `comparison` is there when the plan has two variants: the first is the baseline.
 
     With more variants, `comparisons` has each further one against the first, and `comparison` is the first of them.
-    `min_effect_ms` is the plan's unless another is given.
+    `min_effect_ms` is the plan's unless another is given. `deadlines_ms` are those of which a gate asks how many
+    requests were answered in time.
     """
     if min_effect_ms is None:
         min_effect_ms = run.plan.min_effect_ms
     trusted = _trust(run)
     with ThreadPoolExecutor(2) as pool:  # numpy sorts without the interpreter lock
-        blocks = pool.map(lambda variant: _variant(run, variant, seed), run.variants)
+        blocks = pool.map(lambda variant: _variant(run, variant, seed, deadlines_ms), run.variants)
         summary: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "run_id": run.run_id,
@@ -114,7 +116,7 @@ def _trust(run: LoadedRun) -> dict[str, Any]:
     }
 
 
-def _variant(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
+def _variant(run: LoadedRun, variant: str, seed: int, deadlines_ms: Collection[float]) -> dict[str, Any]:
     rows = run.rows(variant)
     ended = run.samples.counts("outcome", rows)
     requests = sum(ended.values())
@@ -136,6 +138,8 @@ def _variant(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
         "latency_samples": fold_variant(run, "response_time", variant).n,
         "censored_samples": fold_variant(run, "response_time", variant).censored,
     }
+    if deadlines_ms:
+        block["within"] = {deadline_name(each): _within(run, variant, each) for each in sorted(set(deadlines_ms))}
     for metric in METRICS:
         fine = metric in _CURVES
         folded = (
@@ -154,6 +158,18 @@ def _outcome_rate(run: LoadedRun, variant: str, outcome: Outcome) -> dict[str, A
     share = auth_failures.outcome_share(run, variant, outcome)
     found = share_interval(share)
     return {"rate": share.rate, "low": found.low, "high": found.high}
+
+
+def deadline_name(deadline_ms: float) -> str:
+    """The key of a deadline in a summary: its milliseconds."""
+    return f"{deadline_ms:.12g}"
+
+
+def _within(run: LoadedRun, variant: str, deadline_ms: float) -> dict[str, Any]:
+    """Requests answered well within a deadline from when they were due, of all that were measured."""
+    share = auth_failures.within(run, variant, deadline_ms)
+    found = share_interval(share)
+    return {"requests": int(share.hits.sum()), "rate": share.rate, "low": found.low, "high": found.high}
 
 
 def _durations(run: LoadedRun, metric: str, side: Fold, seed: int) -> dict[str, Any]:

@@ -85,7 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
             values |= {**place, "workspace": place["workspace_name"], "ca_file": emulator.facts["ca_file"]}
             os.environ.update(emulator.facts["env"])
         least_s = parse_duration_s(arguments.probe)
-        probes = find(search, gates, least_s=least_s, measure=partial(measure, values), tell=_tell)
+        deadlines_ms = [gate.deadline_ms for gate in gates if gate.deadline_ms is not None]
+        probes = find(search, gates, least_s=least_s, measure=partial(measure, values, deadlines_ms), tell=_tell)
     finally:
         if emulator is not None:
             emulator.stop()

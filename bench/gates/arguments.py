@@ -23,6 +23,11 @@ class Gates:
     where: str = ""
     baseline: Baseline | None = None
 
+    @property
+    def deadlines_ms(self) -> tuple[float, ...]:
+        """Those of `within(...)`: what a summary must count for these gates."""
+        return tuple(each.deadline_ms for each in self.gates if each.deadline_ms is not None)
+
 
 def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
     """What a run is judged by."""

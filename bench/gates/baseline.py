@@ -26,7 +26,7 @@ ALLOWABLE = ("deployment",)
 _TRUST = ("verdict", "reasons", "asked_rate", "achieved_rate", "dropped_arrivals", "unwritten_samples")
 _VARIANT = {
     *("auth_mode", "requests", "latency_samples", "throughput", "error_rate", "error_rate_interval"),
-    *("outcomes", "outcome_rates", "auth_failures", "refreshes"),
+    *("outcomes", "outcome_rates", "within", "auth_failures", "refreshes"),
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _REQUEST = ("path", "content_type")

@@ -19,11 +19,11 @@ from bench.gates.gate import Gate
 from bench.gates.measure import NOTHING, Figure, find, judged_variants, of_runs
 from bench.gates.result import GateResult, GateVerdict
 from bench.gates.uncertainty import Standing, excess, more_requests, stand, widened
-from bench.metrics import OVERHEAD
+from bench.metrics import OVERHEAD, WITHIN
 
 INVALID = "INVALID"
 
-_FROM_DUE = ("response_time", OVERHEAD)
+_FROM_DUE = ("response_time", OVERHEAD, WITHIN)
 """What grows by every delay of the client."""
 _WORST_FIRST = (GateVerdict.FAIL, GateVerdict.NO_DATA, GateVerdict.INCONCLUSIVE, GateVerdict.PASS)
 
@@ -79,7 +79,8 @@ def of_client(result: GateResult, summary: Mapping[str, Any]) -> GateResult:
     A limit that is kept is kept all the more without it.
     """
     reasons = summary.get("trust", {}).get("client_late") or []
-    kept = result.verdict is GateVerdict.PASS and result.gate.comparison.wants_less
+    limits = result.gate.comparison.wants_less != (result.gate.metric.name == WITHIN)
+    kept = result.verdict is GateVerdict.PASS and limits
     if not reasons or kept or result.verdict is GateVerdict.NO_DATA or result.gate.metric.name not in _FROM_DUE:
         return result
     return replace(

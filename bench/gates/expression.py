@@ -1,7 +1,8 @@
 """A gate's grammar and its parser. Pure.
 
     gate       = metric [ "." quantile ] [ "{" label "=" name { "," label "=" name } "}" ] comparison bound
-    metric     = "response_time" | "error_rate" | ...                     every word of `metrics.METRICS`
+    metric     = "within" "(" number unit ")"       share of the requests answered well in so much time from when due
+               | "response_time" | "error_rate" | ...                     every word of `metrics.METRICS`
     quantile   = "p50" | "p90" | "p95" | "p99" | "p99.9" | "mean" | "max"       after a time, and only there
     label      = "variant" | "outcome" | "cause" | "status"         the last three after `error_rate`
     comparison = "<" | "<=" | ">" | ">=" | "=="
@@ -38,6 +39,7 @@ def parse(text: str, *, where: str = "--gate", name: str = "") -> Gate:
     """
     reader = _Reader(text, where)
     metric = _metric(reader)
+    deadline = _deadline(reader, metric)
     quantile = _quantile(reader, metric)
     labels = _labels(reader, metric)
     comparison = _comparison(reader)
@@ -50,6 +52,7 @@ def parse(text: str, *, where: str = "--gate", name: str = "") -> Gate:
         where=tuple(labels.items()),
         comparison=comparison,
         bound=bound,
+        deadline=deadline,
         name=name or text.strip(),
     )
     _refuse_nonsense(reader, gate)
@@ -101,6 +104,23 @@ def _metric(reader: _Reader) -> Metric:
     if not word:
         raise reader.error("a metric is missing", every)
     raise reader.error(f"unknown metric {word!r}", _nearest(word, METRICS) + every, at=start)
+
+
+def _deadline(reader: _Reader, metric: Metric) -> Bound | None:
+    start = reader.mark()
+    opened = reader.take(r"\(")
+    if not metric.deadline:
+        if opened:
+            raise reader.error(f"{metric.name} has no deadline", f"write {metric.name} alone", at=start)
+        return None
+    if not opened:
+        raise reader.error("a deadline is missing", f"write {metric.name}(250ms)", at=start)
+    deadline = _amount(reader, METRICS["response_time"], units=tuple(UNITS[Kind.TIME]))
+    if not deadline.number:
+        raise reader.error("a deadline of 0 is met by nothing", f"write {metric.name}(250ms)", at=start + 1)
+    if not reader.take(r"\)"):
+        raise reader.error("the deadline is not closed", f"write {metric.name}(250ms)")
+    return deadline
 
 
 def _quantile(reader: _Reader, metric: Metric) -> str:

@@ -21,7 +21,10 @@ LOOKS = 1.5
 from one minute to five, one of this width fails a target on its threshold in 1 % of the runs; with the last look, which
 takes the interval as it is, in 3 %; see docs/decisions/053."""
 DOUBT = 2.0
-"""The same for giving up, where a run may be looked at from its first seconds on: one run in 1,000."""
+"""The same for giving up, where a run may be looked at from its first seconds on: one run in 1,000 ..."""
+SETTLED_S = 60.0
+"""... if it is as long as this. A shorter one has seen too little of what hangs together for seconds: the interval must
+clear the threshold by as much more as the root of the time that is missing."""
 
 
 def needs_more(results: Sequence[GateResult], summary: Mapping[str, Any]) -> float:
@@ -52,7 +55,8 @@ def hopeless(
     """
     if measured_s < grace_s:
         return ()
-    results = (of_client(judge(gate, summary, baseline, doubt=DOUBT), summary) for gate in gates)
+    doubt = DOUBT * math.sqrt(max(1.0, SETTLED_S / max(measured_s, 1.0)))
+    results = (of_client(judge(gate, summary, baseline, doubt=doubt), summary) for gate in gates)
     return tuple(result for result in results if result.verdict is GateVerdict.FAIL and _for_good(result))
 
 

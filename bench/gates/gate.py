@@ -68,8 +68,8 @@ class Bound:
 class Gate:
     """One rule a run must keep. `str(gate)` is its expression, and parses to an equal gate.
 
-    `quantile` is empty for what is not a time, `variant` is empty for each variant; `name` is only a label.
-    `where` narrows an error rate to pairs such as ("cause", "no_lease").
+    `quantile` is empty for what is not a time, `variant` is empty for each variant; `name` is only a label. `deadline`
+    is that of `within(...)`, None elsewhere. `where` narrows an error rate to pairs such as ("cause", "no_lease").
     """
 
     metric: Metric
@@ -78,11 +78,18 @@ class Gate:
     where: tuple[tuple[str, str], ...] = ()
     comparison: Comparison
     bound: Bound
+    deadline: Bound | None = None
     name: str = field(default="", compare=False)
 
+    @property
+    def deadline_ms(self) -> float | None:
+        """The deadline of `within(...)`."""
+        return None if self.deadline is None else float(self.deadline.line(Kind.TIME)[1])
+
     def __str__(self) -> str:
+        deadline = f"({self.deadline})" if self.deadline else ""
         quantile = f".{self.quantile}" if self.quantile else ""
-        return f"{self.metric.name}{quantile}{self.labels} {self.comparison} {self.bound}"
+        return f"{self.metric.name}{deadline}{quantile}{self.labels} {self.comparison} {self.bound}"
 
     @property
     def labels(self) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bench.analysis.summary import deadline_name
 from bench.gates.gate import Gate
 from bench.metrics import ACHIEVED_RATE, OVERHEAD, Kind
 from bench.sample import Outcome
@@ -68,6 +69,8 @@ def find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
     match gate.metric.kind:
         case Kind.TIME:
             return _time(gate, block)
+        case Kind.RATE if gate.deadline_ms is not None:
+            return _within(gate.deadline_ms, block)
         case Kind.RATE:
             if gate.where:
                 return _narrowed(gate, block)
@@ -179,6 +182,14 @@ def _rate(name: str, block: Mapping[str, Any]) -> Figure:
         interval=None if low is None or high is None else (low, high),
         requests=requests,
     )
+
+
+def _within(deadline_ms: float, block: Mapping[str, Any]) -> Figure:
+    found = block.get("within", {}).get(deadline_name(deadline_ms))
+    if found is None:
+        return NOTHING
+    requests = block["requests"]
+    return Figure(value=found["requests"] / requests, interval=(found["low"], found["high"]), requests=requests)
 
 
 def _narrowed(gate: Gate, block: Mapping[str, Any]) -> Figure:

@@ -10,10 +10,11 @@ from bench.numbers import MOST_SAMPLES
 
 
 def subject(gate: Gate, variant: str) -> str:
-    """`response_time.p99 of key`."""
+    """`response_time.p99 of key`, `within(250ms) of key`."""
+    deadline = f"({gate.deadline})" if gate.deadline else ""
     quantile = f".{gate.quantile}" if gate.quantile else ""
     labels = f"{{{', '.join(f'{label}={value}' for label, value in gate.where)}}}" if gate.where else ""
-    return f"{gate.metric.name}{quantile}{labels}{f' of {variant}' if variant else ''}"
+    return f"{gate.metric.name}{deadline}{quantile}{labels}{f' of {variant}' if variant else ''}"
 
 
 def no_data(gate: Gate, variant: str, figure: Figure) -> str:

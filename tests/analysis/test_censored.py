@@ -82,6 +82,9 @@ def test_a_quantile_among_requests_without_an_answer_is_above_the_deadline() -> 
     assert math.isinf(interval.high)
     assert math.isinf(found.mean_ms)
     assert math.isfinite(found.least_ms(None))
+    mean = compare.own_interval(found, None)
+    assert mean.low < found.least_ms(None)
+    assert math.isinf(mean.high)
 
 
 def test_a_quantile_near_the_share_without_an_answer_has_an_interval_without_an_end() -> None:
@@ -225,3 +228,18 @@ def test_whose_lateness_it_was_is_in_the_trust(make_run: MakeRun) -> None:
     busy = trust.of(make_run(busy=True))
     assert busy.reasons
     assert not any(reason.client_late for reason in busy.reasons)
+
+
+def test_within_a_deadline_counts_good_answers_of_all_requests(make_run: MakeRun) -> None:
+    """Failures are not within it, however quick; nor is what got no answer."""
+    run = make_run(sides=(Side("key", outcomes={"throttled": 0.1, "timed_out": 0.05}),), rate=200, duration_s=20)
+    block = summarise(run, deadlines_ms=[13.0, 0.5, 1e6])["variants"]["key"]
+    ok = run.rows("key") & run.samples.where("outcome", "ok")
+    response = (run.samples.done_ns - run.samples.intended_ns)[ok]
+    told = block["within"]
+    assert set(told) == {"13", "0.5", "1000000"}
+    assert told["13"]["requests"] == (response <= 13e6).sum()
+    assert told["13"]["rate"] == pytest.approx(told["13"]["requests"] / block["requests"])
+    assert told["13"]["low"] < told["13"]["rate"] < told["13"]["high"]
+    assert told["0.5"]["requests"] == 0
+    assert told["1000000"]["requests"] == block["outcomes"]["ok"]

@@ -51,6 +51,7 @@ class Outcome:
             "fault": fault.kind,
             "done": self.done,
             "at_s": fault.at_s,
+            "measuring": fault.measuring,
             "processes": fault.processes,
             "code": self.code,
             "took_s": round(self.took_s, 1),
@@ -76,6 +77,8 @@ def carry_out(fault: Fault, cwd: Path) -> Outcome:
             start_new_session=True,
         )
         began_s = time.monotonic()
+        while fault.measuring and bench.poll() is None and not _rows(cwd):
+            time.sleep(0.05)
         with contextlib.suppress(subprocess.TimeoutExpired):
             bench.wait(timeout=fault.at_s)
         flushed = _rows(cwd)

@@ -22,11 +22,12 @@ GREETING = b"\xff" + b"\0" * 8 + b"\x7f\x03\x00NULL" + b"\0" * 48
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What, to whom, when (seconds after `bench` was started). `detail` is the signal, its count and its reach."""
+    """What, to whom, when: seconds after `bench` was started, or after the first sample is on disk (`measuring`)."""
 
     seed: int
     kind: str
     role: str
+    measuring: bool
     at_s: float
     processes: int
     for_s: float
@@ -39,11 +40,13 @@ class Fault:
         dice = random.Random(seed)
         kind = KINDS[seed % len(KINDS)]
         roles = [role for role in ROLES if not (kind == "stop for good" and role == "bench")]
+        measuring = kind == "flipped bit" or dice.random() < 0.6
         return cls(
             seed=seed,
             kind=kind,
             role=dice.choice(roles),
-            at_s=round(dice.uniform(0.1, 7.0), 2),
+            measuring=measuring,
+            at_s=round(dice.uniform(0.0, 3.5) if measuring else dice.uniform(0.1, 5.0), 2),
             processes=dice.choice((1, 1, 2, 3)),
             for_s=round(dice.uniform(1.0, 5.0), 1),
             number=dice.choice(SIGNALS),
@@ -55,7 +58,7 @@ class Fault:
 def strike(fault: Fault, bench: subprocess.Popen[bytes], mark: str, cwd: Path) -> str:
     """Let it loose. What was done, to whom; empty when the one to be struck was not there."""
     there = of_run(mark)
-    victims = [each for each in there if each.role == fault.role]
+    victims = [each for each in there if each.role == fault.role] or [each for each in there if each.role != "bench"]
     victim = random.Random(fault.seed).choice(victims) if victims else None
     if fault.kind in {"kill", "stop", "stop for good", "signal"}:
         return _signal(fault, bench, victim) if victim is not None else ""

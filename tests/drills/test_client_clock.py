@@ -15,7 +15,7 @@ from tests.e2e.command import LOCUSTFILES
 
 SITECUSTOMIZE = """
 import sys, time
-if {"locust", "bench.credentials.agent"} & set(sys.orig_argv):
+if {"bench.load", "bench.credentials.agent"} & set(sys.orig_argv):
     true, true_ns, steps_at = time.time, time.time_ns, time.monotonic() + AFTER_S
     def off():
         return BY_S if time.monotonic() >= steps_at else 0

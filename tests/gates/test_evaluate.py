@@ -451,3 +451,30 @@ def test_one_run_against_one_fails_only_a_gate_that_leaves_room() -> None:
     assert result.verdict is INCONCLUSIVE
     assert "save three runs or more as main" in result.sentence
     assert judged("response_time.p99 <= baseline + 10%", summary(key=variant(p99=150.0)), summary()).verdict is FAIL
+
+
+WITHIN = [
+    ("within(250ms) >= 98%", PASS),
+    ("within(250ms) >= 99%", INCONCLUSIVE),
+    ("within(250ms) >= 99.9%", FAIL),
+    ("within(0.25s) >= 99.9%", FAIL),
+    ("within(100ms) >= 1%", NO_DATA),
+]
+
+
+@pytest.mark.parametrize(("text", "verdict"), WITHIN)
+def test_the_share_within_a_deadline_is_judged_by_its_interval(text: str, verdict: GateVerdict) -> None:
+    """98.9 % of 10,000 requests, [98.5, 99.2] %; another deadline was not counted."""
+    key = variant() | {"within": {"250": {"requests": 9_890, "rate": 0.989, "low": 0.985, "high": 0.992}}}
+    result = judged(text, summary(key=key))
+    assert result.verdict is verdict
+    assert result.sentence.startswith(text.split()[0] + " of key")
+
+
+def test_a_late_client_spoils_a_share_within_a_deadline_only_downwards() -> None:
+    """What was answered in time in spite of it was answered in time."""
+    key = variant() | {"within": {"250": {"requests": 9_890, "rate": 0.989, "low": 0.985, "high": 0.992}}}
+    run = summary(trust="SUSPECT", key=key)
+    run["trust"]["client_late"] = ["the client used 97% of its core"]
+    assert judged("within(250ms) >= 98%", run).verdict is PASS
+    assert judged("within(250ms) >= 99.9%", run).verdict is INCONCLUSIVE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -159,6 +160,7 @@ def gates(draw: st.DrawFn) -> Gate:
         variant=draw(st.sampled_from(["", "key", "aml_token", "key#2"])) if metric.per_variant else "",
         comparison=comparison,
         bound=Bound(number=Decimal(0), on_baseline=True) if on_baseline and not number else bound,
+        deadline=Bound(number=Decimal(draw(st.integers(1, 999))), unit="ms") if metric.deadline else None,
     )
 
 
@@ -174,3 +176,32 @@ def test_a_threshold_equals_the_share_it_writes_to_the_last_bit() -> None:
         factor, offset = parse(f"error_rate <= {events / 10}%").bound.line(Kind.RATE)
         assert factor == 0
         assert float(offset) == events / 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("within >= 99%", "a deadline is missing at character 8"),
+        ("within() >= 99%", "a number is missing"),
+        ("within(250) >= 99%", "a unit is missing"),
+        ("within(250 >= 99%", "a unit is missing"),
+        ("within(250ms >= 99%", "the deadline is not closed"),
+        ("within(0ms) >= 99%", "a deadline of 0 is met by nothing"),
+        ("within(5%) >= 99%", "unknown unit '%'"),
+        ("within(250ms) >= 99ms", "unknown unit 'ms'"),
+        ("within(250ms).p99 >= 99%", "within has no quantiles"),
+        ("error_rate(250ms) >= 99%", "error_rate has no deadline"),
+    ],
+)
+def test_a_deadline_that_cannot_be_read_is_named(text: str, said: str) -> None:
+    """Before the first request, with the place."""
+    with pytest.raises(UsageError, match=re.escape(said)):
+        parse(text)
+
+
+def test_a_deadline_is_read_in_its_unit() -> None:
+    """Blanks mean nothing, and a variant may follow."""
+    gate = parse("within( 0.25 s ) {variant=key} >= 99.5%")
+    assert (gate.deadline_ms, gate.variant) == (250.0, "key")
+    assert str(gate) == "within(0.25s){variant=key} >= 99.5%"
+    assert parse("error_rate <= 1%").deadline_ms is None

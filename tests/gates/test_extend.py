@@ -137,6 +137,9 @@ def test_what_hangs_together_for_long_ends_no_run() -> None:
     assert more("response_time.p99 < 50ms", run) == 300
 
 
+ON_THE_THRESHOLD = parse("response_time.p99 < 100ms")
+
+
 def chance_of_a_verdict(seed: int) -> tuple[bool, bool]:
     """Whether one run whose figure lies on its threshold is ever decided between one minute and five, and how."""
     rng = np.random.default_rng(seed)
@@ -145,9 +148,16 @@ def chance_of_a_verdict(seed: int) -> tuple[bool, bool]:
         total += rng.standard_normal() * np.sqrt(5)
         if second < 60:
             continue
-        error = total / second
-        run = summary(key=variant(requests=100 * second, p99=100 + error, within=1.96 / np.sqrt(second)))
-        results = evaluate([parse("response_time.p99 < 100ms")], run)
+        p99, half = 100 + total / second, 1.96 / np.sqrt(second)
+        key = {
+            "requests": 100 * second,
+            "latency_samples": 100 * second,
+            "throughput": 100.0,
+            "response_time_ms": {"p99": p99},
+            "response_time_ms_interval": {"p99": {"low": p99 - half, "high": p99 + half}},
+        }
+        run = {"trust": {"verdict": "TRUSTED"}, "variants": {"key": key}}
+        results = evaluate([ON_THE_THRESHOLD], run)
         failed = results[0].verdict is GateVerdict.FAIL
         if needs_more(results, run) == 0:
             return True, failed

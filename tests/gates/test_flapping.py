@@ -16,7 +16,7 @@ from bench.gates import baseline
 from bench.gates.evaluate import evaluate
 from bench.gates.expression import parse
 from bench.gates.result import GateVerdict
-from bench.metrics import METRICS, STATISTICS
+from bench.metrics import METRICS, STATISTICS, Metric
 from bench.runreader import load_run
 from tests.analysis.synthetic import TWO_SIDES, Side, write_run
 from tests.gates.summaries import Summary
@@ -92,13 +92,19 @@ def test_a_quarter_slower_is_found(unchanged: list[Summary], tmp_path: Path) -> 
     assert GateVerdict.PASS not in verdicts
 
 
+def subject(metric: Metric, quantile: str) -> str:
+    """A metric as a gate writes it."""
+    return f"{metric.name}{'(20ms)' if metric.deadline else ''}{f'.{quantile}' if quantile else ''}"
+
+
 def test_every_metric_and_quantile_is_found_in_a_real_summary(tmp_path: Path) -> None:
     """The table of metrics promises nothing the summary does not hold: no gate here is without data."""
-    summary = summarise(load_run(write_run(tmp_path / "run", sides=TWO_SIDES, rate=1000, duration_s=22)))
+    run = load_run(write_run(tmp_path / "run", sides=TWO_SIDES, rate=1000, duration_s=22))
+    summary = summarise(run, deadlines_ms=[20.0])
     for metric in METRICS.values():
         for quantile in metric.quantiles or ("",):
             unit = {"time": "0ms", "rate": "0%", "count": "0", "throughput": "0/s"}[metric.kind]
-            text = f"{metric.name}{f'.{quantile}' if quantile else ''} >= {unit}"
+            text = f"{subject(metric, quantile)} >= {unit}"
             (result,) = evaluate([parse(text)], summary)
             assert result.verdict is not GateVerdict.NO_DATA, result.sentence
             assert result.measured is not None
@@ -109,14 +115,14 @@ def test_a_real_baseline_is_small_and_carries_its_intervals(tmp_path: Path) -> N
     """Small enough to commit, and it judges a run just as the whole summary does."""
     path = write_run(tmp_path / "run", sides=TWO_SIDES, rate=1000, duration_s=22)
     run = load_run(path)
-    summary = summarise(run)
+    summary = summarise(run, deadlines_ms=[20.0])
     file = baseline.save(summary, run.manifest, name="main", folder=tmp_path)
     assert file.stat().st_size < 20_000
     accepted = baseline.load("main", tmp_path)
     baseline.refuse_unlike(accepted, summary, json.loads((path / "manifest.json").read_text()))
     for metric in METRICS.values():
         for quantile in metric.quantiles or ("",):
-            gate = parse(f"{metric.name}{f'.{quantile}' if quantile else ''} <= baseline")
+            gate = parse(f"{subject(metric, quantile)} <= baseline")
             ours, theirs = (evaluate([gate], summary, main)[0] for main in (accepted, Accepted(summary)))
             assert ours == theirs
             assert ours.verdict is GateVerdict.PASS

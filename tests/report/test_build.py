@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,15 @@ def test_a_folder_without_a_run_is_a_usage_error(tmp_path: Path) -> None:
     """A wrong folder is named in the error."""
     with pytest.raises(UsageError, match=r"manifest\.json does not exist"):
         write_report(tmp_path)
+
+
+@pytest.mark.parametrize("unanswered", [0.03, 1.0])
+def test_a_run_with_requests_without_an_answer_is_reported_as_above(tmp_path: Path, unanswered: float) -> None:
+    """Page, table and plots take figures that are known from below only, or not at all."""
+    sides = (Side("key", outcomes={"timed_out": unanswered}), Side("aml_token"))
+    folder = write_run(tmp_path / "run", sides=sides, rate=200, duration_s=10)
+    write_report(folder)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["variants"]["key"]["response_time_ms"]["p99"] is None
+    assert "&gt; " in (folder / "report.html").read_text()
+    assert "> " in (folder / "summary.md").read_text().partition("esponse time")[2]

@@ -23,6 +23,7 @@ from bench import handover, lifeline, signals, supervise
 
 _MASTER_SPEAKS_FIRST_S = 2.0
 _LOST_ENDS_WITHIN_S = 1.7
+_WORKER_ENDS_WITHIN_S = 1.9
 _HURRIED_ENDS_WITHIN_S = 1.5
 _LOOK_EVERY_S = 0.5
 _PERSON = (signal.SIGINT, signal.SIGTERM)
@@ -85,8 +86,11 @@ class Endings:
         self._stdin.start(self._on_stdin)
 
     def _on_stdin(self) -> None:
-        """In the hub: nobody writes to this pipe, so it has ended."""
+        """In the hub: nobody writes to this pipe, so it has ended. A worker hears from its master what to do."""
         self._stdin.stop()
+        if self._is_worker:
+            _exit_after(_WORKER_ENDS_WITHIN_S)
+            return
         supervise.start(self._lost, where="the loss of the parent")
 
     def _lost(self) -> None:

@@ -58,7 +58,10 @@ class RequestEvents:
         self._errors[(name, error)] += 1
 
     def fold(self, rows: Any, *, names: Mapping[tuple[int, int], str], ok: int, zero_ns: int) -> None:
-        """Add recorder rows to Locust's entries. `names` by the codes of variant and class, `ok` the outcome's code."""
+        """Add recorder rows to Locust's entries.
+
+        `names` are those of the variants' and classes' codes, `ok` is the outcome's.
+        """
         if self._own is None:  # another Locust than we know: it counts what is fired
             return
         from locust.runners import WorkerRunner
@@ -83,7 +86,7 @@ class RequestEvents:
 
 
 def _entry_of(rows: Any, failed: Any, entry: Any, to_wall_ns: int) -> Any:
-    """`entry` filled with what Locust would hold of these requests, had it been given each."""
+    """`entry` filled with what Locust would hold of these requests, had it been told of each."""
     done_ns = rows["done_ns"] + to_wall_ns
     times_ms = (rows["done_ns"] - rows["intended_ns"]) / 1e6
     entry.start_time = float(done_ns.min()) / 1e9
