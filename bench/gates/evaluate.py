@@ -5,7 +5,8 @@ straddles, it is INCONCLUSIVE and says about how many more requests would tell. 
 PASSes, also where the interval straddles: a gate that asks for proof of health would flap on every short run.
 Counts are compared as they are. Without data there is NO_DATA, and a run that cannot be believed passes nothing.
 Where requests without an answer decide, a time is only known from below: it can FAIL, and it never passes a limit.
-Where the client itself was late, a response time fails nothing. Why so: docs/decisions/gates.md and 031.
+Where the client itself was late, a response time fails nothing but what its service time fails too. Why so:
+docs/decisions/gates.md and docs/decisions/statistics.md.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from bench.gates.gate import Gate
 from bench.gates.measure import NOTHING, Figure, find, judged_variants, of_runs
 from bench.gates.result import GateResult, GateVerdict
 from bench.gates.uncertainty import Standing, excess, more_requests, stand, widened
-from bench.metrics import OVERHEAD, WITHIN
+from bench.metrics import METRICS, OVERHEAD, WITHIN
 
 INVALID = "INVALID"
 
@@ -83,6 +84,8 @@ def of_client(result: GateResult, summary: Mapping[str, Any]) -> GateResult:
     kept = result.verdict is GateVerdict.PASS and limits
     if not reasons or kept or result.verdict is GateVerdict.NO_DATA or result.gate.metric.name not in _FROM_DUE:
         return result
+    if result.verdict is GateVerdict.FAIL and _fails_without_lateness(result.gate, summary):
+        return result
     return replace(
         result,
         verdict=GateVerdict.INCONCLUSIVE,
@@ -90,6 +93,13 @@ def of_client(result: GateResult, summary: Mapping[str, Any]) -> GateResult:
         needed_requests=None,
         settled=True,
     )
+
+
+def _fails_without_lateness(gate: Gate, summary: Mapping[str, Any]) -> bool:
+    """A response time is never shorter than its service time, which no lateness of the client is in."""
+    if gate.metric.name != "response_time" or not gate.comparison.wants_less or gate.bound.on_baseline:
+        return False
+    return judge(replace(gate, metric=METRICS["service_time"]), summary).verdict is GateVerdict.FAIL
 
 
 def _of_variant(gate: Gate, variant: str, figure: Figure, baseline: Reference | None) -> GateResult:

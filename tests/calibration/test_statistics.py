@@ -94,5 +94,5 @@ def test_the_tables_are_written_as_a_page_and_as_json(
 
 def test_no_trial_is_too_few() -> None:
     """It says which option."""
-    with pytest.raises(UsageError, match="--trials: 0 is too few"):
+    with pytest.raises(UsageError, match="--trials: 0 is not between"):
         statistics("--trials", "0")

@@ -390,7 +390,8 @@ def test_few_episodes_are_told_with_the_interval() -> None:
 
 
 LATE_CLIENT = [
-    ("response_time.p99 < 50ms", INCONCLUSIVE),
+    ("response_time.p99 < 92ms", INCONCLUSIVE),
+    ("response_time.p99 < 50ms", FAIL),  # its service time, 85 ms or more, fails it without any lateness
     ("response_time.p99 < 98ms", INCONCLUSIVE),
     ("response_time.max < 1ms", INCONCLUSIVE),
     ("response_time.p99 > 10ms", INCONCLUSIVE),

@@ -54,7 +54,7 @@ def test_the_summary_is_written_before_anything_is_drawn(tmp_path: Path) -> None
                 ),
             },
             7,
-            "What does aad_token cost over key?",
+            "Can it be trusted?",
             id="three variants in stages",
         ),
     ],
