@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from bench import numbers
+from bench.live.sketch import Sketch
 from bench.live.view import View
 from bench.load.engine.arrivals import asked_rate
 from bench.metrics import kind_of_failure
@@ -58,13 +59,13 @@ class Progress:
 def line(plan: RunPlan, elapsed_s: float, view: View, *, achieved: float, over_s: float = _EVERY_S) -> str:
     """`12 s | 498 of 500/s | p50 12.10 ms p99 24.00 ms | 0 % failed | aml_token #3, refresh in 4 s`."""
     asked = asked_rate(plan, from_s=max(elapsed_s - over_s, 0), to_s=elapsed_s)
-    times = view["recent_ms"]
+    times = Sketch(pair for figures in view["variants"].values() for pair in figures["recent"]["response_time"])
     parts = [
         f"{'warm-up ' if elapsed_s < plan.warm_up_s else ''}{elapsed_s:.0f} s",
         f"{achieved:,.0f} of {asked:,.0f}/s" if asked else f"{achieved:,.0f}/s",
     ]
-    if times:
-        p50, p99 = (numbers.milliseconds(times[len(times) * q // 100]) for q in (50, 99))
+    p50, p99 = (numbers.milliseconds(times.quantile_ms(q)) for q in (0.5, 0.99))
+    if times.total:
         parts.append(f"p50 {p50} ms p99 {p99} ms")
     parts.append(failed(view))
     for lease in view["leases"]:

@@ -12,7 +12,7 @@ from bench.live.rolling import Rolling, VariantFigures
 
 
 class View(TypedDict):
-    """Plain values, so that a worker can send it. `recent_ms` are the latest response times, sorted.
+    """Plain values, so that a worker can send it.
 
     `failed` has one row a kind of failure (variant, outcome, cause, status, count), the warm-up counted too.
     """
@@ -22,7 +22,6 @@ class View(TypedDict):
     auth_failures: int
     in_flight: int
     lag_ms: float
-    recent_ms: list[float]
     leases: list[dict[str, Any]]
     variants: dict[str, VariantFigures]
     workers: dict[str, dict[str, Any]]
@@ -35,7 +34,6 @@ NOTHING: View = {
     "auth_failures": 0,
     "in_flight": 0,
     "lag_ms": 0.0,
-    "recent_ms": [],
     "leases": [],
     "variants": {},
     "workers": {},
@@ -54,7 +52,6 @@ class Sends(Protocol):
 
     name: str
     tally: Any
-    recent: Any
     rolling: Rolling
     failures: Any
     managers: tuple[Any, ...]
@@ -76,7 +73,6 @@ def view_of(sender: Sends | None) -> View:
         "auth_failures": tally.auth_failures,
         "in_flight": tally.in_flight,
         "lag_ms": sender.lag_ms(),
-        "recent_ms": sender.recent.recent_ms(),
         "leases": leases_of(sender.managers),
         "variants": sender.rolling.figures(sender.elapsed_s()),
         "workers": {sender.name: {"cpu": sender.cpu, "lag_ms": sender.lag_ms(), "lost": False}},
@@ -101,7 +97,6 @@ def merge(views: Iterable[View]) -> View:
         "auth_failures": sum(view["auth_failures"] for view in views),
         "in_flight": sum(view["in_flight"] for view in views),
         "lag_ms": max(view["lag_ms"] for view in views),
-        "recent_ms": sorted(time for view in views for time in view["recent_ms"]),
         "leases": views[0]["leases"],
         "variants": rolling.merge(view["variants"] for view in views),
         "workers": {name: worker for view in views for name, worker in view["workers"].items()},

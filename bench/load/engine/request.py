@@ -6,7 +6,6 @@ It may be ugly where it saves time; what a line saves is said beside it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -77,7 +76,6 @@ class Engine:
     timeout_ns: int
     id_prefix: bytes
     events: Listeners
-    observe: Callable[[int, int], None]
     failures: FailureSamples
     expectation: Expectation | None = None
     zero_ns: int = 0
@@ -314,7 +312,6 @@ class Scorer:
             if kind == _AUTH_FAILURE:
                 tally.auth_failures += 1
             error = self._failure(lane.variant.name, (kind, cause, status), done_ns - zero_ns, details)
-        bench.observe(intended_ns, done_ns)
         events = bench.events
         name = lane.name_of(self._payload.request_class)
         if error is not None:

@@ -21,7 +21,6 @@ from bench.clock import monotonic_ns
 from bench.credentials import CredentialManager
 from bench.credentials.patience import Patience
 from bench.errors import RunInvalid
-from bench.live.recent import Recent
 from bench.live.rolling import Rolling
 from bench.load.engine.arrivals import Arrival, asked_rate, body_order, schedule
 from bench.load.engine.client_limits import make_room
@@ -79,7 +78,6 @@ class Sender:
         """RunInvalid when its files cannot be opened. `on_tick` is told once a second how far it is."""
         self.plan = plan
         self.tally = Tally()
-        self.recent = Recent()
         self.watch = HubWatch()
         self.managers = managers
         self.name = part.name
@@ -138,7 +136,6 @@ class Sender:
             timeout_ns=round(plan.timeout_s * 1e9),
             id_prefix=f"{run.run_id}-{part.name}-".encode(),
             events=events,
-            observe=self.recent.observe,
             failures=self.failures,
             expectation=plan.request.expectation,
         )

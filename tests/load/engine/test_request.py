@@ -17,7 +17,6 @@ from bench.credentials.lease import Lease
 from bench.endpoint import AuthMode
 from bench.errors import CredentialError
 from bench.expectation import expectation_of
-from bench.live.recent import Recent
 from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.lane import Lane
@@ -146,7 +145,6 @@ def rig(tmp_path: Path, wiring: Wiring) -> MakeRig:
             timeout_ns=round(timeout_s * 1e9),
             id_prefix=b"20261124-081530-123-abcd-w0-",
             events=Heard(fired),
-            observe=Recent().observe,
             failures=FailureSamples(),
             zero_ns=zero_ns,
             measure_from_ns=zero_ns,
