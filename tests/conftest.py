@@ -5,6 +5,7 @@ Properties are tried with the same examples every time; `make explore` tries new
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("new examples", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same examples", settings.get_profile("new examples"), derandomize=True)
 settings.load_profile("same examples")
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored in all that the tests start
 
 _STARTS_PROCESSES = (
     *("calibration", "capacity", "drills", "e2e", "live", "load/roles", "security"),
