@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-_SERVERS = Path(__file__).parents[2] / ".venv-servers"
+_SERVERS = Path(__file__).parents[3] / ".venv-servers"
 _LISTENING = re.compile(r"Listening at: (http://127\.0\.0\.1:\d+)")
 
 SCORE = """
