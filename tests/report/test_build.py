@@ -54,7 +54,7 @@ def test_the_summary_is_written_before_anything_is_drawn(tmp_path: Path) -> None
                 ),
             },
             7,
-            "Can it be trusted?",
+            "60 requests/s began where 81.1/s were asked for",
             id="three variants in stages",
         ),
     ],
