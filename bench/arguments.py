@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Iterable
 
-from bench.options import Option, Repeated
+from bench.plan.options import Option, Repeated
 
 
 def add_options(parser: argparse.ArgumentParser, options: Iterable[Option]) -> None:

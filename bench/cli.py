@@ -14,9 +14,9 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from bench import lifeline, signals, streams
 from bench.errors import BenchError, RunInvalid, UsageError
 from bench.plain_text import write_line
+from bench.process import lifeline, signals, streams
 
 COMMANDS: dict[str, str] = {
     "run": "load one endpoint in one auth mode, and report",

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from bench.errors import BenchError, RunInvalid, UsageError
-from bench.plan import ARRIVALS, TRACE, RunPlan, Stage, Variant
+from bench.plan.run_plan import ARRIVALS, TRACE, RunPlan, Stage, Variant
 from bench.rundir import read_bytes
 
 VERSION = 1
@@ -67,7 +67,7 @@ def _default_of(field: dataclasses.Field[Any]) -> Any:
 
 
 Plan: Any = msgspec.defstruct("Plan", _plan_fields(), kw_only=True, frozen=True)
-"""`bench.plan.RunPlan` with the limits of its numbers."""
+"""`bench.plan.run_plan.RunPlan` with the limits of its numbers."""
 
 
 class _File(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli import COMMANDS
-from bench.options import RUN_OPTIONS
+from bench.plan.options import RUN_OPTIONS
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text()

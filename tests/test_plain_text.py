@@ -47,7 +47,7 @@ def test_json_keeps_its_value() -> None:
 def test_what_commands_print_goes_through_one_door() -> None:
     """The commands that print names or files of a run write lines with `write_line`, JSON and CI lines apart."""
     allowed = ("harmless_json", "for line in publish", 'stderr.write("')
-    for name in ("finish.py", "cli.py", "commands/diff.py", "commands/report.py", "commands/capacity.py"):
+    for name in ("launch/finish.py", "cli.py", "commands/diff.py", "commands/report.py", "commands/capacity.py"):
         lines = (BENCH / name).read_text(encoding="utf-8").splitlines()
         for before, line in pairwise(lines):
             if re.search(r"std(out|err)\.write\(", line):

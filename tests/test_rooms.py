@@ -21,36 +21,21 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = (
-    *("cloud", "endpoint", "errors", "expectation", "metrics", "numbers", "options", "plain_text", "plan"),
-    *("request_plan", "sample", "variants"),
-)
+NOUNS = ("endpoint", "errors", "metrics", "numbers", "plain_text", "plan", "sample")
 
 ROOMS: dict[str, set[str]] = {
+    "plan": {*NOUNS},
+    "process": {"errors"},
+    "target": {*NOUNS},
     "analysis": {*NOUNS},
     "gates": {*NOUNS, "analysis", "rundir", "schemas"},
     "report": {*NOUNS, "analysis", "rundir", "runreader", "schemas"},
-    "credentials": {*NOUNS, "authorities", "clock", "lifeline", "proxy", "supervise"},
+    "credentials": {*NOUNS, "clock", "process", "target"},
     "emulator": set(),
     "samples": {*NOUNS},
-    "load": {
-        *NOUNS,
-        "authorities",
-        "clock",
-        "handover",
-        "lifeline",
-        "proxy",
-        "signals",
-        "streams",
-        "supervise",
-        "rundir",
-        "samples",
-        "target",
-        "local_emulator",
-        "credentials",
-        "live",
-    },
+    "load": {*NOUNS, "clock", "credentials", "live", "process", "rundir", "samples", "target"},
     "live": {*NOUNS, "credentials", "load", "rundir", "target"},
+    "launch": {*NOUNS, "analysis", "clock", "gates", "process", "report", "rundir", "runreader", "schemas"},
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
     "calibration": {
         *NOUNS,
@@ -60,42 +45,25 @@ ROOMS: dict[str, set[str]] = {
         "gates",
         "launch",
         "load",
-        "local_emulator",
         "rundir",
         "runreader",
         "samples",
+        "target",
     },
-    "capacity": {*NOUNS, "analysis", "clock", "gates", "launch", "locust_process", "report", "rundir", "runreader"},
+    "capacity": {*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader"},
     "history": {"errors"},
-    "drills": {*NOUNS, "analysis", "clock", "local_emulator", "locust_process", "rundir", "runreader", "samples"},
+    "drills": {*NOUNS, "analysis", "clock", "launch", "rundir", "runreader", "samples", "target"},
 }
 """Which rooms a room may import from. `commands` is not here: it stands above all of them but the emulator."""
 
 SINGLE: dict[str, set[str]] = {
-    **{noun: {*NOUNS} for noun in NOUNS},
+    **{noun: {*NOUNS} for noun in NOUNS if noun != "plan"},
     "clock": set(),
-    "supervise": set(),
-    "workspace": {"endpoint", "errors"},
-    "authorities": {"errors"},
-    "proxy": {"errors"},
     "rundir": {"clock", "errors"},
     "schemas": {"errors", "plan", "rundir"},
     "runreader": {"analysis", "clock", "errors", "rundir", "sample", "samples", "schemas"},
-    "arguments": {"options"},
-    "handover": {"lifeline"},
-    "launch": {*NOUNS, "lifeline", "locust_process", "locust_words", "overdue", "rundir", "signals"},
-    "lifeline": set(),
-    "locust_process": {*NOUNS, "handover", "lifeline", "orphans", "rundir"},
-    "locust_words": {"errors", "options"},
-    "orphans": set(),
-    "overdue": {"clock", "errors", "orphans", "rundir"},
-    "signals": {"errors"},
-    "streams": set(),
-    "finish": {*NOUNS, "analysis", "gates", "report", "rundir", "runreader", "schemas"},
-    "watch": {*NOUNS, "analysis", "gates", "rundir", "runreader"},
-    "local_emulator": {"errors", "options"},
-    "target": {*NOUNS, "authorities", "local_emulator", "workspace"},
-    "cli": {"commands", "errors", "lifeline", "plain_text", "signals", "streams"},
+    "arguments": {"plan"},
+    "cli": {"commands", "errors", "plain_text", "process"},
     "__main__": {"cli"},
 }
 """The same for modules that are a room of their own."""
@@ -111,12 +79,12 @@ INSIDE_LOAD: dict[str, set[str]] = {
 LIBRARIES: dict[str, str] = {
     "azure": r"credentials\.agent\.(arm|azure_errors|control_plane|identity)",
     "flask": r"live\.",
-    "gevent": r"supervise|load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
+    "gevent": r"process\.supervise|load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
     "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
-    "msgspec": r"expectation|schemas|history\.(entry|ledger)|load\.(engine\.(body_checks|request_file)|roles\.)",
+    "msgspec": r"plan\.expectation|schemas|history\.(entry|ledger)|load\.(engine\.(body_checks|request_file)|roles\.)",
     "prometheus_client": r"live\.prometheus",
     "pyarrow": r"samples\.",
     "requests": r"credentials\.requests_auth",
@@ -139,6 +107,8 @@ CONFESSED = {
 
 PURE_BY_DESIGN = {
     *(f"bench.{noun}" for noun in NOUNS),
+    *(f"bench.plan.{noun}" for noun in ("expectation", "options", "request_plan", "run_plan", "variants")),
+    *("bench.target.cloud",),
     *("bench.credentials.lease", "bench.credentials.policy", "bench.load.engine.arrivals", "bench.load.engine.outcome"),
     *("bench.emulator.state", "bench.emulator.faults", "bench.emulator.routes", "bench.emulator.tokens"),
     *("bench.analysis.quantiles", "bench.analysis.auth_failures", "bench.analysis.compare", "bench.analysis.trust"),
@@ -293,7 +263,7 @@ def test_pure_modules_bring_nothing_heavy(name: str) -> None:
 
 def test_commands_bring_nothing_heavy() -> None:
     """`bench report`, `gate` and `diff` work unpatched, and `--help` comes at once; Locust is a child process."""
-    names = [name for name in modules() if room(name) in {"cli", "commands", "target", "local_emulator", "runreader"}]
+    names = [name for name in modules() if room(name) in {"cli", "commands", "launch", "plan", "target", "runreader"}]
     assert brought_along(names) == {}
 
 
@@ -307,7 +277,13 @@ def test_the_check_of_fresh_processes_can_fail() -> None:
 
 def test_locustfiles_come_in_by_the_front_door() -> None:
     """They are what a newcomer copies: of `load` they know the user only, of `credentials` its public names only."""
-    doors = {"bench.load.user", "bench.credentials", "bench.target", *(f"bench.{noun}" for noun in NOUNS)}
+    doors = {
+        "bench.load.user",
+        "bench.credentials",
+        "bench.target.spec",
+        "bench.plan.options",
+        *(f"bench.{noun}" for noun in NOUNS),
+    }
     for path in (REPOSITORY / "locustfiles").glob("*.py"):
         entered = set()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -23,7 +23,7 @@ from bench.analysis.quantiles import CURVE_Q, QuantileCurve, samples_needed
 from bench.analysis.run import Floats, LoadedRun
 from bench.analysis.student import z_quantile
 from bench.metrics import PRINTED
-from bench.plan import DEFAULT_MIN_EFFECT_MS
+from bench.plan.run_plan import DEFAULT_MIN_EFFECT_MS
 
 DEFAULT_MIN_EFFECT_RATE = 0.001
 DEFAULT_SEED = 20_260_101

@@ -33,7 +33,7 @@ from bench.analysis.summary import SCHEMA_VERSION, comparison_json, plain, witho
 from bench.analysis.trust import TrustVerdict
 from bench.errors import RunInvalid, UsageError
 from bench.metrics import PRINTED
-from bench.plan import DEFAULT_MIN_EFFECT_MS
+from bench.plan.run_plan import DEFAULT_MIN_EFFECT_MS
 
 ONE_AGAINST_ONE = "one run against one, for nobody knows how much runs of one thing differ"
 

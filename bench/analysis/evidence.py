@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.analysis import quantiles
 from bench.analysis.backlog import busy_share
 from bench.analysis.run import LoadedRun
-from bench.plan import RunPlan
+from bench.plan.run_plan import RunPlan
 
 SUSTAINABLE_CPU = 0.75
 """Client CPU at which schedules still held in every calibration; the rate that would hold is scaled to it."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.metrics import DURATIONS
-from bench.plan import RunPlan
+from bench.plan.run_plan import RunPlan
 from bench.sample import NO_TIME, Outcome, Phase, WorkloadModel
 
 Floats = NDArray[np.float64]

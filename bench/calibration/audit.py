@@ -26,7 +26,7 @@ from bench.gates.expression import parse
 from bench.gates.extend import hopeless, needs_more
 from bench.gates.result import GateVerdict
 from bench.metrics import PRINTED
-from bench.plan import DEFAULT_MIN_EFFECT_MS
+from bench.plan.run_plan import DEFAULT_MIN_EFFECT_MS
 
 FIGURES: dict[str, float | None] = {**PRINTED, "mean": None}
 LOOK_EVERY_S = 5.0

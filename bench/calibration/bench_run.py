@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from bench.analysis.run import LoadedRun
 from bench.calibration import truth
 from bench.errors import RunInvalid
-from bench.launch import run_bench
-from bench.local_emulator import LocalEmulator
+from bench.launch.run import run_bench
 from bench.runreader import load_run
 from bench.samples import stream
+from bench.target.local_emulator import LocalEmulator
 
 LIVES = "--token-life 6s --refresh-after 3s"
 _ENDED_BADLY = 4

@@ -21,7 +21,7 @@ from bench.analysis.fold import Fold, fold
 from bench.analysis.run import Floats
 from bench.calibration.simulated import SHIFT_MS, Failures, Scenario
 from bench.metrics import PRINTED
-from bench.plan import DEFAULT_MIN_EFFECT_MS
+from bench.plan.run_plan import DEFAULT_MIN_EFFECT_MS
 
 FIGURES: dict[str, float | None] = {**PRINTED, "mean": None}
 

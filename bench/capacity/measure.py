@@ -9,8 +9,8 @@ from bench.analysis.summary import summarise
 from bench.capacity.probe import Measured
 from bench.capacity.stability import why_unstable
 from bench.errors import RunInvalid
-from bench.launch import locustfile_for, run_locust
-from bench.locust_process import temporary_folder
+from bench.launch.locust_process import temporary_folder
+from bench.launch.run import locustfile_for, run_locust
 from bench.runreader import load_run
 
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
-from bench.options import MOST_PER_S, within
+from bench.plan.options import MOST_PER_S, within
 from bench.rundir import write_json
 
 _STALLS_S = 20.0

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 from bench import clock
 from bench.arguments import add_options
 from bench.errors import RunInvalid, UsageError
-from bench.options import MOST_PER_S, Option, plan_of, within
 from bench.plain_text import write_line
-from bench.plan import parse_duration_s
-from bench.target import kind_of
+from bench.plan.options import MOST_PER_S, Option, plan_of, within
+from bench.plan.run_plan import parse_duration_s
+from bench.target.spec import kind_of
 
 if TYPE_CHECKING:
     from bench.capacity.search import Probe
@@ -38,7 +38,7 @@ _IMPLIED = ("achieved_rate >= 98%", "error_rate <= 0.1%")
 
 
 def _options() -> list[Option]:
-    from bench.options import LOAD_OPTIONS, TARGET_OPTIONS
+    from bench.plan.options import LOAD_OPTIONS, TARGET_OPTIONS
 
     left_out = {"arrival-rate", "stages", "duration", "warm-up", "users"}
     return [option for option in TARGET_OPTIONS + LOAD_OPTIONS if option.name not in left_out]
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bench.capacity.measure import measure
     from bench.capacity.search import Search
     from bench.gates.expression import parse
-    from bench.local_emulator import LocalEmulator
+    from bench.target.local_emulator import LocalEmulator
 
     if not arguments.slo:
         raise UsageError("no objective given", hint="write --slo 'response_time.p99 < 200ms'")

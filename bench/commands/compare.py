@@ -18,7 +18,7 @@ from bench.commands.run import add_arguments as add_arguments
 from bench.commands.run import run_and_finish
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
-from bench.variants import sides_of
+from bench.plan.variants import sides_of
 
 
 def run(arguments: argparse.Namespace) -> int:

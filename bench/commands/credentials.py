@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from bench import clock
 from bench.arguments import add_options
 from bench.errors import UsageError
-from bench.options import TARGET_OPTIONS, plan_of
-from bench.target import TargetSpec, kind_of, spec_of
+from bench.plan.options import TARGET_OPTIONS, plan_of
+from bench.target.spec import TargetSpec, kind_of, spec_of
 
 if TYPE_CHECKING:
     from bench.credentials import Grant
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from bench.local_emulator import LocalEmulator
+    from bench.target.local_emulator import LocalEmulator
 
     values = vars(arguments)
     kind = kind_of(values)

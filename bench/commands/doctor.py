@@ -18,11 +18,11 @@ from bench.arguments import add_options
 from bench.credentials.agent.plain import PlainAgent
 from bench.credentials.doctor import Check, EndpointTarget, Report, StaticTarget, run_checks
 from bench.credentials.patience import Patience
-from bench.local_emulator import LocalEmulator
-from bench.options import TARGET_OPTIONS, plan_of
-from bench.target import TargetSpec, kind_of, spec_of, static_secret
-from bench.variants import sides_of
-from bench.workspace import find_workspace
+from bench.plan.options import TARGET_OPTIONS, plan_of
+from bench.plan.variants import sides_of
+from bench.target.local_emulator import LocalEmulator
+from bench.target.spec import TargetSpec, kind_of, spec_of, static_secret
+from bench.target.workspace import find_workspace
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError, UsageError
-from bench.options import MOST_PROCESSES, within
+from bench.plan.options import MOST_PROCESSES, within
 
 if TYPE_CHECKING:
     from bench.drills.drill import Drill
@@ -88,7 +88,7 @@ def _folder(keep: str) -> Iterator[Path]:
     if keep:
         yield Path(keep)
         return
-    from bench.locust_process import temporary_folder
+    from bench.launch.locust_process import temporary_folder
 
     with temporary_folder("bench-drill-") as folder:
         yield folder
@@ -96,7 +96,7 @@ def _folder(keep: str) -> Iterator[Path]:
 
 def _carry_out(drill: Drill, folder: Path, *, processes: int) -> Done:
     from bench.drills.runner import carry_out
-    from bench.launch import locustfile_for
+    from bench.launch.run import locustfile_for
 
     sys.stderr.write(f"{drill.name}: {drill.text}\n")
     return carry_out(drill, locustfile=locustfile_for(drill.auth_mode.value), out=folder, processes=processes)

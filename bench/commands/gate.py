@@ -12,9 +12,9 @@ from pathlib import Path
 
 from bench.arguments import add_min_effect
 from bench.errors import RunInvalid, UsageError
-from bench.finish import finish
 from bench.gates.arguments import add_judging_arguments, check_gates, read_gates
-from bench.plan import RunPlan
+from bench.launch.finish import finish
+from bench.plan.run_plan import RunPlan
 from bench.rundir import RunDir
 from bench.runreader import load_manifest, still_goes_on
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from bench.arguments import add_min_effect
 from bench.errors import UsageError
-from bench.finish import finish
 from bench.gates.arguments import Gates
+from bench.launch.finish import finish
 from bench.plain_text import write_line
 from bench.report import build
 from bench.rundir import RunDir, newest_run

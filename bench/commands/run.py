@@ -17,13 +17,13 @@ from bench.arguments import add_options
 from bench.endpoint import AuthMode
 from bench.errors import RunInvalid, UsageError, first_of
 from bench.gates.arguments import Gates, add_gate_arguments, check_gates, read_gates
-from bench.launch import locustfile_for, run_locust
-from bench.options import LONGEST_S, RUN_OPTIONS, plan_of, within
-from bench.plan import RunPlan, parse_duration_s
+from bench.launch.run import locustfile_for, run_locust
+from bench.launch.watch import Watch
+from bench.plan.options import LONGEST_S, RUN_OPTIONS, plan_of, within
+from bench.plan.run_plan import RunPlan, parse_duration_s
+from bench.plan.variants import sides_of
 from bench.rundir import RunDir, read_json, refuse_pipe
-from bench.target import kind_of
-from bench.variants import sides_of
-from bench.watch import Watch
+from bench.target.spec import kind_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def run_and_finish(arguments: argparse.Namespace, variants: tuple[str, ...], *, 
     folder, code = run_locust(locustfile, values, extra=arguments.locust, enough=watch.enough if watch else None)
     if folder is None or not _has_begun(folder):
         return first_of(code, RunInvalid.exit_code) if code == 0 else code
-    from bench.finish import finish  # numpy, pyarrow and matplotlib: not before there is something to report
+    from bench.launch.finish import finish  # numpy, pyarrow and matplotlib: not before there is something to report
 
     return first_of(finish(folder, gates=gates), code)
 

@@ -19,7 +19,7 @@ from bench.credentials.reach import reachable_line
 from bench.credentials.state import measured, notes, obstacle
 from bench.endpoint import SCORE_ACTION, AuthMode, Deployment, Endpoint
 from bench.errors import BenchError, UsageError
-from bench.plan import Variant
+from bench.plan.run_plan import Variant
 
 
 class AsksAzure(Protocol):

@@ -18,13 +18,14 @@ from typing import Any
 import gevent
 from gevent.event import AsyncResult
 
-from bench import clock, supervise
+from bench import clock
 from bench.credentials import moves, policy
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.flightlog import FlightLog
 from bench.credentials.lease import NEVER_NS, NS_PER_S, Grant, Lease, freshness
 from bench.credentials.patience import Patience
 from bench.credentials.source import Source
+from bench.process import supervise
 from bench.sample import Freshness
 
 DEFAULT_TIMEOUT_S = 30.0

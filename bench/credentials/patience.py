@@ -17,7 +17,7 @@ from bench.credentials.backoff import honoured_retry_after_s, next_delay_s
 from bench.credentials.failure import Failure
 from bench.credentials.lease import NS_PER_S
 from bench.credentials.policy import BASE_S, WAITING_CAP_S
-from bench.plan import DEFAULT_START_TIMEOUT_S
+from bench.plan.run_plan import DEFAULT_START_TIMEOUT_S
 
 _SAY_EVERY_S = 10.0
 

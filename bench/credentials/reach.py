@@ -11,9 +11,9 @@ import socket
 import ssl
 from urllib.parse import urlsplit
 
-from bench.authorities import trusting_context
 from bench.errors import RunInvalid, UsageError
-from bench.proxy import HEAD_LIMIT, Proxy, proxy_for, refusal
+from bench.target.authorities import trusting_context
+from bench.target.proxy import HEAD_LIMIT, Proxy, proxy_for, refusal
 
 CONNECT_TIMEOUT_S = 5.0
 _ANSWER_TIMEOUT_S = 2.0

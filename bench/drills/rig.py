@@ -17,7 +17,7 @@ from typing import Any
 
 from bench.drills.drill import Drill
 from bench.errors import BenchError
-from bench.locust_process import LocustProcess
+from bench.launch.locust_process import LocustProcess
 from bench.rundir import RunDir, read_json
 
 _FOREIGN = ("AZURE", "BENCH_", "IDENTITY_", "LOCUST_", "MSI_", "ARM_")

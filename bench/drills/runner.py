@@ -23,10 +23,10 @@ from bench.drills.evidence import Attempt, Call, Evidence, Flight
 from bench.drills.findings import Findings, find
 from bench.drills.rig import Admin, LocustRun
 from bench.errors import BenchError, RunInvalid
-from bench.local_emulator import LocalEmulator
 from bench.rundir import RunDir, read_jsonl
 from bench.runreader import load_run
 from bench.samples import stream
+from bench.target.local_emulator import LocalEmulator
 
 _LOOK_EVERY_S = 0.02
 _START_WITHIN_S = 60.0

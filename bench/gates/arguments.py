@@ -11,7 +11,7 @@ from bench.gates import baseline as baselines
 from bench.gates import gate, settings
 from bench.gates.baseline import Baseline
 from bench.gates.gate import Gate
-from bench.plan import RunPlan
+from bench.plan.run_plan import RunPlan
 from bench.sample import WorkloadModel
 
 

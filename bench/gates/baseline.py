@@ -15,7 +15,7 @@ from typing import Any
 from bench import schemas
 from bench.errors import RunInvalid, UsageError
 from bench.gates.evaluate import INVALID, trust_of
-from bench.plan import RunPlan
+from bench.plan.run_plan import RunPlan
 from bench.rundir import write_json
 
 SCHEMA_VERSION = schemas.VERSION

@@ -13,7 +13,7 @@ from typing import Any
 from bench.live.rolling import WINDOW_S, Figures
 from bench.live.sketch import Sketch
 from bench.live.view import View
-from bench.plan import RunPlan
+from bench.plan.run_plan import RunPlan
 
 MOST_POINTS = 3600
 MOST_EVENTS = 200

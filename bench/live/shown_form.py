@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bench.options import RUN_OPTIONS, is_on
+from bench.plan.options import RUN_OPTIONS, is_on
 
 
 def keep(web_ui: Any, *, may_set: Callable[[], frozenset[str]], values: Callable[[], Mapping[str, Any]]) -> None:

@@ -16,7 +16,7 @@ from bench.live.view import View
 from bench.load.engine.arrivals import asked_rate
 from bench.metrics import kind_of_failure
 from bench.plain_text import harmless
-from bench.plan import RunPlan
+from bench.plan.run_plan import RunPlan
 
 _EVERY_S = 1.0
 _EVERY_IN_A_LOG_S = 30.0

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import handover, lifeline, signals, streams
+from bench.process import handover, lifeline, signals, streams
 
 
 def main() -> None:

@@ -30,7 +30,6 @@ from locust import TaskSet, User, events
 from locust.exception import InterruptTaskSet, RescheduleTask, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from bench import handover, supervise
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, UsageError
@@ -38,8 +37,9 @@ from bench.load.engine.task_run import TaskAnswer, TaskRun
 from bench.load.roles import locust_options, locust_stats
 from bench.load.roles.master import Master
 from bench.load.roles.session import Session
-from bench.options import RUN_OPTIONS, WEB_UI_OPTIONS, Repeated, is_on
-from bench.plan import DEFAULT_USERS
+from bench.plan.options import RUN_OPTIONS, WEB_UI_OPTIONS, Repeated, is_on
+from bench.plan.run_plan import DEFAULT_USERS
+from bench.process import handover, supervise
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.analysis import series
 from bench.analysis.run import LoadedRun
-from bench.plan import Stage
+from bench.plan.run_plan import Stage
 from bench.report.palette import light
 from bench.report.side import Side
 

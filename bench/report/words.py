@@ -21,7 +21,7 @@ from bench.numbers import (
     plural,
     rate,
 )
-from bench.plan import RunPlan
+from bench.plan.run_plan import RunPlan
 from bench.sample import Cause, Outcome
 
 Summary = Mapping[str, Any]

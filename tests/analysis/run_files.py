@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.endpoint import AuthMode
-from bench.plan import RunPlan
+from bench.plan.run_plan import RunPlan
 from bench.sample import COLUMNS
 from bench.samples.sealed import SealedWriter
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bench.endpoint import AuthMode
-from bench.plan import RunPlan, Stage, Variant
+from bench.plan.run_plan import RunPlan, Stage, Variant
 from bench.sample import COLUMNS, NO_TIME, Outcome, Phase
 from tests.analysis.run_files import health_lines, write_jsonl, write_manifest, write_samples
 

@@ -10,7 +10,7 @@ import pytest
 
 from bench.analysis import series
 from bench.analysis.run import LoadedRun
-from bench.plan import parse_stages
+from bench.plan.run_plan import parse_stages
 from tests.analysis.synthetic import Side
 
 MakeRun = Callable[..., LoadedRun]

@@ -11,7 +11,7 @@ import pytest
 
 from bench.analysis.run import METRICS, LoadedRun
 from bench.analysis.summary import plain, summarise
-from bench.plan import DEFAULT_MIN_EFFECT_MS
+from bench.plan.run_plan import DEFAULT_MIN_EFFECT_MS
 from tests.analysis.synthetic import Side
 
 MakeRun = Callable[..., LoadedRun]

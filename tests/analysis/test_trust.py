@@ -13,7 +13,7 @@ from bench.analysis import trust
 from bench.analysis.evidence import asked_rate
 from bench.analysis.run import LoadedRun
 from bench.analysis.trust import TrustVerdict
-from bench.plan import parse_stages
+from bench.plan.run_plan import parse_stages
 from tests.analysis.synthetic import Side
 
 MakeRun = Callable[..., LoadedRun]

@@ -12,7 +12,7 @@ from bench.drills import runner
 from bench.drills.catalogue import DRILLS
 from bench.drills.rig import Admin
 from bench.drills.runner import Done
-from bench.local_emulator import LocalEmulator
+from bench.target.local_emulator import LocalEmulator
 from tests.e2e.command import LOCUSTFILES, bench
 from tests.emulator.process import EmulatorProcess
 from tests.security.searching import found_below, found_in

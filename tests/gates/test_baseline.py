@@ -15,8 +15,8 @@ from bench.gates import baseline
 from bench.gates.evaluate import evaluate
 from bench.gates.expression import parse
 from bench.gates.result import GateVerdict
-from bench.plan import RunPlan, Stage, Variant
-from bench.request_plan import RequestPlan
+from bench.plan.request_plan import RequestPlan
+from bench.plan.run_plan import RunPlan, Stage, Variant
 from tests.gates.summaries import summary, variant
 
 PLAN = RunPlan(

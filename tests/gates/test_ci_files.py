@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from bench.gates.expression import parse
-from bench.plan import parse_duration_s
+from bench.plan.run_plan import parse_duration_s
 
 CI = Path(__file__).parents[2] / "docs" / "ci"
 FILES = ("github-actions.yml", "azure-pipelines.yml")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.options import OUTPUT_OPTIONS, RUN_OPTIONS, TARGET_OPTIONS, WEB_UI_OPTIONS
+from bench.plan.options import OUTPUT_OPTIONS, RUN_OPTIONS, TARGET_OPTIONS, WEB_UI_OPTIONS
 from tests.e2e.command import LOCUSTFILES, last_line, start_and_wait
 from tests.live.web_ui import FORM, LOAD, WebUi, is_left_alone, listener, web_ui
 

@@ -9,7 +9,7 @@ import pytest
 from bench.errors import UsageError
 from bench.live.shown_form import fields
 from bench.live.start_form import StartForm
-from bench.options import RUN_OPTIONS
+from bench.plan.options import RUN_OPTIONS
 
 STARTED: dict[str, Any] = {
     **{option.dest: option.default for option in RUN_OPTIONS if not option.locust},

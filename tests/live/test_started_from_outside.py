@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.plan import DEFAULT_USERS
+from bench.plan.run_plan import DEFAULT_USERS
 from tests.e2e.command import LOCUSTFILES, REPOSITORY
 from tests.emulator.process import until
 from tests.live.web_ui import FORM, WebUi, is_left_alone, listener, web_ui

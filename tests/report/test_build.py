@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench.errors import UsageError
-from bench.plan import Stage
+from bench.plan.run_plan import Stage
 from bench.report.build import write_overlay, write_report
 from bench.rundir import RunDir
 from tests.analysis.synthetic import Side, write_run

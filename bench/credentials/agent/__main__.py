@@ -28,10 +28,10 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from bench import lifeline
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.lease import Grant
 from bench.endpoint import AuthMode, Endpoint, SignIn, Workspace
+from bench.process import lifeline
 
 if TYPE_CHECKING:
     from bench.credentials.agent.control_plane import ControlPlane

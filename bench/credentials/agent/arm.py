@@ -17,8 +17,8 @@ from azure.core.rest import HttpRequest
 from azure.mgmt.core.exceptions import ARMErrorFormat
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
-from bench.cloud import Cloud
 from bench.endpoint import Workspace
+from bench.target.cloud import Cloud
 
 _API_VERSION = "2022-02-01-preview"
 _OTHER_MANAGER = "AZUREML_DEV_URL_MFE"

@@ -17,7 +17,6 @@ import gevent
 from gevent.event import AsyncResult, Event
 from gevent.socket import wait_read
 
-from bench import supervise
 from bench.credentials.agent.calls import (
     START_DEADLINE_S,
     AgentCalls,
@@ -29,6 +28,7 @@ from bench.credentials.agent.calls import (
 from bench.credentials.agent.process import AgentProcess
 from bench.credentials.backoff import next_delay_s
 from bench.credentials.failure import Failure
+from bench.process import supervise
 
 _RESTART_BASE_S = 0.2
 _RESTART_CAP_S = 5.0

@@ -18,8 +18,6 @@ from azure.ai.ml.entities import EndpointAadToken, EndpointAuthKeys
 from azure.core.exceptions import HttpResponseError
 
 from bench import clock
-from bench.authorities import trusted_pem
-from bench.cloud import CLOUD_VARIABLE, cloud_of
 from bench.credentials.agent.arm import Arm
 from bench.credentials.agent.azure_clock import AzureClock
 from bench.credentials.agent.azure_errors import Unusable, explain
@@ -29,6 +27,8 @@ from bench.credentials.claims import claims_of
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.lease import Grant, Validity, validity
 from bench.endpoint import AuthMode, Endpoint, SignIn, Workspace
+from bench.target.authorities import trusted_pem
+from bench.target.cloud import CLOUD_VARIABLE, cloud_of
 
 _FORBIDDEN = 403
 _CACHED_UNTIL_S = 290.0

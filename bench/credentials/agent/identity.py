@@ -24,12 +24,12 @@ from urllib.parse import urlsplit
 from azure.identity import AzureAuthorityHosts, DefaultAzureCredential
 
 from bench import clock
-from bench.cloud import Cloud
 from bench.credentials.agent.azure_clock import AzureClock
 from bench.credentials.agent.azure_errors import IdentityFailed
 from bench.credentials.agent.entra_errors import code_in
 from bench.credentials.agent.sign_in import Attempt
 from bench.endpoint import SignIn
+from bench.target.cloud import Cloud
 
 _REFUSALS = 400
 _KNOWN_AUTHORITIES = (

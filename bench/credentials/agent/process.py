@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench import lifeline
 from bench.credentials.agent.environment import needed_to_sign_in
 from bench.endpoint import SignIn, Workspace
-from bench.options import without_secrets
+from bench.plan.options import without_secrets
+from bench.process import lifeline
 
 CONNECTION_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 5.0

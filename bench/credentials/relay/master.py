@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from bench import clock, supervise
+from bench import clock
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.lease import Lease
 from bench.credentials.manager import CredentialManager
 from bench.credentials.moves import Asked, Refused
 from bench.credentials.relay.messages import MASTER, WORKING_EVERY_S, lease_as_json
 from bench.credentials.relay.seal import OtherKey, RelayKey, SealBroken, Sealer
+from bench.process import supervise
 
 _ANSWER_WITHIN_S = 60.0
 _REMEMBERED_LEASES = 4

@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from bench.plan import RunPlan, Stage
+from bench.plan.run_plan import RunPlan, Stage
 
 
 class Arrival(NamedTuple):

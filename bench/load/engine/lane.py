@@ -7,8 +7,8 @@ from typing import Any, Protocol
 from bench.endpoint import AuthMode
 from bench.load.engine.lateness import LeaseWaits
 from bench.load.wire.address import Address
-from bench.plan import Variant
-from bench.request_plan import Header, RequestPlan, Route
+from bench.plan.request_plan import Header, RequestPlan, Route
+from bench.plan.run_plan import Variant
 from bench.sample import Freshness
 
 _AS_IT_IS = RequestPlan()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.request_plan import Header, Route
+from bench.plan.request_plan import Header, Route
 
 JSON = "application/json"
 DEFAULT_BODY = b'{"input_data": [[0.1, 0.2, 0.3, 0.4]]}'

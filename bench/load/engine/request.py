@@ -12,7 +12,6 @@ from typing import Any, Protocol
 from bench.clock import monotonic_ns
 from bench.credentials import Denied
 from bench.errors import BenchError
-from bench.expectation import CAUSE, Expectation
 from bench.load.engine import outcome
 from bench.load.engine.blot import blot
 from bench.load.engine.failure_samples import NO_DETAILS, AnswerDetails, FailureSamples, details_of
@@ -23,6 +22,7 @@ from bench.load.wire.answer import Answer
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
+from bench.plan.expectation import CAUSE, Expectation
 from bench.sample import NO_TIME, Cause, Outcome, Phase
 from bench.samples.recorder import Recorder
 

@@ -17,7 +17,7 @@ from bench.errors import UsageError
 from bench.load.engine.bodies import Bodies, Lines, kept_or_not, read_regular, type_of
 from bench.load.engine.body_checks import as_utf8, check_json, is_json
 from bench.load.engine.payload import JSON, Payload
-from bench.request_plan import RequestPlan, Route, checked_header, content_type_of, method_of, path_of
+from bench.plan.request_plan import RequestPlan, Route, checked_header, content_type_of, method_of, path_of
 
 MOST_CLASSES = 200
 _MOST_SECONDS = 366 * 86_400.0

@@ -12,7 +12,7 @@ from bench.load.engine import trace
 from bench.load.engine.bodies import Framing, load_bodies
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.request_file import load_requests
-from bench.plan import TRACE, RunPlan
+from bench.plan.run_plan import TRACE, RunPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

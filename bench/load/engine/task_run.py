@@ -14,10 +14,10 @@ from typing import Any
 
 from bench.clock import monotonic_ns
 from bench.errors import UsageError
-from bench.expectation import unpacked
 from bench.load.engine.payload import JSON, Payload
 from bench.load.engine.request import Scorer
-from bench.request_plan import Route, checked_header, content_type_of, method_of, path_of
+from bench.plan.expectation import unpacked
+from bench.plan.request_plan import Route, checked_header, content_type_of, method_of, path_of
 
 MOST_NAMES = 200
 

@@ -14,7 +14,7 @@ import numpy as np
 from bench.errors import UsageError
 from bench.load.engine.bodies import read_regular
 from bench.load.engine.body_checks import as_utf8
-from bench.plan import Stage
+from bench.plan.run_plan import Stage
 
 _STEP_S = 1.0
 _MOST_STEPS = 600

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import gevent
 
-from bench import handover, lifeline, signals, supervise
+from bench.process import handover, lifeline, signals, supervise
 
 _MASTER_SPEAKS_FIRST_S = 2.0
 _LOST_ENDS_WITHIN_S = 1.7

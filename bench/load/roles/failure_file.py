@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.credentials import CredentialManager
-from bench.options import SECRET_VARIABLES
-from bench.supervise import Failure
+from bench.plan.options import SECRET_VARIABLES
+from bench.process.supervise import Failure
 
 _MOST_CHARACTERS = 20_000
 _MOST_BYTES = 200_000

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bench import handover
 from bench.errors import UsageError
-from bench.plan import DEFAULT_DURATION_S, DEFAULT_WARM_UP_S, parse_duration_s
+from bench.plan.run_plan import DEFAULT_DURATION_S, DEFAULT_WARM_UP_S, parse_duration_s
+from bench.process import handover
 
 _WEB_SPAWN_RATE = 100.0
 

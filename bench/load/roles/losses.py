@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.load.engine.arrivals import asked_rate
-from bench.plan import RunPlan
+from bench.plan.run_plan import RunPlan
 from bench.sample import WorkloadModel
 
 TOLERATED_SHARE = 0.001

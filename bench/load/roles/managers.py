@@ -14,8 +14,8 @@ from bench.credentials.claims import seconds_left
 from bench.credentials.patience import Patience
 from bench.credentials.static_manager import StaticManager
 from bench.endpoint import Endpoint
-from bench.plan import DEFAULT_START_TIMEOUT_S, Variant
-from bench.target import TargetSpec, static_secret
+from bench.plan.run_plan import DEFAULT_START_TIMEOUT_S, Variant
+from bench.target.spec import TargetSpec, static_secret
 
 
 class ManagerPool:

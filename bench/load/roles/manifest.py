@@ -13,7 +13,7 @@ from typing import Any
 from bench.clock import ClockAnchor
 from bench.endpoint import Endpoint
 from bench.load.wire.address import proxy_of
-from bench.plan import RunPlan
+from bench.plan.run_plan import RunPlan
 from bench.rundir import RunDir, read_jsonl
 
 _PACKAGES = (

@@ -23,7 +23,7 @@ from typing import Any
 
 import gevent
 
-from bench import clock, handover, supervise
+from bench import clock
 from bench.credentials import RelayKey
 from bench.credentials.state import preflight
 from bench.endpoint import AuthMode
@@ -44,12 +44,13 @@ from bench.load.roles.report import make_report
 from bench.load.roles.senders import LocalSender, Senders
 from bench.load.roles.workers import Workers
 from bench.load.wire.address import proxy_of
-from bench.local_emulator import LocalEmulator
-from bench.options import plan_of, words_of
-from bench.plan import RunPlan
+from bench.plan.options import plan_of, words_of
+from bench.plan.run_plan import RunPlan
+from bench.plan.variants import sides_of, uris_of
+from bench.process import handover, supervise
 from bench.rundir import RunDir, refuse_pipe
-from bench.target import header_origins, kind_of, secret_headers_of, secret_origins, spec_of, variants_of
-from bench.variants import sides_of, uris_of
+from bench.target.local_emulator import LocalEmulator
+from bench.target.spec import header_origins, kind_of, secret_headers_of, secret_origins, spec_of, variants_of
 
 _POLL_S = 0.02
 _GRACE_S = 2.0

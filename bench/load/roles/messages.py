@@ -28,7 +28,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
 
-from bench import supervise
+from bench.process import supervise
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -19,9 +19,9 @@ from bench.credentials.relay.messages import MASTER
 from bench.credentials.relay.seal import SealBroken, Sealer
 from bench.load.roles.messages import Message
 from bench.load.roles.part import Part
-from bench.plan import RunPlan
+from bench.plan.run_plan import RunPlan
 from bench.rundir import RunDir
-from bench.target import TargetSpec
+from bench.target.spec import TargetSpec
 
 
 class OrderMessage(Message, frozen=True):

@@ -17,7 +17,7 @@ from bench.errors import BenchError, RunInvalid, UsageError
 from bench.load.roles.flight_file import FlightFile, FlightTimes, Record
 from bench.load.roles.manifest import manifest_of
 from bench.load.roles.manifest_file import ManifestFile
-from bench.plan import RunPlan
+from bench.plan.run_plan import RunPlan
 from bench.rundir import RunDir
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

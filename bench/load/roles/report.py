@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
-from bench.options import without_secrets
+from bench.plan.options import without_secrets
 from bench.rundir import RunDir
 
 log = logging.getLogger(__name__)

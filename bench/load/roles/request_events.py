@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bench.clock import monotonic_ns
-from bench.request_plan import DEFAULT_METHOD
+from bench.plan.request_plan import DEFAULT_METHOD
 
 _OWN_LISTENER = "Runner.__init__.<locals>.on_request"
 _NS = 1_000_000_000

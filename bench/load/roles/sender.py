@@ -16,7 +16,6 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from bench import supervise
 from bench.clock import monotonic_ns
 from bench.credentials import CredentialManager
 from bench.credentials.patience import Patience
@@ -40,11 +39,12 @@ from bench.load.wire.address import parse_address
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
-from bench.plan import RunPlan
+from bench.plan.run_plan import RunPlan
+from bench.process import supervise
 from bench.rundir import RunDir
 from bench.sample import Outcome, WorkloadModel
 from bench.samples.recorder import Recorder
-from bench.target import secret_headers_of
+from bench.target.spec import secret_headers_of
 
 _TICK_S = 1.0
 _POLL_S = 0.01

@@ -14,7 +14,7 @@ from bench.load.roles.managers import ManagerPool
 from bench.load.roles.part import Part
 from bench.load.roles.request_events import RequestEvents
 from bench.load.roles.sender import Sender
-from bench.plan import RunPlan
+from bench.plan.run_plan import RunPlan
 from bench.rundir import RunDir
 
 _LEAD_NS = 100_000_000

@@ -14,7 +14,6 @@ from typing import Any
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
-from bench import supervise
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import RunInvalid, first_of
@@ -25,6 +24,7 @@ from bench.load.roles.master import Master
 from bench.load.roles.sender import Sender
 from bench.load.roles.senders import LocalSender
 from bench.load.roles.worker import Worker
+from bench.process import supervise
 
 
 class Session:

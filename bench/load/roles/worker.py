@@ -10,7 +10,6 @@ from typing import Any
 
 import gevent
 
-from bench import supervise
 from bench.clock import ClockAnchor
 from bench.credentials import RelayClient, RelayKey
 from bench.errors import BenchError
@@ -24,6 +23,7 @@ from bench.load.roles.order import Order, OrderMessage
 from bench.load.roles.processes import host_id, process_space
 from bench.load.roles.request_events import RequestEvents
 from bench.load.roles.sender import Sender
+from bench.process import supervise
 from bench.rundir import RunDir
 
 _POLL_S = 0.02

@@ -15,7 +15,6 @@ from typing import Any
 import gevent
 import msgspec
 
-from bench import supervise
 from bench.clock import ClockAnchor, monotonic_ns
 from bench.credentials import CredentialManager, RelayKey, RelayServer
 from bench.errors import BenchError, RunInvalid
@@ -28,7 +27,8 @@ from bench.load.roles.order import Order
 from bench.load.roles.part import Part
 from bench.load.roles.processes import end_child, host_id, is_alive, process_space
 from bench.load.roles.senders import DiskLoss
-from bench.plan import RunPlan
+from bench.plan.run_plan import RunPlan
+from bench.process import supervise
 from bench.rundir import RunDir
 from bench.sample import WorkloadModel
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.authorities import trusting_context
 from bench.errors import UsageError
-from bench.proxy import Proxy, proxy_for
+from bench.target.authorities import trusting_context
+from bench.target.proxy import Proxy, proxy_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

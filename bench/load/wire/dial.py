@@ -23,7 +23,7 @@ import gevent.socket
 from bench.clock import monotonic_ns
 from bench.load.wire.address import Address
 from bench.load.wire.tls import TlsStream
-from bench.proxy import HEAD_LIMIT, Proxy, refusal
+from bench.target.proxy import HEAD_LIMIT, Proxy, refusal
 
 _NEXT_ADDRESS_S = 0.25
 _NOT_FROM_HERE = {errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.EADDRNOTAVAIL}

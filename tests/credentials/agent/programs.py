@@ -38,7 +38,7 @@ def failing(text: str) -> str:
 
 _ASK = """
 import dataclasses, json, sys
-from bench.cloud import PUBLIC
+from bench.target.cloud import PUBLIC
 from bench.credentials.agent.azure_clock import AzureClock
 from bench.credentials.agent.azure_errors import explain
 from bench.credentials.claims import claims_of

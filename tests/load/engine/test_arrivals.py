@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench.endpoint import AuthMode
 from bench.load.engine.arrivals import Arrival, asked_rate, due_times_ns, schedule, stages_of, variant_order
-from bench.plan import RunPlan, Stage, Variant
+from bench.plan.run_plan import RunPlan, Stage, Variant
 
 BOTH = tuple(Variant(name=mode.value, auth_mode=mode) for mode in (AuthMode.KEY, AuthMode.AML_TOKEN))
 ONE = BOTH[:1]

@@ -16,14 +16,14 @@ from bench.credentials import Denied
 from bench.credentials.lease import Lease
 from bench.endpoint import AuthMode
 from bench.errors import CredentialError
-from bench.expectation import expectation_of
 from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.lane import Lane
 from bench.load.engine.payload import Payload
 from bench.load.engine.request import Engine, Scorer, Tally
 from bench.load.wire.address import parse_address
-from bench.plan import Variant
+from bench.plan.expectation import expectation_of
+from bench.plan.run_plan import Variant
 from bench.sample import COLUMNS, NO_TIME, Freshness
 from bench.samples.recorder import Recorder
 from tests.load.engine.wiring import Wiring, in_greenlet

@@ -14,8 +14,8 @@ import pytest
 from bench.errors import RunInvalid, UsageError
 from bench.load.engine import bodies, request_source, trace
 from bench.load.engine.request_file import RequestFile, load_requests, schema
-from bench.plan import TRACE, RunPlan
-from bench.request_plan import RequestPlan
+from bench.plan.request_plan import RequestPlan
+from bench.plan.run_plan import TRACE, RunPlan
 
 SCHEMA = Path(__file__).parents[3] / "docs/schemas/requests.json"
 

@@ -17,7 +17,7 @@ from bench.load.roles.member import Member
 from bench.load.roles.messages import Progress, Ready, Share
 from bench.load.roles.part import Part
 from bench.load.roles.processes import end_child, is_alive, is_child, process_space
-from bench.plan import RunPlan, Variant
+from bench.plan.run_plan import RunPlan, Variant
 
 PLAN = RunPlan(
     target="", variants=(Variant(name="key", auth_mode=AuthMode.KEY),), arrival_rate=100.0, duration_s=10.0, warm_up_s=0

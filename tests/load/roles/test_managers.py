@@ -9,8 +9,8 @@ from bench import clock
 from bench.credentials.static_manager import StaticManager
 from bench.endpoint import AuthMode, Workspace
 from bench.load.roles.managers import ManagerPool
-from bench.plan import Variant
-from bench.target import TargetSpec
+from bench.plan.run_plan import Variant
+from bench.target.spec import TargetSpec
 
 TOKEN = AuthMode.AML_TOKEN
 SPEC = TargetSpec(kind="scoring_uri", auth_modes=(TOKEN,), scoring_uris=("http://h/score",), secret_numbers=(0,))

@@ -17,7 +17,6 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from bench import handover, supervise
 from bench.clock import ClockAnchor
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
@@ -29,9 +28,10 @@ from bench.load.roles.losses import Loss
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.master import Master
 from bench.load.roles.senders import DiskLoss
-from bench.plan import RunPlan, Variant
+from bench.plan.run_plan import RunPlan, Variant
+from bench.process import handover, supervise
 from bench.rundir import RunDir
-from bench.target import TargetSpec
+from bench.target.spec import TargetSpec
 
 SECRET = "canary-secret-of-a-lease"
 

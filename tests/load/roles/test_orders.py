@@ -14,9 +14,9 @@ from bench.load.engine.arrivals import schedule
 from bench.load.roles import worker_files as worker_files
 from bench.load.roles.order import Order, OrderMessage
 from bench.load.roles.part import Part
-from bench.plan import RunPlan, Variant
+from bench.plan.run_plan import RunPlan, Variant
 from bench.rundir import RunDir
-from bench.target import TargetSpec
+from bench.target.spec import TargetSpec
 from tests.security.searching import found_in
 
 KEY, OTHER = RelayKey(b"k" * 32), RelayKey(b"o" * 32)

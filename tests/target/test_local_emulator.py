@@ -1,0 +1,37 @@
+"""Starting the emulator, as whoever measures against it sees it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from bench.errors import BenchError, UsageError
+from bench.target.local_emulator import LocalEmulator, _line_from
+
+
+def test_one_that_hangs_is_given_up() -> None:
+    """It says nothing and does not end: one line, after a time limit."""
+    reads, writes = os.pipe()
+    os.write(writes, b'{"half": ')
+    with pytest.raises(BenchError, match=r"did not start within 0\.05 s"):
+        _line_from(reads, within_s=0.05)
+    os.close(writes)
+    assert _line_from(reads, within_s=5) == b""
+    os.close(reads)
+
+
+def test_a_fault_script_that_is_a_pipe_does_not_hang(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulator waits for somebody to write; its starter does not."""
+    pipe = f"{tmp_path}/script.json"
+    os.mkfifo(pipe)
+    monkeypatch.setattr("bench.target.local_emulator._STARTS_WITHIN_S", 3.0)
+    with pytest.raises(BenchError, match="did not start within 3 s"):
+        LocalEmulator.start(f"--faults {pipe}")
+
+
+def test_no_room_for_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line that says what to set."""
+    monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
+    with pytest.raises(UsageError, match="no temporary file can be written"):
+        LocalEmulator.start()
