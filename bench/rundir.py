@@ -124,12 +124,12 @@ def append_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
             os.close(fd)
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, *, most: int = _MOST_BYTES) -> bytes:
     """The whole of a file, without a byte order mark. OSError, or ValueError for what is no file or far too large."""
     facts = path.stat()
     if not stat.S_ISREG(facts.st_mode):
         raise ValueError("it is no regular file")  # a pipe would keep us until somebody writes into it
-    if facts.st_size > _MOST_BYTES:
+    if facts.st_size > most:
         raise ValueError(f"it has {facts.st_size:,} bytes, more than any file of this tool")
     return path.read_bytes().removeprefix(codecs.BOM_UTF8)
 

@@ -21,21 +21,23 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("endpoint", "errors", "metrics", "numbers", "plain_text", "plan", "sample")
+NOUNS = ("endpoint", "errors", "metrics", "numbers", "plain_text", "plan", "sample", "spelling")
 
 ROOMS: dict[str, set[str]] = {
     "plan": {*NOUNS},
     "process": {"errors"},
     "target": {*NOUNS},
     "analysis": {*NOUNS},
-    "gates": {*NOUNS, "analysis", "rundir", "schemas"},
+    "settings": {*NOUNS, "rundir", "schemas"},
+    "schemas": {"errors", "plan", "rundir"},
+    "gates": {*NOUNS, "analysis", "rundir", "schemas", "settings"},
     "report": {*NOUNS, "analysis", "rundir", "runreader", "schemas"},
     "credentials": {*NOUNS, "clock", "process", "target"},
     "emulator": set(),
     "samples": {*NOUNS},
-    "load": {*NOUNS, "clock", "credentials", "live", "process", "rundir", "samples", "target"},
+    "load": {*NOUNS, "clock", "credentials", "live", "process", "rundir", "samples", "settings", "target"},
     "live": {*NOUNS, "credentials", "load", "rundir", "target"},
-    "launch": {*NOUNS, "analysis", "clock", "gates", "process", "report", "rundir", "runreader", "schemas"},
+    "launch": {*NOUNS, "analysis", "clock", "gates", "process", "report", "rundir", "runreader", "schemas", "settings"},
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
     "calibration": {
         *NOUNS,
@@ -60,10 +62,9 @@ SINGLE: dict[str, set[str]] = {
     **{noun: {*NOUNS} for noun in NOUNS if noun != "plan"},
     "clock": set(),
     "rundir": {"clock", "errors"},
-    "schemas": {"errors", "plan", "rundir"},
     "runreader": {"analysis", "clock", "errors", "rundir", "sample", "samples", "schemas"},
-    "arguments": {"plan"},
-    "cli": {"commands", "errors", "plain_text", "process"},
+    "arguments": {"plan", "settings"},
+    "cli": {"arguments", "commands", "errors", "plain_text", "process", "settings", "spelling"},
     "__main__": {"cli"},
 }
 """The same for modules that are a room of their own."""

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import clock
-from bench.arguments import add_options
+from bench.arguments import add_options, add_settings_arguments
 from bench.errors import UsageError
 from bench.plan.options import TARGET_OPTIONS, plan_of
 from bench.target.spec import TargetSpec, kind_of, spec_of
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, TARGET_OPTIONS)
+    add_options(parser, TARGET_OPTIONS, title="target")
+    add_settings_arguments(parser)
     parser.add_argument("--show-secret", action="store_true", help="print the secret, and nothing else, on stdout")
 
 

@@ -14,7 +14,7 @@ import time
 from contextlib import closing
 from typing import Any
 
-from bench.arguments import add_options
+from bench.arguments import add_options, add_settings_arguments
 from bench.credentials.agent.plain import PlainAgent
 from bench.credentials.doctor import Check, EndpointTarget, Report, StaticTarget, run_checks
 from bench.credentials.patience import Patience
@@ -26,7 +26,8 @@ from bench.target.workspace import find_workspace
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, TARGET_OPTIONS)
+    add_options(parser, TARGET_OPTIONS, title="target")
+    add_settings_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.arguments import add_min_effect
+from bench.arguments import add_min_effect, add_options, add_settings_arguments
 from bench.errors import RunInvalid, UsageError
-from bench.gates.arguments import add_judging_arguments, check_gates, read_gates
+from bench.gates.arguments import add_gate_argument, check_gates, read_gates
 from bench.launch.finish import finish
+from bench.plan.options import JUDGING_OPTIONS
 from bench.plan.run_plan import RunPlan
 from bench.rundir import RunDir
 from bench.runreader import load_manifest, still_goes_on
@@ -22,7 +23,9 @@ from bench.runreader import load_manifest, still_goes_on
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="run folder")
     add_min_effect(parser)
-    add_judging_arguments(parser)
+    add_gate_argument(parser)
+    add_options(parser, JUDGING_OPTIONS, title="baseline")
+    add_settings_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

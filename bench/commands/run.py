@@ -13,13 +13,24 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.arguments import add_options
+from bench.arguments import add_options, add_settings_arguments
 from bench.endpoint import AuthMode
 from bench.errors import RunInvalid, UsageError, first_of
-from bench.gates.arguments import Gates, add_gate_arguments, check_gates, read_gates
+from bench.gates.arguments import Gates, add_gate_argument, check_gates, read_gates
 from bench.launch.run import locustfile_for, run_locust
 from bench.launch.watch import Watch
-from bench.plan.options import LONGEST_S, RUN_OPTIONS, plan_of, within
+from bench.plan.options import (
+    ENDING_OPTIONS,
+    JUDGING_OPTIONS,
+    LOAD_OPTIONS,
+    LOCUSTFILE_OPTION,
+    LONGEST_S,
+    OUTPUT_OPTIONS,
+    REQUEST_OPTIONS,
+    TARGET_OPTIONS,
+    plan_of,
+    within,
+)
 from bench.plan.run_plan import RunPlan, parse_duration_s
 from bench.plan.variants import sides_of
 from bench.rundir import RunDir, read_json, refuse_pipe
@@ -27,10 +38,19 @@ from bench.target.spec import kind_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, RUN_OPTIONS)
-    add_gate_arguments(parser)
-    parser.add_argument("--locustfile", metavar="FILE", default="", help="your own locustfile with a ScoringUser")
+    add_run_options(parser)
     parser.add_argument("locust", nargs="*", metavar="-- LOCUST OPTIONS", help="options of Locust's own")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """All that says what a run is, and what it is judged by."""
+    add_options(parser, TARGET_OPTIONS, title="target")
+    add_options(parser, (*LOAD_OPTIONS, LOCUSTFILE_OPTION), title="load")
+    add_options(parser, REQUEST_OPTIONS, title="requests and answers")
+    add_options(parser, OUTPUT_OPTIONS, title="results")
+    add_gate_argument(parser)
+    add_options(parser, (*JUDGING_OPTIONS, *ENDING_OPTIONS), title="gates")
+    add_settings_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

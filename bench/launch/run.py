@@ -22,6 +22,7 @@ from bench.launch.overdue import Overdue
 from bench.plan.run_plan import parse_duration_s
 from bench.process import lifeline, signals
 from bench.rundir import RunDir
+from bench.settings.file import CONFIG_VARIABLE, NO_FILE
 
 _LOOK_EVERY_S = 1.0
 _ASK_EVERY_LOOKS = 5
@@ -61,10 +62,14 @@ def run_locust(
 
 
 def run_bench(words: Sequence[str], *, environment: Mapping[str, str], core: int | None = None) -> tuple[int, str, str]:
-    """Run a command of this package as a child that does not outlive this process: exit code, stdout and stderr."""
+    """Run a command of this package as a child that does not outlive this process: exit code, stdout and stderr.
+
+    It reads no settings file: what is measured is what the words say.
+    """
+    life = {lifeline.PARENT_VARIABLE: lifeline.as_variable(lifeline.terms())}
     child = subprocess.Popen(
         [sys.executable, "-m", "bench", *words],
-        env={**os.environ, **environment, lifeline.PARENT_VARIABLE: lifeline.as_variable(lifeline.terms())},
+        env={**os.environ, CONFIG_VARIABLE: NO_FILE, **environment, **life},
         preexec_fn=(lambda: os.sched_setaffinity(0, {core})) if core is not None else None,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

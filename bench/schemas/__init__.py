@@ -10,7 +10,7 @@ plan        the plan in a manifest                      values     the numbers a
 decoding    reading a file against its type             published  the types as JSON Schema
 """
 
-from bench.schemas.decoding import decode, load, load_lines
+from bench.schemas.decoding import decode, fault_of, load, load_lines
 from bench.schemas.figures import Baseline, Summary
 from bench.schemas.gates import Gates
 from bench.schemas.plan import plan_fault
@@ -32,6 +32,7 @@ __all__ = [
     "Summary",
     "WorkspaceConfig",
     "decode",
+    "fault_of",
     "json_schema",
     "load",
     "load_lines",

@@ -74,3 +74,12 @@ def load_lines(path: Path, schema: Any, *, cut: bool) -> tuple[list[dict[str, An
         except ValueError as exc:
             return [], f"line {number} {exc}"
     return records, ""
+
+
+def fault_of(values: Any, schema: Any) -> str:
+    """What is wrong with values that were read elsewhere; empty when they are as `schema` says."""
+    try:
+        msgspec.convert(values, schema)
+    except msgspec.ValidationError as exc:
+        return str(exc)
+    return ""
