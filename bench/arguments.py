@@ -50,7 +50,8 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
 def settle_arguments(arguments: argparse.Namespace) -> Mapping[str, str]:
     """Fill in what the command line left open. Returns where each value came from, by `Option.dest`.
 
-    UsageError for a settings file that cannot be understood. `arguments.settings` is what the files say.
+    UsageError for a settings file that cannot be understood. `arguments.settings` is what the files say;
+    `arguments.sources` is the answer again.
     """
     values = vars(arguments)
     options: tuple[Option, ...] = values.pop(_OPTIONS, ())
@@ -61,7 +62,9 @@ def settle_arguments(arguments: argparse.Namespace) -> Mapping[str, str]:
     given = {option.dest: Setting(values[option.dest], COMMAND_LINE) for option in options if option.dest in values}
     settled = settle(options, [given, environment_layer(options, os.environ), *settings.layers()])
     values.update({name: setting.value for name, setting in settled.items()}, settings=settings)
-    return {name: setting.source for name, setting in settled.items()}
+    sources = {name: setting.source for name, setting in settled.items()}
+    arguments.sources = sources
+    return sources
 
 
 def named_file(config: str | None) -> str:

@@ -23,6 +23,7 @@ from bench.plain_text import write_line
 from bench.process import lifeline, signals, streams
 from bench.settings.precedence import COMMAND_LINE, DEFAULT
 from bench.spelling import nearest
+from bench.voice import PLAIN, Voice, voice_of
 
 COMMANDS: dict[str, str] = {
     "run": "load one endpoint in one auth mode, and report",
@@ -97,7 +98,7 @@ def _run(words: list[str]) -> int:
         code: int = command.run(arguments)
         return code
 
-    return _guarded(settled, sources)
+    return _guarded(settled, sources, voice_of(arguments))
 
 
 def _about(words: list[str]) -> int:
@@ -151,25 +152,32 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         return text if hidden or not text or not action.option_strings else f"{text} [default %(default)s]"
 
 
-def _guarded(command: Callable[[], int], sources: Mapping[str, str] = MappingProxyType({})) -> int:
+def _guarded(
+    command: Callable[[], int], sources: Mapping[str, str] = MappingProxyType({}), voice: Voice = PLAIN
+) -> int:
     """What goes wrong on purpose is one line; a traceback is a bug. `sources`: where each option's value came from."""
     try:
         signals.unwind()
         return command()
     except BenchError as exc:
-        write_line(sys.stderr, f"error: {exc.describe()}{_came_from(exc.message, sources)}")
-        return exc.exit_code
+        return _failed(voice, exc.exit_code, f"{exc.describe()}{_came_from(exc.message, sources)}")
     except OSError as exc:
         if "temporary directory" in str(exc):  # of `tempfile`, which has tried every folder it knows
-            sys.stderr.write("error: no temporary file can be written (set TMPDIR to a folder with room)\n")
-            return UsageError.exit_code
+            line = "no temporary file can be written (set TMPDIR to a folder with room)"
+            return _failed(voice, UsageError.exit_code, line)
         if exc.errno not in _NO_ROOM:
             raise
-        write_line(sys.stderr, f"error: {exc.filename or 'a file'} cannot be written: {exc.strerror}")
-        return RunInvalid.exit_code
+        return _failed(voice, RunInvalid.exit_code, f"{exc.filename or 'a file'} cannot be written: {exc.strerror}")
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
+        voice.answer(RunInvalid.exit_code, error="interrupted")
         return RunInvalid.exit_code
+
+
+def _failed(voice: Voice, code: int, line: str) -> int:
+    write_line(sys.stderr, f"error: {line}")
+    voice.answer(code, error=line)
+    return code
 
 
 def _came_from(message: str, sources: Mapping[str, str]) -> str:

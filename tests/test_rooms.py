@@ -37,7 +37,10 @@ ROOMS: dict[str, set[str]] = {
     "samples": {*NOUNS},
     "load": {*NOUNS, "clock", "credentials", "live", "process", "rundir", "samples", "settings", "target"},
     "live": {*NOUNS, "credentials", "load", "rundir", "target"},
-    "launch": {*NOUNS, "analysis", "clock", "gates", "process", "report", "rundir", "runreader", "schemas", "settings"},
+    "launch": {
+        *NOUNS,
+        *("analysis", "clock", "gates", "process", "report", "rundir", "runreader", "schemas", "settings", "voice"),
+    },
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
     "calibration": {
         *NOUNS,
@@ -64,7 +67,8 @@ SINGLE: dict[str, set[str]] = {
     "rundir": {"clock", "errors"},
     "runreader": {"analysis", "clock", "errors", "rundir", "sample", "samples", "schemas"},
     "arguments": {"plan", "settings"},
-    "cli": {"arguments", "commands", "errors", "plain_text", "process", "settings", "spelling"},
+    "voice": {"plain_text"},
+    "cli": {"arguments", "commands", "errors", "plain_text", "process", "settings", "spelling", "voice"},
     "__main__": {"cli"},
 }
 """The same for modules that are a room of their own."""

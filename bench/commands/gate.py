@@ -18,6 +18,7 @@ from bench.plan.options import JUDGING_OPTIONS
 from bench.plan.run_plan import RunPlan
 from bench.rundir import RunDir
 from bench.runreader import load_manifest, still_goes_on
+from bench.voice import add_voice_arguments, voice_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_gate_argument(parser)
     add_options(parser, JUDGING_OPTIONS, title="baseline")
     add_settings_arguments(parser)
+    add_voice_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,4 +40,4 @@ def run(arguments: argparse.Namespace) -> int:
     if not gates.gates:
         raise UsageError("no gate given", hint="give --gate EXPR, or gates in bench.toml or pyproject.toml")
     check_gates(gates, plan, [variant.name for variant in plan.variants])
-    return finish(folder, gates=gates, min_effect=arguments.min_effect)
+    return finish(folder, gates=gates, min_effect=arguments.min_effect, voice=voice_of(arguments))

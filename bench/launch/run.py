@@ -23,6 +23,7 @@ from bench.plan.run_plan import parse_duration_s
 from bench.process import lifeline, signals
 from bench.rundir import RunDir
 from bench.settings.file import CONFIG_VARIABLE, NO_FILE
+from bench.voice import PLAIN, Voice
 
 _LOOK_EVERY_S = 1.0
 _ASK_EVERY_LOOKS = 5
@@ -43,6 +44,7 @@ def run_locust(
     *,
     extra: Iterable[str] = (),
     enough: Callable[[RunDir], bool] | None = None,
+    voice: Voice = PLAIN,
 ) -> tuple[RunDir | None, int]:
     """Run Locust headless with the run's options. Returns the run's folder, if it began, and a documented exit code.
 
@@ -51,8 +53,8 @@ def run_locust(
     """
     words = list(extra)
     refuse(words)
-    _say_what_is_ignored()
-    locust = LocustProcess(locustfile, values, extra=words)
+    _say_what_is_ignored(voice)
+    locust = LocustProcess(locustfile, values, extra=words, voice=voice)
     try:
         start_s = parse_duration_s(str(values.get("start_timeout") or "0"), option="--start-timeout")
         code = _wait(locust, enough or _never, start_s=start_s)
@@ -135,7 +137,7 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-def _say_what_is_ignored() -> None:
+def _say_what_is_ignored(voice: Voice) -> None:
     """Locust would read these by itself; a run of this tool is asked for by its own options only."""
     found = sorted(name for name in os.environ if name.startswith("LOCUST_"))
     found += [str(path) for path in (Path.home() / ".locust.conf", Path("locust.conf")) if path.is_file()]
@@ -146,4 +148,4 @@ def _say_what_is_ignored() -> None:
     if isinstance(tool := project.get("tool"), dict) and "locust" in tool:
         found.append("[tool.locust] in pyproject.toml")
     if found:
-        sys.stderr.write(f"note: {', '.join(found)} ignored: give options to `bench`, or to Locust after --\n")
+        voice.note(f"{', '.join(found)} ignored: give options to `bench`, or to Locust after --")

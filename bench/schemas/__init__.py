@@ -6,7 +6,8 @@ refused in one line.
 
 run_files   what a run writes while it goes on          figures    what is made of it: summary, baseline
 gates       what it was judged by                       settings   what people write: bench.toml, config.json
-plan        the plan in a manifest                      values     the numbers and names all of them are made of
+plan        the plan in a manifest                      result     what --json says of a run
+values      the numbers and names all of them are made of
 decoding    reading a file against its type             published  the types as JSON Schema
 """
 
@@ -15,6 +16,7 @@ from bench.schemas.figures import Baseline, Summary
 from bench.schemas.gates import Gates
 from bench.schemas.plan import plan_fault
 from bench.schemas.published import PUBLISHED, json_schema
+from bench.schemas.result import Result
 from bench.schemas.run_files import FailureKind, Flight, HealthTick, Manifest
 from bench.schemas.settings import Settings, WorkspaceConfig
 from bench.schemas.values import VERSION
@@ -28,6 +30,7 @@ __all__ = [
     "Gates",
     "HealthTick",
     "Manifest",
+    "Result",
     "Settings",
     "Summary",
     "WorkspaceConfig",

@@ -8,6 +8,7 @@ import msgspec
 
 from bench.schemas.figures import Baseline, Summary
 from bench.schemas.gates import Gates
+from bench.schemas.result import Result
 from bench.schemas.run_files import FailureKind, Flight, HealthEnd, HealthTick, Manifest
 from bench.schemas.settings import Settings, WorkspaceConfig
 
@@ -20,6 +21,7 @@ PUBLISHED: dict[str, Any] = {
     "health-end": HealthEnd,
     "gates": Gates,
     "baseline": Baseline,
+    "result": Result,
     "settings": Settings,
     "workspace-config": WorkspaceConfig,
 }
