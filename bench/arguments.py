@@ -9,6 +9,7 @@ import argparse
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from bench.plan.options import Option, Repeated
 from bench.settings.file import CONFIG_VARIABLE, PROFILE_VARIABLE, read_settings
@@ -17,8 +18,8 @@ from bench.settings.precedence import COMMAND_LINE, Setting, environment_layer, 
 _OPTIONS = "settled_options"
 
 
-def add_options(parser: argparse.ArgumentParser, options: Iterable[Option], *, title: str = "options") -> None:
-    """Options with all their sources, as one group of the help."""
+def add_options(parser: argparse.ArgumentParser, options: Iterable[Option], *, title: str) -> Any:
+    """Options with all their sources, as one group of the help, which it returns."""
     options = tuple(options)
     group = parser.add_argument_group(title)
     for option in options:
@@ -34,6 +35,7 @@ def add_options(parser: argparse.ArgumentParser, options: Iterable[Option], *, t
                 help=_help(option),
             )
     parser.set_defaults(**{_OPTIONS: (*(parser.get_default(_OPTIONS) or ()), *options)})
+    return group
 
 
 def add_settings_arguments(parser: argparse.ArgumentParser) -> None:

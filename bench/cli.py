@@ -17,11 +17,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NoReturn
 
-from bench.arguments import settle_arguments
 from bench.errors import BenchError, RunInvalid, UsageError
 from bench.plain_text import write_line
 from bench.process import lifeline, signals, streams
-from bench.settings.precedence import COMMAND_LINE, DEFAULT
 from bench.spelling import nearest
 from bench.voice import PLAIN, Voice, voice_of
 
@@ -39,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "drill": "let a fault loose on a run against the emulator, and see what it costs",
     "config": "show each option's value and where it came from, or check the settings file",
     "credentials": "who the principal is, and what credential it gets",
+    "completion": "a script with which a shell completes commands and options",
     "doctor": "can this principal get the credential, is the endpoint reachable, which role is missing",
 }
 _EPILOG = """\
@@ -94,6 +93,8 @@ def _run(words: list[str]) -> int:
 
     def settled() -> int:
         if not getattr(command, "SETTLES_ITSELF", False):
+            from bench.arguments import settle_arguments  # which `bench --help` has no use for
+
             sources.update(settle_arguments(arguments))
         code: int = command.run(arguments)
         return code
@@ -183,5 +184,5 @@ def _failed(voice: Voice, code: int, line: str) -> int:
 def _came_from(message: str, sources: Mapping[str, str]) -> str:
     """Where the value of the option that a message begins with came from, unless it was typed or is the default."""
     option = _OPTION.match(message)
-    source = sources.get(option[1].replace("-", "_"), DEFAULT) if option else DEFAULT
-    return "" if source in {DEFAULT, COMMAND_LINE} else f" [from {source}]"
+    source = sources.get(option[1].replace("-", "_"), "") if option else ""
+    return "" if source in {"", "default", "command line"} else f" [from {source}]"

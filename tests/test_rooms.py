@@ -92,6 +92,7 @@ LIBRARIES: dict[str, str] = {
     "msgspec": r"plan\.expectation|schemas|history\.(entry|ledger)|load\.(engine\.(body_checks|request_file)|roles\.)",
     "prometheus_client": r"live\.prometheus",
     "pyarrow": r"samples\.",
+    "shtab": r"commands\.completion",
     "requests": r"credentials\.requests_auth",
     "trustme": r"emulator\.",
     "uvloop": r"emulator\.",

@@ -39,6 +39,7 @@ MASKED = "***"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("show", "validate"), help="what to do")
+    parser.usage = "%(prog)s (show | validate) [options]"
     run_command.add_run_options(parser)
     parser.add_argument("--json", action="store_true", help="show it as JSON")
 

@@ -24,8 +24,7 @@ from bench.voice import add_voice_arguments, voice_of
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="run folder")
     add_min_effect(parser)
-    add_gate_argument(parser)
-    add_options(parser, JUDGING_OPTIONS, title="baseline")
+    add_gate_argument(add_options(parser, JUDGING_OPTIONS, title="gates"))
     add_settings_arguments(parser)
     add_voice_arguments(parser)
 

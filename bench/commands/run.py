@@ -42,6 +42,7 @@ from bench.voice import add_voice_arguments, voice_of
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
     add_voice_arguments(parser)
+    parser.usage = "%(prog)s [options] [-- LOCUST OPTIONS]"
     parser.add_argument("locust", nargs="*", metavar="-- LOCUST OPTIONS", help="options of Locust's own")
 
 
@@ -51,8 +52,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_options(parser, (*LOAD_OPTIONS, LOCUSTFILE_OPTION), title="load")
     add_options(parser, REQUEST_OPTIONS, title="requests and answers")
     add_options(parser, OUTPUT_OPTIONS, title="results")
-    add_gate_argument(parser)
-    add_options(parser, (*JUDGING_OPTIONS, *ENDING_OPTIONS), title="gates")
+    add_gate_argument(add_options(parser, (*JUDGING_OPTIONS, *ENDING_OPTIONS), title="gates"))
     add_settings_arguments(parser)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bench.errors import UsageError
 from bench.gates import baseline as baselines
@@ -32,9 +33,9 @@ class Gates:
         return tuple(each.deadline_ms for each in self.gates if each.deadline_ms is not None)
 
 
-def add_gate_argument(parser: argparse.ArgumentParser) -> None:
+def add_gate_argument(group: Any) -> None:
     """`--gate`; its other sources are the settings files' own table."""
-    parser.add_argument(
+    group.add_argument(
         "--gate",
         metavar="EXPR",
         action="append",
