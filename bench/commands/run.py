@@ -13,9 +13,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bench import schemas
 from bench.arguments import add_options, add_settings_arguments
 from bench.endpoint import AuthMode
-from bench.errors import RunInvalid, UsageError
+from bench.errors import BenchError, RunInvalid, UsageError
 from bench.gates.arguments import Gates, add_gate_argument, check_gates, read_gates
 from bench.launch.run import locustfile_for, run_locust
 from bench.launch.watch import Watch
@@ -33,7 +34,7 @@ from bench.plan.options import (
 )
 from bench.plan.run_plan import RunPlan, parse_duration_s
 from bench.plan.variants import sides_of
-from bench.rundir import RunDir, read_json, refuse_pipe
+from bench.rundir import RunDir, refuse_pipe
 from bench.settings.precedence import DEFAULT
 from bench.target.spec import kind_of
 from bench.voice import add_voice_arguments, voice_of
@@ -97,8 +98,8 @@ def run_and_finish(arguments: argparse.Namespace, variants: tuple[str, ...], *, 
 def _has_begun(folder: RunDir) -> bool:
     """Its clock has started: before that Locust has said what was wrong, and there is nothing to report."""
     try:
-        return bool(read_json(folder.manifest).get("workers"))
-    except UsageError:
+        return bool(schemas.load(folder.manifest, schemas.Manifest)["workers"])
+    except BenchError:
         return False  # there was no room for it, which Locust has said
 
 

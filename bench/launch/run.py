@@ -19,6 +19,7 @@ from bench.errors import EXIT_CODES, RunInvalid, UsageError
 from bench.launch.locust_process import LocustProcess
 from bench.launch.locust_words import refuse
 from bench.launch.overdue import Overdue
+from bench.plain_text import write_line
 from bench.plan.run_plan import parse_duration_s
 from bench.process import lifeline, signals
 from bench.rundir import RunDir
@@ -101,7 +102,7 @@ def _wait(locust: LocustProcess, enough: Callable[[RunDir], bool], *, start_s: f
             looks += 1
             folder = locust.folder()
             if why := overdue.why(folder):
-                sys.stderr.write(f"error: {why}: it was killed\n")
+                write_line(sys.stderr, f"error: {why}: it was killed")
                 locust.kill()
                 return RunInvalid.exit_code
             if folder is not None and looks % _ASK_EVERY_LOOKS == 0 and _is_enough(enough, folder):
@@ -122,7 +123,7 @@ def _is_enough(enough: Callable[[RunDir], bool], folder: RunDir) -> bool:
     try:
         return enough(folder)
     except Exception as exc:  # noqa: BLE001 - whatever it is, the run goes on
-        sys.stderr.write(f"note: cannot look at the run for now: {type(exc).__name__}: {exc}; it goes on\n")
+        write_line(sys.stderr, f"note: cannot look at the run for now: {type(exc).__name__}: {exc}; it goes on")
         return False
 
 

@@ -11,13 +11,15 @@ values      the numbers and names all of them are made of
 decoding    reading a file against its type             published  the types as JSON Schema
 """
 
-from bench.schemas.decoding import decode, fault_of, load, load_lines
+from bench.failure_sample import FailureSample
+from bench.schemas.decoding import NewerVersion, decode, decode_as, fault_of, load, load_lines
 from bench.schemas.figures import Baseline, Summary
 from bench.schemas.gates import Gates
+from bench.schemas.history import HistoryEntry
 from bench.schemas.plan import plan_fault
 from bench.schemas.published import PUBLISHED, json_schema
 from bench.schemas.result import Result
-from bench.schemas.run_files import FailureKind, Flight, HealthTick, Manifest
+from bench.schemas.run_files import Flight, HealthTick, Manifest
 from bench.schemas.settings import Settings, WorkspaceConfig
 from bench.schemas.values import VERSION
 
@@ -25,16 +27,19 @@ __all__ = [
     "PUBLISHED",
     "VERSION",
     "Baseline",
-    "FailureKind",
+    "FailureSample",
     "Flight",
     "Gates",
     "HealthTick",
+    "HistoryEntry",
     "Manifest",
+    "NewerVersion",
     "Result",
     "Settings",
     "Summary",
     "WorkspaceConfig",
     "decode",
+    "decode_as",
     "fault_of",
     "json_schema",
     "load",

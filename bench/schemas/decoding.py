@@ -6,7 +6,7 @@ What passes is handed on as plain values, as it lies in the file; what does not 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,7 +15,13 @@ from bench.rundir import read_bytes
 from bench.schemas.run_files import HealthEnd, HealthTick
 from bench.schemas.values import VERSION
 
+Decoded = TypeVar("Decoded")
+
 _HINTS = {RunInvalid: "the folder is damaged: run it again", UsageError: "is it a file of this tool?"}
+
+
+class NewerVersion(ValueError):
+    """A newer version of this tool wrote it."""
 
 
 def load(path: Path, schema: Any, *, error: type[BenchError] = RunInvalid) -> dict[str, Any]:
@@ -44,13 +50,18 @@ def decode(raw: bytes, schema: Any) -> dict[str, Any]:
             raise ValueError("does not hold a JSON object")  # noqa: TRY004 - one kind of error for what does not fit
         version = values.get("schema_version")
         if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
-            raise ValueError(f"has schema_version {version}, this version reads {VERSION}: update this tool")
+            raise NewerVersion(f"has schema_version {version}, this version reads {VERSION}: update this tool")
         msgspec.convert(values, HealthEnd if schema is HealthTick and values.get("end") is True else schema)
     except msgspec.ValidationError as exc:
         raise ValueError(f"does not fit its schema: {exc}") from exc
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise ValueError(f"is no JSON: {exc}") from exc
     return values
+
+
+def decode_as(raw: bytes, schema: type[Decoded]) -> Decoded:
+    """The same as an object of that type."""
+    return msgspec.convert(decode(raw, schema), schema)
 
 
 def load_lines(path: Path, schema: Any, *, cut: bool) -> tuple[list[dict[str, Any]], str]:

@@ -1,4 +1,4 @@
-"""What is made of a run: its summary, and the baseline that one becomes. Edge of msgspec."""
+"""What is made of a run: its summary, and the baseline that one becomes. Pure."""
 
 from __future__ import annotations
 

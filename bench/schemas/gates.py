@@ -1,4 +1,4 @@
-"""What a run was judged by, and what came of it. Edge of msgspec."""
+"""What a run was judged by, and what came of it. Pure."""
 
 from __future__ import annotations
 

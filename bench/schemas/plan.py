@@ -1,4 +1,4 @@
-"""The plan in a manifest: `bench.plan.run_plan.RunPlan` with the limits of its numbers. Edge of msgspec."""
+"""The plan in a manifest: `bench.plan.run_plan.RunPlan` with the limits of its numbers. Pure."""
 
 from __future__ import annotations
 

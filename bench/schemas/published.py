@@ -1,4 +1,4 @@
-"""The types that are published in docs/schemas, as JSON Schema. Edge of msgspec."""
+"""The types that are published in docs/schemas, as JSON Schema. Pure."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ from typing import Any
 
 import msgspec
 
+from bench.failure_sample import FailureSample
 from bench.schemas.figures import Baseline, Summary
 from bench.schemas.gates import Gates
+from bench.schemas.history import HistoryEntry
 from bench.schemas.result import Result
-from bench.schemas.run_files import FailureKind, Flight, HealthEnd, HealthTick, Manifest
+from bench.schemas.run_files import Flight, HealthEnd, HealthTick, Manifest
 from bench.schemas.settings import Settings, WorkspaceConfig
 
 PUBLISHED: dict[str, Any] = {
     "manifest": Manifest,
     "summary": Summary,
-    "failure": FailureKind,
+    "failure": FailureSample,
     "flight": Flight,
     "health": HealthTick,
     "health-end": HealthEnd,
     "gates": Gates,
     "baseline": Baseline,
     "result": Result,
+    "history-entry": HistoryEntry,
     "settings": Settings,
     "workspace-config": WorkspaceConfig,
 }

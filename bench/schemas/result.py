@@ -1,4 +1,4 @@
-"""What `--json` says of a run. Edge of msgspec."""
+"""What `--json` says of a run. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run writes while it goes on: manifest, flights, health, failures. Edge of msgspec."""
+"""What a run writes while it goes on: manifest, flights, health, failures. Pure."""
 
 from __future__ import annotations
 
@@ -106,26 +106,6 @@ class Flight(Struct, frozen=True, kw_only=True):
     waiters: Count = 0
     longest_wait_ns: Ns = 0
     error: str = ""
-
-
-class FailureKind(Struct, frozen=True, kw_only=True):
-    """A line of `failures/<worker>.jsonl`: one kind of failure, how often it came, and what its first one said."""
-
-    variant: str
-    outcome: str
-    cause: str
-    status: int
-    count: int
-    first_ns: int
-    last_ns: int
-    reason: str = ""
-    location: str = ""
-    model_status: str = ""
-    model_reason: str = ""
-    server: str = ""
-    request_id: str = ""
-    content_type: str = ""
-    body: str = ""
 
 
 class Stall(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""What people write for this tool, or Azure's portal for them. Edge of msgspec.
+"""What people write for this tool, or Azure's portal for them. Pure.
 
 `[run]` and each profile of `bench.toml` have a key for each option of `bench run`, made from the table of options.
 """
@@ -62,7 +62,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class WorkspaceConfig(Struct, frozen=True, kw_only=True):
     """`config.json`, as Azure's portal gives it, or in the older form with a Scope."""
 
-    subscription_id: str = ""
-    resource_group: str = ""
-    workspace_name: str = ""
-    scope: str = msgspec.field(default="", name="Scope")
+    subscription_id: str | None = ""
+    resource_group: str | None = ""
+    workspace_name: str | None = ""
+    scope: str | None = msgspec.field(default="", name="Scope")

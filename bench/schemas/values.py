@@ -1,4 +1,4 @@
-"""What every file's numbers and names may be. Edge of msgspec."""
+"""What every file's numbers and names may be. Pure."""
 
 from __future__ import annotations
 
