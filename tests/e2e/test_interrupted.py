@@ -94,6 +94,7 @@ def test_what_was_measured_is_reported(
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.slow
 def test_a_lost_run_is_ended_early(processes: str, tmp_path: Path) -> None:
     """`--abort-on-fail` ends a run whose gate cannot be met any more: the gate has failed, no arrival is dropped."""
     gate = ("--abort-on-fail", "--gate", "response_time.p50 < 1ms")
@@ -107,6 +108,7 @@ def test_a_lost_run_is_ended_early(processes: str, tmp_path: Path) -> None:
     assert _nothing_dropped(tmp_path / done.run)
 
 
+@pytest.mark.slow
 def test_an_undecided_run_goes_on(tmp_path: Path) -> None:
     """`--extend-up-to` ends an extended run as soon as its gates are decided, and they pass."""
     done = bench(

@@ -67,6 +67,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     process.wait(timeout=20)
 
 
+@pytest.mark.slow
 def test_a_run_from_the_form(address: str, tmp_path: Path) -> None:
     """The form offers the load's options and says what is wrong with them; a run shows both variants, and their leases
     on a tab; afterwards the form remembers what was started."""

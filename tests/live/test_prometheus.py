@@ -86,6 +86,7 @@ def text_of(url: str) -> str:
 
 
 @pytest.mark.skipif(not shutil.which("prometheus"), reason="needs Debian's prometheus, with promtool")
+@pytest.mark.slow
 def test_a_real_prometheus_scrapes_a_real_run(tmp_path: Path) -> None:
     """promtool finds nothing to complain of, and the server answers with the run's rate and quantile."""
     port, own = free_port(), free_port()

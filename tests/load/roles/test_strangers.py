@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
+import pytest
 import zmq
 
 from tests.e2e.conftest import emulator as emulator
@@ -31,6 +32,7 @@ LETTERS: list[bytes] = [
 ]
 
 
+@pytest.mark.slow
 def test_strangers_are_not_noticed(emulator: dict[str, Any], workspace: list[str], tmp_path: Path) -> None:
     """Empty, cut and foreign messages, and ones in a worker's name: all arrivals are sent, one fetch serves them."""
     before = token_calls(emulator["log"])
