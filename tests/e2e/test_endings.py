@@ -51,7 +51,7 @@ class Running:
 
     def ended(self) -> tuple[int, str]:
         """Exit code and all it said; whoever it had started is gone, too."""
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=300)
         self.until(lambda: not of_run(self.mark))
         assert "Traceback" not in out + err
         return self.process.returncode, out + err

@@ -120,7 +120,7 @@ def test_a_run_s_secret_is_gone_when_it_has_stopped(
             assert json.loads(page.get("/held"))["held"] == 0
         finally:
             process.terminate()
-            said = b"".join(process.communicate(timeout=30))
+            said = b"".join(process.communicate(timeout=300))
     assert b"extended_stats" in page.shown
     assert not found_in(page.shown + said, (key,))
     assert not found_below(cwd, (key,))

@@ -53,8 +53,8 @@ def test_strangers_are_not_noticed(emulator: dict[str, Any], workspace: list[str
         stranger.connect(f"tcp://127.0.0.1:{port}")
         for letter in LETTERS:
             stranger.send(letter)
-        out = leader.communicate(timeout=90)[0]
-        said = [process.communicate(timeout=60)[0] for process in workers]
+        out = leader.communicate(timeout=300)[0]
+        said = [process.communicate(timeout=300)[0] for process in workers]
     context.term()
     run = run_folder(tmp_path)
     assert json.loads((run / "manifest.json").read_text())["ended"]["reason"] == "completed", out

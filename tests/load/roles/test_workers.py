@@ -41,8 +41,8 @@ def _run(
         if kill_one_after_s:
             await_that(lambda: list(cwd.glob("results/*/health/w2.jsonl")))
             os.kill(workers[0].pid, signal.SIGKILL)
-        out = master.communicate(timeout=90)[0]
-        said = [process.communicate(timeout=30)[0] for process in workers]
+        out = master.communicate(timeout=300)[0]
+        said = [process.communicate(timeout=300)[0] for process in workers]
     wire.close()
     assert "Traceback" not in out, out
     return run_folder(cwd), said, bytes(wire.seen)
