@@ -58,7 +58,7 @@ def test_lines_are_added_whole(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", program, str(path), str(who)], cwd=Path(__file__).parents[1])
         for who in range(2)
     ]
-    assert [writer.wait(timeout=60) for writer in writers] == [0] * 2
+    assert [writer.wait(timeout=300) for writer in writers] == [0] * 2
     records = [json.loads(line) for line in path.read_text().splitlines()]
     for who in range(2):
         assert [record["n"] for record in records if record["who"] == str(who)] == list(range(300))
