@@ -15,7 +15,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bench.errors import BenchError, RunInvalid, UsageError
 from bench.plain_text import write_line
@@ -135,13 +135,28 @@ def _version() -> str:
 class _Parser(argparse.ArgumentParser):
     """Says a mistake in one line, with what was probably meant."""
 
-    def error(self, message: str) -> NoReturn:
-        known = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
-        unknown = next((word.partition("=")[0] for word in message.split() if word.startswith("--")), "")
-        meant = nearest(unknown, known) if message.startswith("unrecognized arguments") else ""
-        hint = f"did you mean {meant}?" if meant else f"`{self.prog} --help` says more"
-        write_line(sys.stderr, f"error: {message} ({hint})")
+    def parse_args(self, words: Any = None, namespace: Any = None) -> Any:
+        """Without the value of an option that does not exist in the message: it may be a secret."""
+        found, unknown = self.parse_known_args(words, namespace)
+        if unknown:
+            option = next((word.partition("=")[0] for word in unknown if word.startswith("-")), "")
+            if not option:
+                self.error(f"{unknown[0][:40]!r} is one word too many")
+            self.error(f"there is no option {option[:40]}", self._meant_by(option))
+        return found
+
+    def error(self, message: str, hint: str = "") -> NoReturn:
+        write_line(sys.stderr, f"error: {message} ({hint or f'`{self.prog} --help` says more'})")
         sys.exit(UsageError.exit_code)
+
+    def _meant_by(self, option: str) -> str:
+        from bench.settings.secrets import is_secret_name
+
+        if is_secret_name(option.lstrip("-")):
+            return "a secret is never an option: export BENCH_KEY or BENCH_TOKEN"
+        known = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
+        meant = nearest(option, known)
+        return f"did you mean {meant}?" if meant else ""
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

@@ -59,6 +59,9 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (["rnu"], "no command 'rnu' (did you mean run?)"),
         (["xyzzy"], "`bench --help` lists the commands"),
         (["run", "--durration", "5s"], "did you mean --duration?"),
+        (["run", "--keys", "hunter2"], "a secret is never an option: export BENCH_KEY"),
+        (["run", "--bearer-token=hunter2"], "there is no option --bearer-token (a secret is never an option"),
+        (["gate", "one", "two"], "'two' is one word too many"),
         (["run", "--arival-rate=5"], "did you mean --arrival-rate?"),
         (["gate"], "RUN"),
         (["run", "--method", "POKE"], "invalid choice"),
@@ -73,6 +76,7 @@ def test_a_slip_is_one_line(words: list[str], says: str, capsys: pytest.CaptureF
     said = refused(capsys, *words)
     assert says in said
     assert "##vso" not in said
+    assert "hunter2" not in said
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,6 +37,7 @@ from bench.load.engine.task_run import TaskAnswer, TaskRun
 from bench.load.roles import locust_options, locust_stats, settings_defaults
 from bench.load.roles.master import Master
 from bench.load.roles.session import Session
+from bench.plain_text import write_line
 from bench.plan.options import RUN_OPTIONS, WEB_UI_OPTIONS, Repeated, is_on
 from bench.plan.run_plan import DEFAULT_USERS
 from bench.process import handover, supervise
@@ -221,7 +222,7 @@ def _from_settings() -> Mapping[str, str | bool]:
     try:
         return settings_defaults.defaults(RUN_OPTIONS, sys.argv[1:], os.environ)
     except BenchError as exc:
-        sys.stderr.write(f"error: {exc.describe()}\n")
+        write_line(sys.stderr, f"error: {exc.describe()}")
         sys.exit(exc.exit_code)
 
 
