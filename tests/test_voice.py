@@ -110,3 +110,13 @@ def test_verbose_says_where_settings_came_from(
     assert "--duration is from command line" in err
     with pytest.raises(SystemExit):
         cli._run(["run", "-v", "-q"])
+
+
+def test_the_worst_exit_code_is_the_answers(
+    run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of Locust counts beside those of gates, trust and ending, in the object as for the shell."""
+    monkeypatch.setattr(run_command, "run_locust", lambda *_, **__: (RunDir(Path(run)), 1))
+    assert cli._run(["run", "--emulator", "--json", *GATE]) == 1
+    found, _ = answer(capsys)
+    assert (found["exit_code"], found["gates"][0]["verdict"]) == (1, "FAIL")
