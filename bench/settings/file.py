@@ -40,9 +40,9 @@ class Settings:
         return document.profiles.get(self.profile, {}), document.run
 
     def rules(self) -> tuple[tuple[Rule, ...], str]:
-        """The gates that count, and the file they stand in; the profile's own come first."""
+        """The gates that count, and the file they stand in; the profile's own come first, also when it has none."""
         for document in self.documents:
-            if rules := document.profile_gates.get(self.profile, ()):
+            if (rules := document.profile_gates.get(self.profile)) is not None:
                 return rules, f"{document.name} [profiles.{self.profile}]"
         for document in self.documents:
             if document.gates:
