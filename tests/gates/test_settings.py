@@ -74,7 +74,10 @@ def test_a_settings_file_that_cannot_be_understood_stops_the_run(
 
 def test_a_profile_may_have_gates_of_its_own(tmp_path: Path) -> None:
     """They take the place of the file's; a profile without any is judged by the file's."""
-    text = 'gates = ["error_rate <= 1%"]\n[profiles.quick]\n[profiles.free]\ngates = []\n[profiles.strict]\ngates = ["error_rate == 0%"]\n'
+    text = (
+        'gates = ["error_rate <= 1%"]\n[profiles.quick]\n[profiles.free]\ngates = []\n'
+        '[profiles.strict]\ngates = ["error_rate == 0%"]\n'
+    )
     (tmp_path / "bench.toml").write_text(text)
     gates, source = find_gates((), read_settings(tmp_path, profile="strict"))
     assert ([str(gate) for gate in gates], source) == (["error_rate == 0%"], "bench.toml [profiles.strict]")
