@@ -9,22 +9,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.plan.options import Option
+from bench.plan.options import MOST_USERS, Option, plan_of
 from bench.settings.file import CONFIG_VARIABLE, PROFILE_VARIABLE, documents_in, read_settings
 from bench.settings.precedence import COMMAND_LINE, DEFAULT, Layer, Setting, environment_layer, settle
 
 
 def defaults(options: Sequence[Option], words: Sequence[str], environment: Mapping[str, str]) -> dict[str, str | bool]:
-    """What the file says of options that neither the words nor the environment name. UsageError for a broken file."""
+    """What the file says of options that neither the words nor the environment name.
+
+    For options that are Locust's own it reads our variables, too, which Locust does not. UsageError for a broken file,
+    and for numbers of those options that cannot be.
+    """
     named = environment.get(CONFIG_VARIABLE, "")
     labelled = _value_of("--profile", words) if any(one.profiles for one in documents_in(Path(), named=named)) else ""
     settings = read_settings(Path(), named=named, profile=labelled or environment.get(PROFILE_VARIABLE, ""))
     layers = [_given(options, words), environment_layer(options, environment), *settings.layers()]
-    elsewhere = {*layers[0], *layers[1]}
+    locusts = {option.dest for option in options if option.locust}
+    elsewhere = {*layers[0], *(layers[1].keys() - locusts)}
     settled = settle(options, layers)
-    return {
+    found = {
         name: setting.value for name, setting in settled.items() if name not in elsewhere and setting.source != DEFAULT
     }
+    numbers = {"users": found.get("users", str(MOST_USERS)), "processes": found.get("processes", "1"), "warm_up": "0"}
+    plan_of(numbers, target="", variants=(), payload_sha256="")
+    return found
 
 
 def _given(options: Sequence[Option], words: Sequence[str]) -> Layer:

@@ -35,7 +35,8 @@ def found(*words: str, **environment: str) -> dict[str, str | bool]:
 def test_the_file_says_what_nobody_else_does() -> None:
     """Locust's parser knows words and environment itself; the file's other answers to one question are set aside."""
     assert found() == {"endpoint": "shop", "users": "7", "duration": "3s"}
-    assert found("--duration=1s", BENCH_USERS="2") == {"endpoint": "shop"}
+    assert found("--duration=1s") == {"endpoint": "shop", "users": "7"}
+    assert found("--users", "4", BENCH_DURATION="2s") == {"endpoint": "shop"}
     assert found("--emulator") == {"users": "7", "duration": "3s"}
     assert found(BENCH_SCORING_URI="https://h/s") == {"users": "7", "duration": "3s"}
     assert found(BENCH_CONFIG="none") == {}
@@ -51,6 +52,13 @@ def test_locusts_own_profile_chooses_the_files(how: tuple[str, ...]) -> None:
         found("--profile", "bgi")
     Path("bench.toml").write_text("[run]\nusers = 7\n")
     assert found("--profile", "release 7") == {"users": "7"}
+
+
+def test_our_variables_for_locusts_own_options() -> None:
+    """Locust reads LOCUST_USERS; BENCH_USERS means the same to it as to `bench`."""
+    assert found(BENCH_USERS="2")["users"] == "2"
+    with pytest.raises(UsageError, match="--users: 'many' is not a whole number"):
+        found(BENCH_USERS="many")
 
 
 def test_a_broken_file_ends_locust_with_its_place() -> None:
