@@ -25,7 +25,7 @@ from bench.gates.publish import publish
 from bench.gates.result import GateResult
 from bench.plain_text import printable, write_line
 from bench.plan.options import min_effect_ms_of
-from bench.report import build, text
+from bench.report import build, network_words, text
 from bench.report.words import GateRow
 from bench.rundir import RunDir, write_bytes
 from bench.runreader import load_run
@@ -52,7 +52,8 @@ def finish(folder: RunDir, *, gates: Gates, min_effect: str = "") -> int:
     if sys.stdout.isatty():
         lines = text.render_table(summary, colour="NO_COLOR" not in os.environ, gates=rows).split("\n")
     else:
-        lines = [text.one_line(summary, rows), *(f"- {remark}" for remark in text.remarks(summary))]
+        more = (*text.remarks(summary), *network_words.sentences(summary))
+        lines = [text.one_line(summary, rows), *(f"- {sentence}" for sentence in more)]
     lines += [f"{result.verdict} {result.label}: {result.sentence}" for result in results]
     for line in (*lines, f"report: {folder.report}"):
         write_line(sys.stdout, line)

@@ -74,9 +74,11 @@ def one_line(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
 
 
 def _conclusions(summary: Summary) -> list[str]:
-    if not words.conclusive(summary):
-        return ["nothing is concluded from an INVALID run"]
-    return [words.cost_sentence(one) for one in words.comparisons(summary)] or [words.speed_sentence(summary)]
+    if words.conclusive(summary):
+        return [words.cost_sentence(one) for one in words.comparisons(summary)] or [words.speed_sentence(summary)]
+    answered = any(variant["outcomes"]["ok"] for variant in summary["variants"].values())
+    measured = f"measured all the same: {words.speed_sentence(summary)}" if answered else ""
+    return ["nothing is concluded from an INVALID run", measured]
 
 
 def summary_md(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
