@@ -51,7 +51,7 @@ def test_the_one_line_answers_the_four_questions(eventful: Reported) -> None:
 
 
 def test_an_invalid_run_says_what_it_measured_and_concludes_nothing(eventful: Reported) -> None:
-    """A slow target is named on the first line whatever the client did; no difference is, nor a time nobody measured."""
+    """A slow target is named on the first line whatever the client did; no difference is, and no time of no answer."""
     doubted = copy.deepcopy(eventful.summary)
     doubted["trust"] |= {"verdict": "INVALID", "reasons": ["the client was the bottleneck"]}
     line = text.one_line(doubted)
