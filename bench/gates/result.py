@@ -32,8 +32,8 @@ class GateResult:
     `interval` is what was held against the threshold: against a baseline it includes the baseline's own
     uncertainty. It is None for what is counted and not estimated. `needed_requests` is how many more
     requests of that variant would decide an INCONCLUSIVE gate, None where more would not help. `above` stands in the
-    place of `measured` where requests got no answer: the least the figure can be. `settled`: no more load decides it. `hangs_together_s`:
-    for how long the figure does, where the run is too short for it.
+    place of `measured` where requests got no answer: the least the figure can be. `settled`: no more load decides it.
+    `hangs_together_s`: for how long the figure does, where the run is too short for it.
     """
 
     gate: Gate
