@@ -30,7 +30,9 @@ def open_once(connection: Connection, shown: str, *, timeout_ns: int) -> None:
     """Connect. Raises RunInvalid that says what stood in the way of reaching `shown`."""
     failure = connection.open(deadline_ns=monotonic_ns() + timeout_ns)
     if failure:
-        raise RunInvalid(f"cannot reach {shown}: {failure}: {connection.detail}", hint=_ADVICE.get(failure, ""))
+        asks_already = connection.detail.endswith("?")
+        hint = "" if asks_already else _ADVICE.get(failure, "")
+        raise RunInvalid(f"cannot reach {shown}: {failure}: {connection.detail}", hint=hint)
 
 
 def reachable_line(scoring_uri: str, *, ca_file: str = "", timeout_s: float = CONNECT_TIMEOUT_S) -> str:
