@@ -53,7 +53,7 @@ def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Rep
             StaticTarget(scoring_uri=uri, secret=static_secret(mode, number), ca_file=ca_file)
             for uri, mode, number in zip(spec.scoring_uris, spec.auth_modes, spec.secret_numbers, strict=True)
         ]
-        return [_show(run_checks(target)) for target in targets]
+        return [_show(run_checks(target, _reach)) for target in targets]
     if spec.kind == "endpoint" and spec.workspace.workspace_name:
         place, source = spec.workspace, find_workspace(values).source
         where = f"{place.workspace_name}, resource group {place.resource_group}, subscription {place.subscription_id}"
@@ -75,11 +75,18 @@ def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Rep
                         deployment=deployment,
                         timeout_s=plan.timeout_s if values.get("timeout") else None,
                         ca_file=ca_file,
-                    )
+                    ),
+                    _reach,
                 )
             )
             for endpoint, mode, uri, deployment in zip(spec.endpoints, spec.auth_modes, uris, deployments, strict=True)
         ]
+
+
+def _reach(scoring_uri: str, ca_file: str) -> str:
+    from bench.load.wire.reach import reachable_line  # gevent: `--help` does without
+
+    return reachable_line(scoring_uri, ca_file=ca_file)
 
 
 def _say(line: str) -> None:

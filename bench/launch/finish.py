@@ -25,7 +25,7 @@ from bench.gates.publish import publish
 from bench.gates.result import GateResult, GateVerdict
 from bench.plain_text import printable
 from bench.plan.options import min_effect_ms_of
-from bench.report import build, text, words
+from bench.report import build, network_words, text, words
 from bench.report.words import GateRow
 from bench.rundir import RunDir, write_bytes
 from bench.runreader import load_run
@@ -66,7 +66,8 @@ def _say(
     if voice.stream.isatty():
         lines = text.render_table(summary, colour="NO_COLOR" not in os.environ, gates=rows).split("\n")
     else:
-        lines = [text.one_line(summary, rows), *(f"- {remark}" for remark in text.remarks(summary))]
+        more = (*text.remarks(summary), *network_words.sentences(summary))
+        lines = [text.one_line(summary, rows), *(f"- {sentence}" for sentence in more)]
     for line in lines:
         voice.say(line, bad=evaluate.trust_of(summary) == TrustVerdict.INVALID)
     for result in results:

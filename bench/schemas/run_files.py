@@ -116,6 +116,31 @@ class Stall(Struct, frozen=True, kw_only=True):
     cause: str = ""
 
 
+class Way(Struct, frozen=True, kw_only=True):
+    """Connections of one variant to one address in a second of a worker. `to` is the first TCP end: with a proxy, that.
+
+    `round_trip_ms` is the median over connections of the shortest that each ever had, null where the system does not
+    tell it (`TCP_INFO` of Linux). `sent_again`: TCP segments.
+    """
+
+    variant: str
+    to: str
+    open: Count
+    opened: Count
+    round_trip_ms: float | None
+    sent_again: Count
+
+
+class HeldBack(Struct, frozen=True, kw_only=True):
+    """Answers of one variant in a second of a worker that say that bandwidth held them or their requests back, and for
+    how long together."""
+
+    variant: str
+    answers: Count
+    request_ms: float
+    response_ms: float
+
+
 class HealthTick(Struct, frozen=True, kw_only=True):
     """A line of `health/<worker>.jsonl`: a second of a worker."""
 
@@ -130,6 +155,8 @@ class HealthTick(Struct, frozen=True, kw_only=True):
     stall_max_ms: float = 0
     gc_ms: float = 0
     busy_ms: float = 0
+    ways: list[Way] = []
+    held_back: list[HeldBack] = []
 
 
 class HealthEnd(Struct, frozen=True, kw_only=True):
