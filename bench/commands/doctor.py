@@ -20,6 +20,7 @@ from bench.credentials.doctor import Check, EndpointTarget, Report, StaticTarget
 from bench.credentials.patience import Patience
 from bench.plan.options import TARGET_OPTIONS, plan_of
 from bench.plan.variants import sides_of
+from bench.target.client_certificate import ClientCertificate
 from bench.target.local_emulator import LocalEmulator
 from bench.target.spec import TargetSpec, kind_of, spec_of, static_secret
 from bench.target.workspace import find_workspace
@@ -46,9 +47,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Report]:
+    client = ClientCertificate.of(values)
     if spec.workspace is None:
         targets: list[EndpointTarget | StaticTarget] = [
-            StaticTarget(scoring_uri=uri, secret=static_secret(mode, number), ca_file=ca_file)
+            StaticTarget(scoring_uri=uri, secret=static_secret(mode, number), ca_file=ca_file, client=client)
             for uri, mode, number in zip(spec.scoring_uris, spec.auth_modes, spec.secret_numbers, strict=True)
         ]
         return [_show(run_checks(target)) for target in targets]
@@ -73,6 +75,7 @@ def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Rep
                         deployment=deployment,
                         timeout_s=plan.timeout_s if values.get("timeout") else None,
                         ca_file=ca_file,
+                        client=client,
                     )
                 )
             )

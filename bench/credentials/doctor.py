@@ -20,6 +20,7 @@ from bench.credentials.state import measured, notes, obstacle
 from bench.endpoint import SCORE_ACTION, AuthMode, Deployment, Endpoint
 from bench.errors import BenchError, UsageError
 from bench.plan.run_plan import Variant
+from bench.target.client_certificate import NO_CERTIFICATE, ClientCertificate
 
 
 class AsksAzure(Protocol):
@@ -45,6 +46,7 @@ class EndpointTarget:
     deployment: str = ""
     timeout_s: float | None = None
     ca_file: str = ""
+    client: ClientCertificate = NO_CERTIFICATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class StaticTarget:
     scoring_uri: str
     secret: str = field(repr=False)
     ca_file: str = ""
+    client: ClientCertificate = NO_CERTIFICATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +89,13 @@ class Report:
 
 def run_checks(target: EndpointTarget | StaticTarget) -> Report:
     """Everything that can be known about `target` without scoring. Does not raise BenchError."""
-    if isinstance(target, StaticTarget):
-        return Report(tuple(_check_static(target)))
-    return Report(tuple(_check_endpoint(target)))
+    checks = _check_static(target) if isinstance(target, StaticTarget) else _check_endpoint(target)
+    return Report((*_client_certificate(target.client), *checks))
+
+
+def _client_certificate(client: ClientCertificate) -> Iterator[Check]:
+    if client:
+        yield Check(name="client certificate", detail=client.shown)
 
 
 def _check_static(target: StaticTarget) -> Iterator[Check]:
@@ -97,7 +104,7 @@ def _check_static(target: StaticTarget) -> Iterator[Check]:
     else:
         missing = UsageError("no credential given for the scoring URI", hint="set BENCH_KEY or BENCH_TOKEN")
         yield Check(name="credential", error=missing)
-    yield reachable(target.scoring_uri, ca_file=target.ca_file)
+    yield reachable(target.scoring_uri, ca_file=target.ca_file, client=target.client)
 
 
 def _check_endpoint(target: EndpointTarget) -> Iterator[Check]:
@@ -111,7 +118,7 @@ def _check_endpoint(target: EndpointTarget) -> Iterator[Check]:
     if target.scoring_uri:
         mode = target.auth_mode or AuthMode.KEY
         yield _credential(ask(lambda: target.agent.fetch(target.endpoint, mode, reads=False)))
-        yield reachable(target.scoring_uri, ca_file=target.ca_file)
+        yield reachable(target.scoring_uri, ca_file=target.ca_file, client=target.client)
         return
     endpoint = ask(lambda: target.agent.described(target.endpoint))
     if isinstance(endpoint, Failure):
@@ -127,7 +134,7 @@ def _check_endpoint(target: EndpointTarget) -> Iterator[Check]:
     for line in notes(endpoint, target.deployment, timeout_s=target.timeout_s):
         yield Check(name="note", detail=line, is_note=True)
     if endpoint.scoring_uri:
-        yield reachable(endpoint.scoring_uri, ca_file=target.ca_file)
+        yield reachable(endpoint.scoring_uri, ca_file=target.ca_file, client=target.client)
 
 
 def _principal_line(claims: dict[str, str]) -> str:
@@ -184,9 +191,9 @@ def _deployment_line(one: Deployment) -> str:
     return f"{one.name}: {', '.join(filter(None, parts))}"
 
 
-def reachable(scoring_uri: str, *, ca_file: str = "") -> Check:
+def reachable(scoring_uri: str, *, ca_file: str = "", client: ClientCertificate = NO_CERTIFICATE) -> Check:
     """Whether somebody answers at the scoring URI, and does not send us on elsewhere."""
     try:
-        return Check(name="scoring URI", detail=reachable_line(scoring_uri, ca_file=ca_file))
+        return Check(name="scoring URI", detail=reachable_line(scoring_uri, ca_file=ca_file, client=client))
     except BenchError as exc:
         return Check(name="scoring URI", error=exc)

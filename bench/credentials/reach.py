@@ -7,23 +7,40 @@ http on to https says so. Whoever does not answer it is as good as any other.
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 from urllib.parse import urlsplit
 
 from bench.errors import RunInvalid, UsageError
 from bench.target.authorities import trusting_context
+from bench.target.client_certificate import NO_CERTIFICATE, ClientCertificate
 from bench.target.proxy import HEAD_LIMIT, Proxy, proxy_for, refusal
 
 CONNECT_TIMEOUT_S = 5.0
 _ANSWER_TIMEOUT_S = 2.0
+_ALERT_TIMEOUT_S = 0.5
 _PORTS = {"http": 80, "https": 443}
+_ABOUT_THE_CLIENT = re.compile(
+    r"ALERT_(CERTIFICATE|BAD_CERTIFICATE|UNKNOWN_CA|UNSUPPORTED_CERT|HANDSHAKE_FAILURE|ACCESS)"
+)
+"""The alerts by which a server refuses a client's certificate, or the lack of one (RFC 8446, 6.2)."""
 
 
-def reachable_line(scoring_uri: str, *, ca_file: str = "", timeout_s: float = CONNECT_TIMEOUT_S) -> str:
-    """What was reached. UsageError for a URI or CA file that is none; RunInvalid when it is out of reach or moved."""
+def reachable_line(
+    scoring_uri: str,
+    *,
+    ca_file: str = "",
+    client: ClientCertificate = NO_CERTIFICATE,
+    timeout_s: float = CONNECT_TIMEOUT_S,
+) -> str:
+    """What was reached. UsageError for a URI or file that is none; RunInvalid when it is out of reach or moved."""
     host, port, secure, path = _address(scoring_uri)
+    if client and not secure:
+        raise UsageError(f"--client-cert is shown over TLS only, and {host}:{port} is plain http")
     context = trusting_context(ca_file) if secure else None
+    if context is not None and client:
+        client.load_into(context)
     proxy = proxy_for(host, secure=secure)
     way = f", through the proxy {proxy.shown}" if proxy else ""
     try:
@@ -32,6 +49,7 @@ def reachable_line(scoring_uri: str, *, ca_file: str = "", timeout_s: float = CO
                 _refuse_redirect(_options(connection, host, path), host, port)
                 return f"{host}:{port} reachable"
             with context.wrap_socket(connection, server_hostname=host) as secured:
+                _hear_alert(secured)
                 _refuse_redirect(_options(secured, host, path), host, port)
                 return f"{host}:{port} reachable, {secured.version()}, verified{way}"
     except ssl.SSLCertVerificationError as exc:
@@ -40,6 +58,8 @@ def reachable_line(scoring_uri: str, *, ca_file: str = "", timeout_s: float = CO
             hint="give the authority's certificate with --ca-file; it is trusted beside the system's",
         ) from exc
     except OSError as exc:
+        if isinstance(exc, ssl.SSLError) and _ABOUT_THE_CLIENT.search(exc.reason or ""):
+            raise _refused(f"{host}:{port}", exc, client) from exc
         raise RunInvalid(
             f"cannot reach {host}:{port}: {exc.strerror or exc}{way}",
             hint="check the URI, the network, HTTPS_PROXY and NO_PROXY, and private endpoints",
@@ -82,6 +102,31 @@ def _options(connection: socket.socket, host: str, path: str) -> bytes:
         connection.sendall(request.encode("ascii", "replace"))
         return _head(connection)
     return b""
+
+
+def _hear_alert(secured: ssl.SSLSocket) -> None:
+    """Wait for what a TLS 1.3 server that misses a client's certificate says after the handshake, and then closes.
+
+    It would be lost if something were sent meanwhile. Whoever misses nothing says nothing.
+    """
+    if secured.version() == "TLSv1.3":
+        secured.settimeout(_ALERT_TIMEOUT_S)
+        with contextlib.suppress(TimeoutError):
+            secured.recv(1)
+
+
+def _refused(place: str, exc: ssl.SSLError, client: ClientCertificate) -> RunInvalid:
+    """A server that wants a client's certificate, or another one."""
+    alert = (exc.reason or "").lower().replace("_", " ")
+    if client:
+        return RunInvalid(
+            f"{place} refuses the certificate of --client-cert ({alert})",
+            hint="ask whoever runs that ingress which authority it trusts, and have the certificate issued there",
+        )
+    return RunInvalid(
+        f"{place} asks for a client certificate and got none ({alert})",
+        hint="give one with --client-cert and --client-key",
+    )
 
 
 def _refuse_redirect(head: bytes, host: str, port: int) -> None:

@@ -26,6 +26,7 @@ from bench.plan.request_plan import Header, RequestPlan, checked_value, listed, 
 from bench.plan.run_plan import Variant, parse_duration_s
 from bench.plan.variants import Sides, distinguished, sides_of, uris_of
 from bench.target.authorities import trusting_context
+from bench.target.client_certificate import ClientCertificate
 from bench.target.cloud import CLOUD_VARIABLE, cloud_of
 from bench.target.local_emulator import LocalEmulator
 from bench.target.workspace import find_workspace
@@ -115,6 +116,7 @@ def spec_of(
     sides = sides_of(values, default_modes=default_modes)
     modes = sides.auth_modes
     sign_in = sign_in_of(values)
+    ClientCertificate.of(values)
     if kind == "emulator":
         assert emulator is not None  # noqa: S101 - the caller started it
         facts = emulator.facts

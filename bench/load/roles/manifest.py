@@ -39,7 +39,9 @@ def manifest_of(
     return {
         "schema_version": 1,
         "run_id": run.run_id,
-        "plan": dataclasses.replace(plan, variants=shown).as_json(),
+        "plan": dataclasses.replace(
+            plan, variants=shown, client_cert=Path(plan.client_cert).name, client_key=Path(plan.client_key).name
+        ).as_json(),
         "seed": plan.seed,
         "measure_from_ns": round(plan.warm_up_s * 1e9),
         "target": {

@@ -137,7 +137,7 @@ class Master:
         """The options under the names of a plan, and the requests. The options' own errors come first."""
         values = {**options, "users": options.get("num_users"), "processes": options.get("processes") or 1}
         plan = plan_of(values, target="", variants=(), payload_sha256="")
-        for option in ("ca_file",):
+        for option in ("ca_file", "client_cert", "client_key"):
             refuse_pipe(str(values.get(option) or ""), option=f"--{option.replace('_', '-')}")
         bound, asked = (secret_origins(each, default_modes=self._default_modes) for each in (self._started, values))
         named, wanted = header_origins(self._started), header_origins(values)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from bench.errors import UsageError
 from bench.target.authorities import trusting_context
+from bench.target.client_certificate import NO_CERTIFICATE, ClientCertificate
 from bench.target.proxy import Proxy, proxy_for
 
 
@@ -33,11 +34,11 @@ class Address:
         return host if self.port == (80 if self.tls is None else 443) else f"{host}:{self.port}"
 
 
-def parse_address(uri: str, *, ca_file: str = "") -> Address:
+def parse_address(uri: str, *, ca_file: str = "", client: ClientCertificate = NO_CERTIFICATE) -> Address:
     """The address of a scoring URI; certificates are always verified, against the system's authorities
-    and `ca_file`.
+    and `ca_file`; `client` is shown to a server that asks for one.
 
-    Raises UsageError for anything that is not an http(s) URI, and for a CA file that cannot be read.
+    Raises UsageError for anything that is not an http(s) URI, and for files that cannot be used.
     """
     if "@" in uri.partition("//")[2].partition("/")[0]:  # before any other message could show it
         raise UsageError(
@@ -59,7 +60,12 @@ def parse_address(uri: str, *, ca_file: str = "") -> Address:
         raise UsageError(
             f"scoring URI {uri!r}: {parts.hostname!r} is not a host's name", hint="write https://host/score"
         )
-    tls = tls_context(ca_file) if parts.scheme == "https" else None
+    if client and parts.scheme == "http":
+        raise UsageError(
+            "--client-cert is shown over TLS only, and the scoring URI is plain http",
+            hint="give the https URI, or leave the certificate out",
+        )
+    tls = tls_context(ca_file, client) if parts.scheme == "https" else None
     proxy = proxy_for(parts.hostname, secure=tls is not None)
     return Address(host=parts.hostname, port=port or (443 if tls else 80), path=path, tls=tls, proxy=proxy)
 
@@ -79,8 +85,10 @@ def _is_name(host: str) -> bool:
     return True
 
 
-def tls_context(ca_file: str) -> ssl.SSLContext:
+def tls_context(ca_file: str, client: ClientCertificate = NO_CERTIFICATE) -> ssl.SSLContext:
     """A context that verifies the chain and the host name. Raises UsageError for a CA file that is none."""
     context = trusting_context(ca_file)
+    if client:
+        client.load_into(context)
     context.set_alpn_protocols(["http/1.1"])
     return context
