@@ -78,6 +78,8 @@ def route(request: Request, state: State, *, base_url: str, now_s: float) -> Han
         response = _judge(call, operation, action)
         if fault is not None:
             response = twisted(response, fault, now_s + state.conditions.skew_s)
+    if fault is not None:
+        state.on_used(fault)
     return Handled(
         response=response.with_headers(("x-ms-request-id", str(uuid.uuid4()))),
         operation=operation,
