@@ -18,7 +18,7 @@ from bench.arguments import add_options
 from bench.credentials.agent.plain import PlainAgent
 from bench.credentials.doctor import Check, EndpointTarget, Report, StaticTarget, run_checks
 from bench.credentials.patience import Patience
-from bench.plan.options import TARGET_OPTIONS, plan_of
+from bench.plan.options import TARGET_OPTIONS, TIMEOUT_OPTION, plan_of
 from bench.plan.variants import sides_of
 from bench.target.client_certificate import ClientCertificate
 from bench.target.local_emulator import LocalEmulator
@@ -27,7 +27,7 @@ from bench.target.workspace import find_workspace
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, TARGET_OPTIONS)
+    add_options(parser, (*TARGET_OPTIONS, TIMEOUT_OPTION))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -73,7 +73,7 @@ def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Rep
                         auth_mode=None if spec.own_modes else mode,
                         scoring_uri=uri,
                         deployment=deployment,
-                        timeout_s=plan.timeout_s if values.get("timeout") else None,
+                        timeout_s=plan.timeout_s,
                         ca_file=ca_file,
                         client=client,
                     )

@@ -173,8 +173,6 @@ def _deployments(endpoint: Endpoint, pinned: str) -> Check:
         return Check(name="deployment" if pinned else "traffic", error=error)
     shares = ", ".join(f"{deployment} {percent} %" for deployment, percent in endpoint.traffic)
     facts = [fact for one in measured(endpoint, pinned) for fact in (_deployment_line(one),) if fact]
-    if endpoint.deployments is None:
-        facts.append("deployments may not be listed, so their states are not known")
     said = f"{pinned} pinned, of {shares}" if pinned else shares
     return Check(name="deployment" if pinned else "traffic", detail="; ".join([said, *facts]))
 

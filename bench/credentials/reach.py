@@ -10,17 +10,16 @@ import contextlib
 import re
 import socket
 import ssl
-from urllib.parse import urlsplit
 
-from bench.errors import RunInvalid, UsageError
+from bench.errors import RunInvalid
 from bench.target.authorities import trusting_context
 from bench.target.client_certificate import NO_CERTIFICATE, ClientCertificate
 from bench.target.proxy import HEAD_LIMIT, Proxy, proxy_for, refusal
+from bench.target.scoring_uri import read_scoring_uri
 
 CONNECT_TIMEOUT_S = 5.0
 _ANSWER_TIMEOUT_S = 2.0
 _ALERT_TIMEOUT_S = 0.5
-_PORTS = {"http": 80, "https": 443}
 _ABOUT_THE_CLIENT = re.compile(
     r"ALERT_(CERTIFICATE|BAD_CERTIFICATE|UNKNOWN_CA|UNSUPPORTED_CERT|HANDSHAKE_FAILURE|ACCESS)"
 )
@@ -35,9 +34,8 @@ def reachable_line(
     timeout_s: float = CONNECT_TIMEOUT_S,
 ) -> str:
     """What was reached. UsageError for a URI or file that is none; RunInvalid when it is out of reach or moved."""
-    host, port, secure, path = _address(scoring_uri)
-    if client and not secure:
-        raise UsageError(f"--client-cert is shown over TLS only, and {host}:{port} is plain http")
+    place = read_scoring_uri(scoring_uri, shows_certificate=bool(client))
+    host, port, secure, path = place.host, place.port, place.is_secure, place.path.partition("?")[0]
     context = trusting_context(ca_file) if secure else None
     if context is not None and client:
         client.load_into(context)
@@ -143,12 +141,3 @@ def _refuse_redirect(head: bytes, host: str, port: int) -> None:
         f"{host}:{port} does not score but sends on ({words[1].decode()}) to {place or 'nowhere'}",
         hint="a redirect is not followed, for the secret would go along: give that URI with --scoring-uri",
     )
-
-
-def _address(scoring_uri: str) -> tuple[str, int, bool, str]:
-    """Host, port, whether it is https, and the path."""
-    with contextlib.suppress(ValueError):
-        parts = urlsplit(scoring_uri)
-        if parts.scheme in _PORTS and parts.hostname:
-            return parts.hostname, parts.port or _PORTS[parts.scheme], parts.scheme == "https", parts.path or "/"
-    raise UsageError(f"{scoring_uri!r} is not an http or https URI", hint="give the endpoint's scoring URI")

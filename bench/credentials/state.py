@@ -53,6 +53,8 @@ def notes(endpoint: Endpoint, deployment: str = "", *, timeout_s: float | None =
     if endpoint.mirror_traffic:
         shares = ", ".join(f"{percent} % to {name}" for name, percent in endpoint.mirror_traffic)
         found.append(f"endpoint {endpoint.name!r} mirrors traffic ({shares}): the copies are load as well")
+    if endpoint.deployments is None and endpoint.state:
+        found.append(f"endpoint {endpoint.name!r} has deployments that may not be listed: their states are not known")
     for one in measured(endpoint, deployment):
         if one.state == "Updating":
             found.append(f"deployment {one.name!r} is being updated: what is measured may change on the way")

@@ -51,7 +51,7 @@ class FaultScriptError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One fault. `at_s` is None for "when it is added"; `for_s` and `times` None for "for good". Other words are empty."""
+    """One fault. `at_s` is None for "when it is added"; `for_s`, `times` for "for good". Others are empty."""
 
     kind: FaultKind
     at_s: float | None = None

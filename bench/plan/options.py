@@ -124,6 +124,13 @@ TARGET_OPTIONS = (
         help="how long to ask Azure again before the run, while it or the sign-in is in trouble",
     ),
 )
+TIMEOUT_OPTION = Option(
+    name="timeout",
+    from_browser=True,
+    metavar="TIME",
+    default=f"{DEFAULT_TIMEOUT_S:g}s",
+    help="total deadline of a request",
+)
 LOAD_OPTIONS = (
     Option(
         name="arrival-rate",
@@ -165,13 +172,7 @@ LOAD_OPTIONS = (
         help="replay recorded arrivals instead: a CSV file of seconds since the start (a request file has its at_s)",
     ),
     Option(name="speed", from_browser=True, metavar="N", default="1", help="replay a trace that many times as fast"),
-    Option(
-        name="timeout",
-        from_browser=True,
-        metavar="TIME",
-        default=f"{DEFAULT_TIMEOUT_S:g}s",
-        help="total deadline of a request",
-    ),
+    TIMEOUT_OPTION,
     Option(
         name="seed", from_browser=True, metavar="N", default="0", help="seed of the schedule and of the payload's order"
     ),

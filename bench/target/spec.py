@@ -29,6 +29,7 @@ from bench.target.authorities import trusting_context
 from bench.target.client_certificate import ClientCertificate
 from bench.target.cloud import CLOUD_VARIABLE, cloud_of
 from bench.target.local_emulator import LocalEmulator
+from bench.target.scoring_uri import read_scoring_uri
 from bench.target.workspace import find_workspace
 
 KEY_VARIABLE = "BENCH_KEY"
@@ -116,7 +117,7 @@ def spec_of(
     sides = sides_of(values, default_modes=default_modes)
     modes = sides.auth_modes
     sign_in = sign_in_of(values)
-    ClientCertificate.of(values)
+    certificate = ClientCertificate.of(values)
     if kind == "emulator":
         assert emulator is not None  # noqa: S101 - the caller started it
         facts = emulator.facts
@@ -130,6 +131,7 @@ def spec_of(
         )
     if kind == "endpoint":
         trusting_context(sign_in.ca_file)
+        _check_uris(sides, certificate)
         return TargetSpec(
             kind=kind,
             auth_modes=modes,
@@ -148,7 +150,14 @@ def spec_of(
                 hint=f"set {base}_{number} for {origin_of(uri)}, and so on in the list's order",
             )
         static_secret(mode, number)
+    trusting_context(sign_in.ca_file)
+    _check_uris(sides, certificate)
     return TargetSpec(kind=kind, auth_modes=modes, scoring_uris=sides.scoring_uris, secret_numbers=numbers)
+
+
+def _check_uris(sides: Sides, certificate: ClientCertificate) -> None:
+    for uri in sides.scoring_uris:
+        read_scoring_uri(uri, shows_certificate=bool(certificate))
 
 
 def origin_of(uri: str) -> str:
