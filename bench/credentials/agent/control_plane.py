@@ -33,6 +33,8 @@ from bench.target.cloud import CLOUD_VARIABLE, cloud_of
 _FORBIDDEN = 403
 _CACHED_UNTIL_S = 290.0
 """MSAL, and with it `az`, hands out a cached token until five minutes before its end."""
+_OPERATION_TIMEOUT_S = 40.0
+"""azure-core looks every 30 s whether an operation is done, unless Azure says when to."""
 _TOLD = ("oid", "tid", "appid", "upn", "name", "idtyp")
 
 T = TypeVar("T")
@@ -92,6 +94,11 @@ class ControlPlane:
             return self._attempt(endpoint, lambda: self._granted_token(endpoint))
         return self._attempt(endpoint, lambda: self._keys_or_token(endpoint))
 
+    def regenerate(self, endpoint: str, key: str) -> dict[str, bool] | Failure:
+        """Replace its `primary` or `secondary` key, which nobody can undo: whether Azure says that it is done within
+        some seconds, and whether the list of keys shows another one."""
+        return self._attempt(endpoint, lambda: self._regenerated(endpoint, key))
+
     def principal(self) -> dict[str, str] | Failure:
         """Who asks, by the claims of its ARM token (not verified; it is our own)."""
         return self._attempt("", self._claims)
@@ -131,6 +138,12 @@ class ControlPlane:
     def _granted_token(self, endpoint: str) -> Grant:
         answer = self._arm.token(endpoint)
         return self._token(answer.get("accessToken"), answer.get("expiryTimeUtc"), answer.get("refreshAfterTimeUtc"))
+
+    def _regenerated(self, endpoint: str, key: str) -> dict[str, bool]:
+        before = self._arm.keys(endpoint).get(f"{key}Key")
+        poller = self._client.online_endpoints.begin_regenerate_keys(endpoint, key_type=key)
+        poller.wait(_OPERATION_TIMEOUT_S)
+        return {"done": poller.done(), "changed": self._arm.keys(endpoint).get(f"{key}Key") != before}
 
     def _token(self, secret: Any, expiry_s: Any, refresh_at_s: Any) -> Grant:
         now_ns = clock.monotonic_ns()
