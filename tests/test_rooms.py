@@ -77,7 +77,7 @@ INSIDE_LOAD: dict[str, set[str]] = {
 """Within `load` too every arrow goes one way: the wire knows no run, the engine no Locust."""
 
 LIBRARIES: dict[str, str] = {
-    "azure": r"credentials\.agent\.(arm|azure_errors|control_plane|identity)",
+    "azure": r"credentials\.agent\.(arm|azure_errors|clouds|control_plane|identity)",
     "flask": r"live\.",
     "gevent": r"process\.supervise|load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",

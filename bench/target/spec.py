@@ -27,7 +27,7 @@ from bench.plan.run_plan import Variant, parse_duration_s
 from bench.plan.variants import Sides, distinguished, sides_of, uris_of
 from bench.target.authorities import trusting_context
 from bench.target.client_certificate import ClientCertificate
-from bench.target.cloud import CLOUD_VARIABLE, cloud_of
+from bench.target.cloud import CLOUD_VARIABLE, METADATA_VARIABLE, cloud_of
 from bench.target.local_emulator import LocalEmulator
 from bench.target.scoring_uri import read_scoring_uri
 from bench.target.workspace import find_workspace
@@ -286,8 +286,11 @@ def _workspace_for(values: Mapping[str, Any], modes: tuple[AuthMode, ...], has_u
 
 def sign_in_of(values: Mapping[str, Any]) -> SignIn:
     """How the principal signs in. UsageError for an unknown cloud, and for an id that cannot be one."""
-    named = str(values.get("cloud") or "")
-    cloud = cloud_of(named) if named else cloud_of(os.environ.get(CLOUD_VARIABLE, ""), given_by=CLOUD_VARIABLE)
+    named, given_by = str(values.get("cloud") or "").strip(), "--cloud"
+    if not named:
+        named, given_by = os.environ.get(CLOUD_VARIABLE, "").strip(), CLOUD_VARIABLE
+    if not os.environ.get(METADATA_VARIABLE):  # else the agent reads there which clouds there are
+        named = cloud_of(named, given_by=given_by).name
     ids = {name: str(values.get(name) or "").strip() for name in ("tenant_id", "client_id")}
     for name, value in ids.items():
         if not _ID.fullmatch(value):
@@ -297,4 +300,4 @@ def sign_in_of(values: Mapping[str, Any]) -> SignIn:
     timeout_s = parse_duration_s(str(values.get("sign_in_timeout") or "10s"), option="--sign-in-timeout")
     if timeout_s <= 0:
         raise UsageError("--sign-in-timeout must be above 0", hint="write 10s")
-    return SignIn(cloud=cloud.name, timeout_s=timeout_s, ca_file=str(values.get("ca_file") or ""), **ids)
+    return SignIn(cloud=named, timeout_s=timeout_s, ca_file=str(values.get("ca_file") or ""), **ids)

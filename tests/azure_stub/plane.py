@@ -38,6 +38,7 @@ class Stub:
         self.scored_with: list[str] = []
         self.keys = {"primary": "first-key", "secondary": "second-key"}
         self.polls = 0
+        self.clouds: Any = []
         self.origin = ""
 
     @property
@@ -58,7 +59,9 @@ class Stub:
             return self._identity(parse_qs(parts.query), headers)
         if method == "POST" and parts.path == "/score":
             return self._score(headers.get("Authorization", ""))
-        if headers.get("Authorization") != f"Bearer token-for {MANAGEMENT}":
+        if parts.path == "/metadata/endpoints":
+            return 200, {}, self.clouds
+        if headers.get("Authorization") not in (f"Bearer token-for {MANAGEMENT}", f"Bearer token-for {self.origin}"):
             return _error(401, "InvalidAuthenticationToken", "The access token is invalid.")
         if parts.path == "/operations/1":
             return self._operation()
@@ -80,7 +83,7 @@ class Stub:
 
     def _score(self, authorization: str) -> Answer:
         self.scored_with.append(authorization)
-        secrets = (*self.keys.values(), "scoring-token", f"token-for {SCORING}")
+        secrets = (*self.keys.values(), "scoring-token", f"token-for {SCORING}", "token-for https://ml.azure.sovereign")
         good = authorization.removeprefix("Bearer ") in secrets
         return (200, {}, {"ok": True}) if good else (401, {}, "key_auth_access_denied")
 

@@ -21,6 +21,7 @@ from bench import clock
 from bench.credentials.agent.arm import Arm
 from bench.credentials.agent.azure_clock import AzureClock
 from bench.credentials.agent.azure_errors import Unusable, explain
+from bench.credentials.agent.clouds import cloud_and_details
 from bench.credentials.agent.described import endpoint_of
 from bench.credentials.agent.identity import Identity
 from bench.credentials.claims import claims_of
@@ -28,7 +29,6 @@ from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.lease import Grant, Validity, validity
 from bench.endpoint import AuthMode, Endpoint, SignIn, Workspace
 from bench.target.authorities import trusted_pem
-from bench.target.cloud import CLOUD_VARIABLE, cloud_of
 
 _FORBIDDEN = 403
 _CACHED_UNTIL_S = 290.0
@@ -41,7 +41,10 @@ T = TypeVar("T")
 
 
 class ControlPlane:
-    """One workspace, asked as one principal. Methods answer with a value or a `Failure`; they do not raise."""
+    """One workspace, asked as one principal. UsageError for a cloud that there is not.
+
+    Methods answer with a value or a `Failure`; they do not raise.
+    """
 
     def __init__(
         self, workspace: Workspace, *, sign_in: SignIn, connection_timeout_s: float, read_timeout_s: float
@@ -54,7 +57,7 @@ class ControlPlane:
         }
         self._workspace = workspace
         self._tenant = sign_in.tenant_id
-        self._cloud = cloud_of(sign_in.cloud or os.environ.get(CLOUD_VARIABLE, ""))
+        self._cloud, self._details = cloud_and_details(sign_in.cloud, settings)
         self._clock = AzureClock()
         self._identity = Identity(self._clock, settings, sign_in=sign_in, cloud=self._cloud)
         self._settings = settings
@@ -74,6 +77,7 @@ class ControlPlane:
             show_progress=False,
             cloud=self._cloud.name,
             raw_response_hook=self._saw,
+            **self._details,
             **self._settings,
         )
 
