@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from bench.endpoint import Deployment
 from bench.errors import BenchError, RunInvalid, UsageError
 from bench.plan.run_plan import ARRIVALS, TRACE, RunPlan, Stage, Variant
 from bench.rundir import read_bytes
@@ -74,10 +75,24 @@ class _File(Struct, frozen=True, kw_only=True):
     schema_version: Version
 
 
+class EndpointFacts(Struct, frozen=True):
+    """What ARM told of an endpoint; `deployments` is null where they may not be listed."""
+
+    name: str = ""
+    auth_mode: str = ""
+    state: str = ""
+    network_access: str = ""
+    traffic: list[tuple[str, int]] = []
+    mirror_traffic: list[tuple[str, int]] = []
+    deployments: list[Deployment] | None = None
+
+
 class Target(Struct, frozen=True):
-    """What kind of target it was: an emulator, an endpoint, a scoring URI."""
+    """What kind of target it was: an emulator, an endpoint, a scoring URI. `notes` were told before the run."""
 
     kind: str
+    endpoints: dict[str, EndpointFacts] = {}
+    notes: list[str] = []
 
 
 class VariantFacts(Struct, frozen=True):
@@ -86,6 +101,9 @@ class VariantFacts(Struct, frozen=True):
     auth_mode: str
     endpoint: str = ""
     scoring_uri: str = ""
+    deployment: str = ""
+    proxy: str = ""
+    proxy_auth: str = ""
     request_bytes: Count | None = None
 
 

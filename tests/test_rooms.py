@@ -60,7 +60,7 @@ SINGLE: dict[str, set[str]] = {
     **{noun: {*NOUNS} for noun in NOUNS if noun != "plan"},
     "clock": set(),
     "rundir": {"clock", "errors"},
-    "schemas": {"errors", "plan", "rundir"},
+    "schemas": {"endpoint", "errors", "plan", "rundir"},
     "runreader": {"analysis", "clock", "errors", "rundir", "sample", "samples", "schemas"},
     "arguments": {"plan"},
     "cli": {"commands", "errors", "plain_text", "process"},

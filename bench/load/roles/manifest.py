@@ -6,7 +6,7 @@ import dataclasses
 import importlib.metadata
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,14 @@ _PACKAGES = (
 
 
 def manifest_of(
-    run: RunDir, plan: RunPlan, *, anchor: ClockAnchor, described: Mapping[str, Endpoint] | None = None
+    run: RunDir,
+    plan: RunPlan,
+    *,
+    anchor: ClockAnchor,
+    described: Mapping[str, Endpoint] | None = None,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Everything a reader needs to know what was measured, on what; no secret.
+    """Everything a reader needs to know what was measured, on what; no secret. `notes` were told before the run.
 
     The master fills in clock and workers when the run starts, and `ended` at its end.
     """
@@ -47,6 +52,7 @@ def manifest_of(
         "target": {
             "kind": plan.target,
             "endpoints": {name: _shown(endpoint) for name, endpoint in (described or {}).items()},
+            "notes": list(notes),
         },
         "variants": {
             variant.name: {
@@ -54,6 +60,7 @@ def manifest_of(
                 "endpoint": variant.endpoint,
                 "scoring_uri": variant.scoring_uri,
                 "proxy": proxy.shown if (proxy := proxy_of(variant.scoring_uri)) else "",
+                "proxy_auth": "basic" if proxy is not None and proxy.authorization else "",
                 "deployment": variant.deployment,
             }
             for variant in shown

@@ -92,6 +92,7 @@ class Master:
         self._progress = Progress()
         self._pool: ManagerPool | None = None
         self._emulator: LocalEmulator | None = None
+        self._notes: tuple[str, ...] = ()
         self._zero_ns = 0
         self._cut_ns = 0
         self._point_s = 0.0
@@ -118,7 +119,8 @@ class Master:
         known = self._pool.notes(lasts_s=lasts_s)
         for deployment in words_of(plan.deployment) or ("",):
             known += preflight(described.values(), deployment, plan.timeout_s)
-        for line in dict.fromkeys(known):
+        self._notes = tuple(dict.fromkeys(known))
+        for line in self._notes:
             _say(line)
         sides = sides_of(values, default_modes=self._default_modes)
         self.plan = dataclasses.replace(plan, variants=variants_of(spec, described, sides))
@@ -308,7 +310,7 @@ class Master:
 
     def _give_orders(self, plan: RunPlan, pool: ManagerPool) -> None:
         """Make the run's folder and have the senders get ready."""
-        record = self._record = RunRecord(self.results, plan, described=pool.describe())
+        record = self._record = RunRecord(self.results, plan, described=pool.describe(), notes=self._notes)
         self._errors = record.run.path / "errors"
         handover.tell_folder(record.run.path)
         if not self._environment.stop_timeout:
