@@ -108,7 +108,7 @@ CONFESSED = {
 PURE_BY_DESIGN = {
     *(f"bench.{noun}" for noun in NOUNS),
     *(f"bench.plan.{noun}" for noun in ("expectation", "options", "request_plan", "run_plan", "variants")),
-    *("bench.target.cloud",),
+    *("bench.target.cloud", "bench.target.endpoint_kinds", "bench.target.scoring_uri"),
     *("bench.credentials.lease", "bench.credentials.policy", "bench.load.engine.arrivals", "bench.load.engine.outcome"),
     *("bench.emulator.state", "bench.emulator.faults", "bench.emulator.routes", "bench.emulator.tokens"),
     *("bench.analysis.quantiles", "bench.analysis.auth_failures", "bench.analysis.compare", "bench.analysis.trust"),

@@ -130,7 +130,8 @@ def _check_endpoint(target: EndpointTarget) -> Iterator[Check]:
     )
     yield _auth_mode(endpoint, target.auth_mode)
     yield _credential(ask(lambda: target.agent.fetch(endpoint.name, endpoint.auth_mode)))
-    yield _deployments(endpoint, target.deployment)
+    if not endpoint.is_serverless or obstacle(endpoint, target.deployment) is not None:
+        yield _deployments(endpoint, target.deployment)
     for line in notes(endpoint, target.deployment, timeout_s=target.timeout_s):
         yield Check(name="note", detail=line, is_note=True)
     if endpoint.scoring_uri:

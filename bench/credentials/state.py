@@ -20,6 +20,10 @@ def obstacle(endpoint: Endpoint, deployment: str = "") -> BenchError | None:
         return RunInvalid(f"endpoint {endpoint.name!r} is {endpoint.state}", hint=_next(endpoint.state))
     if not endpoint.scoring_uri:
         return RunInvalid(f"endpoint {endpoint.name!r} has no scoring URI yet", hint=_next("Creating"))
+    if endpoint.is_serverless:
+        if not deployment:
+            return None
+        return UsageError(f"endpoint {endpoint.name!r} has no deployments", hint="leave --deployment out")
     names = [name for name, _ in endpoint.traffic]
     if deployment and endpoint.deployments is not None and deployment.lower() not in (name.lower() for name in names):
         return UsageError(

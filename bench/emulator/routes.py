@@ -24,6 +24,7 @@ _WORKSPACE = (
     r"/providers/Microsoft\.MachineLearningServices/workspaces/(?P<workspace>[^/]+)"
 )
 _ENDPOINT = rf"{_WORKSPACE}/onlineEndpoints/(?P<endpoint>[^/]+)"
+_SERVERLESS = rf"{_WORKSPACE}/serverlessEndpoints/(?P<endpoint>[^/]+)"
 _LOCATION = r"/subscriptions/(?P<subscription>[^/]+)/providers/Microsoft\.MachineLearningServices/locations/[^/]+"
 
 _ROUTES: tuple[tuple[str, re.Pattern[str], str, str], ...] = tuple(
@@ -37,6 +38,8 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], str, str], ...] = tuple(
         ("POST", rf"{_ENDPOINT}/listKeys", "listkeys", "listkeys/action"),
         ("POST", rf"{_ENDPOINT}/token", "token", "token/action"),
         ("POST", rf"{_ENDPOINT}/regenerateKeys", "regeneratekeys", "regeneratekeys/action"),
+        ("GET", _SERVERLESS, "serverless", "serverless/read"),
+        ("POST", rf"{_SERVERLESS}/listKeys", "serverless_listkeys", "serverless/listkeys/action"),
         ("GET", rf"{_LOCATION}/mfeOperationsStatus/(?P<id>[^/]+)", "operation_status", ""),
         ("GET", rf"{_LOCATION}/mfeOperationResults/(?P<id>[^/]+)", "operation_result", ""),
     )

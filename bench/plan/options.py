@@ -86,7 +86,11 @@ class Repeated(argparse.Action):
 TARGET_OPTIONS = (
     Option(name="emulator", switch=True, help="start the emulator that comes with this tool, and measure that"),
     Option(name="emulator-options", help="options for that emulator, as `bench emulator` takes them"),
-    Option(name="endpoint", metavar="NAME", help="online endpoint; several, comma-separated, to compare them"),
+    Option(
+        name="endpoint",
+        metavar="NAME",
+        help="online endpoint, or serverless/NAME; several, comma-separated, to compare them",
+    ),
     Option(name="subscription-id", metavar="ID", help="Azure subscription (else config.json of the workspace)"),
     Option(name="resource-group", metavar="NAME", help="resource group (else config.json)"),
     Option(name="workspace", metavar="NAME", help="Azure ML workspace (else config.json)"),

@@ -28,6 +28,7 @@ from bench.plan.variants import Sides, distinguished, sides_of, uris_of
 from bench.target.authorities import trusting_context
 from bench.target.client_certificate import ClientCertificate
 from bench.target.cloud import CLOUD_VARIABLE, METADATA_VARIABLE, cloud_of
+from bench.target.endpoint_kinds import check_kind
 from bench.target.local_emulator import LocalEmulator
 from bench.target.scoring_uri import read_scoring_uri
 from bench.target.workspace import find_workspace
@@ -132,6 +133,8 @@ def spec_of(
     if kind == "endpoint":
         trusting_context(sign_in.ca_file)
         _check_uris(sides, certificate)
+        for name in sides.endpoints:
+            check_kind(name)
         return TargetSpec(
             kind=kind,
             auth_modes=modes,

@@ -69,6 +69,8 @@ class Stub:
             return _error(
                 400, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required"
             )
+        if parts.path.lower().startswith(f"{BASE}/serverlessEndpoints/model".lower()):
+            return self._serverless(method, parts.path.lower().endswith("/listkeys"))
         match = re.fullmatch(rf"{re.escape(BASE)}/onlineEndpoints/([^/]+)(?:/(\w+))?", parts.path, re.IGNORECASE)
         if match is None:
             return _error(404, "ResourceNotFound", f"The Resource '{parts.path}' was not found.")
@@ -86,6 +88,23 @@ class Stub:
         secrets = (*self.keys.values(), "scoring-token", f"token-for {SCORING}", "token-for https://ml.azure.sovereign")
         good = authorization.removeprefix("Bearer ") in secrets
         return (200, {}, {"ok": True}) if good else (401, {}, "key_auth_access_denied")
+
+    def _serverless(self, method: str, keys: bool) -> Answer:
+        """One called `model`."""
+        self.asked.append(f"{method} serverless{' keys' if keys else ''}")
+        if keys:
+            return 200, {}, {"primaryKey": self.keys["primary"], "secondaryKey": self.keys["secondary"]}
+        properties = {
+            "authMode": self.mode,
+            "modelSettings": {"modelId": "m"},
+            "inferenceEndpoint": {"uri": f"{self.origin}/score", "headers": {}},
+            "provisioningState": "Succeeded",
+        }
+        return (
+            200,
+            {},
+            {"id": f"{BASE}/serverlessEndpoints/model", "name": "model", "location": "x", "properties": properties},
+        )
 
     def _operation(self) -> Answer:
         """A long-running one: in progress when it is asked for first, then done."""

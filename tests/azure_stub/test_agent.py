@@ -166,3 +166,24 @@ def test_the_doctor_waits_and_is_content(asked, stub):
     assert report.error is None
     assert left == [0]
     assert "503" in said[0]
+
+
+def test_a_serverless_endpoint(asked, stub):
+    """Its keys through the SDK, with no read of ARM before them; it has no deployments."""
+    endpoint = asked.described("serverless/model")
+    assert (endpoint.auth_mode, endpoint.state, endpoint.scoring_uri) == ("key", "Succeeded", f"{stub.origin}/score")
+    stub.asked.clear()
+    for reads in (True, False):
+        assert asked.fetch("serverless/model", AuthMode.KEY, reads=reads).secrets == ("first-key", "second-key")
+    assert stub.asked == ["POST serverless keys"] * 2
+    patience = Patience(timeout_s=0, sleep=lambda _seconds: None, say=lambda _: None)
+    report = run_checks(EndpointTarget(agent=asked, endpoint="serverless/model", patience=patience))
+    assert [check.name for check in report.checks if not check.ok] == []
+    pinned = EndpointTarget(agent=asked, endpoint="serverless/model", patience=patience, deployment="blue")
+    assert "has no deployments" in str(run_checks(pinned).error)
+
+
+def test_a_serverless_endpoint_of_another_mode(asked, stub):
+    """What nobody here knows how to ask for is one line."""
+    stub.mode = "AAD"
+    assert asked.described("serverless/model").kind is FailureKind.MALFORMED

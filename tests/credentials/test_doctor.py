@@ -110,6 +110,16 @@ class TestEndpoint:
         assert examine(agent, emulator, mode, auth_mode=mode, scoring_uri=uri).error is None
         assert set(emulator.calls() - before) <= {"listkeys", "token", "msi_token"}
 
+    def test_a_serverless_endpoint(self, agent, emulator):
+        """Without deployments; a role that is lacking is named as its own."""
+        target = EndpointTarget(agent=agent, endpoint="serverless/ep-serverless", patience=HASTY)
+        names = ["principal", "endpoint", "auth mode", "credential", "scoring URI"]
+        assert looks(run_checks(target)) == [(name, True) for name in names]
+        emulator.fault(do="deny", action="serverless/listkeys/action")
+        error = run_checks(target).error
+        assert isinstance(error, PermissionMissing)
+        assert error.action == "Microsoft.MachineLearningServices/workspaces/serverlessEndpoints/listKeys/action"
+
     def test_an_entra_token_needs_nothing_of_arm(self, agent, emulator):
         """With the URI known, only the identity service is asked (D1)."""
         before = emulator.calls()

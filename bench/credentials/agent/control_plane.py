@@ -18,6 +18,7 @@ from azure.ai.ml.entities import EndpointAadToken, EndpointAuthKeys
 from azure.core.exceptions import HttpResponseError
 
 from bench import clock
+from bench.credentials.agent import serverless
 from bench.credentials.agent.arm import Arm
 from bench.credentials.agent.azure_clock import AzureClock
 from bench.credentials.agent.azure_errors import Unusable, explain
@@ -118,6 +119,8 @@ class ControlPlane:
         return failure
 
     def _describe(self, endpoint: str) -> Endpoint:
+        if serverless.is_serverless(endpoint):
+            return serverless.described(self._client.serverless_endpoints, endpoint, **self._arm.options)
         found = self._arm.endpoint(endpoint)
         try:
             listed = self._arm.deployments(endpoint)
@@ -128,6 +131,8 @@ class ControlPlane:
         return endpoint_of(endpoint, found, listed)
 
     def _keys_or_token(self, endpoint: str) -> Grant:
+        if serverless.is_serverless(endpoint):
+            return self._listed_keys(endpoint)
         answer = self._client.online_endpoints.get_keys(endpoint)
         if isinstance(answer, EndpointAadToken):
             return self._entra_token()
@@ -136,6 +141,9 @@ class ControlPlane:
         return self._token(answer.access_token, answer.expiry_time_utc, answer.refresh_after_time_utc)
 
     def _listed_keys(self, endpoint: str) -> Grant:
+        if serverless.is_serverless(endpoint):
+            primary, secondary = serverless.keys(self._client.serverless_endpoints, endpoint, **self._arm.options)
+            return _keys(primary=primary, secondary=secondary)
         answer = self._arm.keys(endpoint)
         return _keys(primary=answer.get("primaryKey"), secondary=answer.get("secondaryKey"))
 

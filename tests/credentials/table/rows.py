@@ -139,6 +139,22 @@ OPTIONS = (
         words=("--endpoint", "e", "--nowhere"),
         env={"config.json": "{"},
     ),
+    *(
+        Row(
+            given=f"`--endpoint {kind}/NAME`",
+            says=f"--endpoint {kind}/x: {says}...",
+            code=2,
+            cure=cure,
+            words=("--endpoint", f"{kind}/x"),
+        )
+        for kind, says, cure in (
+            ("batch", "a batch endpoint runs jobs and answers no requests", "measure an online or serverless endpoint"),
+            ("registry", "a registry holds models and has no endpoints", "name the workspace ... with --workspace"),
+            ("hub", "a hub has no endpoints of its own", "name the project with --workspace"),
+            ("openai", "azure-ai-ml has no keys of Azure OpenAI deployments", "give --scoring-uri and its key ..."),
+            ("other", "'other' is no kind of endpoint", "write NAME, or serverless/NAME"),
+        )
+    ),
     Row(
         given="`--cloud Azure`",
         says="--cloud: 'Azure' is no Azure cloud",
