@@ -20,6 +20,7 @@ from bench.drills.findings import Findings, find
 from bench.drills.rig import LocustRun, attempts_of, await_zero, flights_of
 from bench.endpoint import AuthMode
 from bench.errors import RunInvalid
+from bench.numbers import plural
 from bench.rundir import RunDir
 from bench.sample import Outcome
 
@@ -52,13 +53,13 @@ class Rotation:
             lines.append("nobody was refused: the key in use was the other one, or the old one still works")
         else:
             lines.append(
-                f"{self.refused} requests got a 401, the first {self.first_refused_s:.1f} s after it was asked for;"
-                f" {self.replayed} of them went well when sent again with the other key"
+                f"{plural(self.refused, 'request')} got a 401, the first {self.first_refused_s:.1f} s after that was"
+                f" asked for; {self.replayed} of them went well when sent again with another key"
             )
         lines.append(f"lost: {found.lost} of {found.arrivals} requests, {found.lost_in_flight} of them in flight")
         lines.append(
             f"without a credential: {found.without_lease_s:.2f} s at most; all well"
-            f" {max(found.recovered_s, 0):.1f} s after Azure's answer; {found.fetches} fetches,"
+            f" {max(found.recovered_s, 0):.1f} s after Azure's answer; {found.fetches} fetched,"
             f" {found.failed_fetches} failed"
         )
         return lines

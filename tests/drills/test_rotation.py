@@ -42,7 +42,7 @@ def test_on_the_emulator(emulator: Emulator, tmp_path: Path) -> None:
     assert "regenerating the primary key of ep-key now" in done.err
     assert emulator.calls()["regeneratekeys"] == 1
     assert "the primary key was regenerated" in done.out
-    assert "requests got a 401, the first" in done.out
+    assert "got a 401, the first" in done.out
     assert len(list((tmp_path / "runs").glob("*/manifest.json"))) == 1
 
 
