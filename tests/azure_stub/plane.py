@@ -39,6 +39,7 @@ class Stub:
         self.keys = {"primary": "first-key", "secondary": "second-key"}
         self.polls = 0
         self.clouds: Any = []
+        self.manager = MANAGEMENT
         self.origin = ""
 
     @property
@@ -61,7 +62,7 @@ class Stub:
             return self._score(headers.get("Authorization", ""))
         if parts.path == "/metadata/endpoints":
             return 200, {}, self.clouds
-        if headers.get("Authorization") not in (f"Bearer token-for {MANAGEMENT}", f"Bearer token-for {self.origin}"):
+        if headers.get("Authorization") not in (f"Bearer token-for {self.manager}", f"Bearer token-for {self.origin}"):
             return _error(401, "InvalidAuthenticationToken", "The access token is invalid.")
         if parts.path == "/operations/1":
             return self._operation()

@@ -9,6 +9,7 @@ from bench.credentials.doctor import EndpointTarget, run_checks
 from bench.credentials.patience import Patience
 from bench.endpoint import AuthMode
 from tests.azure_stub.plane import BASE, PLACE, Stub, serving
+from tests.credentials.agent.programs import NOT_LOGGED_IN, failing, sign_in_with, write_program
 
 MODES = {AuthMode.KEY: "Key", AuthMode.AML_TOKEN: "AMLToken", AuthMode.AAD_TOKEN: "AADToken"}
 DENIED = (
@@ -187,3 +188,23 @@ def test_a_serverless_endpoint_of_another_mode(asked, stub):
     """What nobody here knows how to ask for is one line."""
     stub.mode = "AAD"
     assert asked.described("serverless/model").kind is FailureKind.MALFORMED
+
+
+def test_a_pinned_deployment_needs_no_traffic(asked, stub):
+    """It is the one that is looked at (D12)."""
+    stub.endpoint_extra = {"traffic": {"green": 100}}
+    patience = Patience(timeout_s=0, sleep=lambda _seconds: None, say=lambda _: None)
+    report = run_checks(EndpointTarget(agent=asked, endpoint="ep", patience=patience, deployment="blue"))
+    assert report.error is None
+    assert any("blue pinned" in check.detail for check in report.checks)
+
+
+def test_a_machine_without_identity(stub, tmp_path):
+    """The metadata service's 400 is its own, and the login comes first (D4)."""
+    refusal = (400, {}, {"error": "invalid_request", "error_description": "Identity not found"})
+    stub.script = lambda _method, path: refusal if path.startswith("/metadata/") else None
+    write_program(tmp_path, "az", failing(NOT_LOGGED_IN))
+    failure = sign_in_with(tmp_path, AZURE_POD_IDENTITY_AUTHORITY_HOST=stub.origin)
+    assert "AzureCliCredential: nobody is logged in to az" in failure.message
+    assert "400" not in failure.message.partition("ManagedIdentityCredential")[0]
+    assert failure.hint == "log in with `az login`"

@@ -63,6 +63,14 @@ def test_a_list_that_cannot_be_read(stub: Stub) -> None:
     assert "ARM_CLOUD_METADATA_URL" in failure.message
 
 
+def test_a_government_cloud(stub: Stub) -> None:
+    """Both audiences are its own: this plane takes no other (D10)."""
+    stub.manager = "https://management.usgovcloudapi.net"
+    with closing(PlainAgent(PLACE, env=stub.env, sign_in=SignIn(cloud="AzureUSGovernment"))) as agent:
+        assert isinstance(agent.fetch("ep", AuthMode.KEY), Grant)
+        assert agent.fetch("ep", AuthMode.AAD_TOKEN).secrets == ("token-for https://ml.azure.us",)
+
+
 def test_options_leave_the_choice_to_the_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the list says what clouds there are, a name is not refused before it was read."""
     monkeypatch.setenv("ARM_CLOUD_METADATA_URL", "https://x/metadata")

@@ -101,6 +101,9 @@ def _script(trouble: Any) -> Script:
     if "entra" in trouble:
         said = f"AADSTS{trouble['entra']}: Entra's own words. Trace ID: 1-2 Correlation ID: 3-4"
         return lambda _, path: (400, {}, {"error": "x", "error_description": said}) if path == "/identity" else None
+    if "identity" in trouble:
+        answer = (trouble["identity"], {}, {"error": "busy"})
+        return lambda _, path: answer if path == "/identity" else None
     if "lacks" in trouble:
         method, ending, action = _LACKS[trouble["lacks"]]
         text = f"does not have authorization to perform action '{_ACTIONS}/{action}' over scope '/s'"

@@ -359,6 +359,19 @@ SIGN_IN = (
 )
 """What the credentials of the chain say; `env` names a program and what it prints, or a variable."""
 
+TROUBLE = tuple(
+    Row(
+        given=f"the identity service answers {status}",
+        says=f"no Entra token for this principal: ...answered {status}...; ... attempts in ... s",
+        code=3,
+        cure="..." if status == "429" else "... is in trouble; it is asked again",
+        words=TOKEN_FOR_URI,
+        emulator=({"do": "identity", "answer": status},),
+        stub={"identity": int(status)},
+    )
+    for status in ("429", "500", "503")
+)
+
 ENTRA = tuple(_entra(code, cure) for code, cure in CURES.items())
 
 ARM = (
@@ -586,7 +599,7 @@ SECTIONS: tuple[tuple[str, str, tuple[Row, ...]], ...] = (
         "Every credential that had something to say is named; [Sign in](sign-in.md) says who signs in.",
         SIGN_IN,
     ),
-    ("Entra", "Any other code: `https://login.microsoftonline.com/error?code=` and its digits.", ENTRA),
+    ("Entra", "Any other code: `https://login.microsoftonline.com/error?code=` and its digits.", (*TROUBLE, *ENTRA)),
     ("Azure Resource Manager", "By ARM's own code; any other code comes with ARM's own words.", ARM),
     ("The endpoint", "What ARM tells of it.", STATES),
     ("The way to the scoring URI", "By `bench doctor`; a run cannot begin, or has it in its report.", WAY),
