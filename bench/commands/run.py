@@ -76,7 +76,7 @@ def run_and_finish(arguments: argparse.Namespace, variants: tuple[str, ...], *, 
     watch = _watch(arguments, plan, gates)
     if watch is not None and watch.extends:
         values = {**values, "duration": arguments.extend_up_to}
-    for option in ("locustfile", "payload", "ca_file"):
+    for option in ("locustfile", "payload", "ca_file", "client_cert", "client_key"):
         refuse_pipe(values[option], option=f"--{option.replace('_', '-')}")
     locustfile = Path(arguments.locustfile) if arguments.locustfile else locustfile_for(default_file)
     voice = voice_of(arguments)

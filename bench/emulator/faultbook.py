@@ -15,6 +15,11 @@ class _Entry:
     fault: Fault
     added_s: float
     happened: bool = False
+    used: int = 0
+
+    @property
+    def is_spent(self) -> bool:
+        return self.fault.times is not None and self.used >= self.fault.times
 
     def begins_s(self, zero_s: float) -> float:
         return self.added_s if self.fault.at_s is None else zero_s + self.fault.at_s
@@ -46,10 +51,18 @@ class FaultBook:
         self.zero_s = now_s
         for entry in self._entries:
             if entry.fault.at_s is not None:
-                entry.happened = False
+                entry.happened, entry.used = False, 0
 
     def clear(self) -> None:
         self._entries.clear()
+
+    def use(self, fault: Fault) -> bool:
+        """`fault` has spoilt an answer. Says whether that was its last one."""
+        for entry in self._entries:
+            if entry.fault is fault and not entry.is_spent:
+                entry.used += 1
+                return entry.is_spent
+        return False
 
     def due(self, now_s: float) -> list[Fault]:
         """The instant faults whose time has come since the last call, in order; each is handed out once."""
@@ -67,7 +80,9 @@ class FaultBook:
         return [
             ActiveFault(entry.fault, entry.begins_s(self.zero_s))
             for entry in self._entries
-            if entry.fault.kind not in INSTANT and entry.begins_s(self.zero_s) <= now_s < entry.ends_s(self.zero_s)
+            if entry.fault.kind not in INSTANT
+            and not entry.is_spent
+            and entry.begins_s(self.zero_s) <= now_s < entry.ends_s(self.zero_s)
         ]
 
     def next_change_s(self, now_s: float) -> float | None:
@@ -83,7 +98,8 @@ class FaultBook:
         rows: list[dict[str, object]] = []
         for entry in self._entries:
             begins_s = entry.begins_s(self.zero_s)
-            over = entry.happened if entry.fault.kind in INSTANT else now_s >= entry.ends_s(self.zero_s)
+            ended = entry.is_spent or now_s >= entry.ends_s(self.zero_s)
+            over = entry.happened if entry.fault.kind in INSTANT else ended
             phase = "over" if over else "on" if begins_s <= now_s else "waiting"
             rows.append({"do": entry.fault.kind.value, "begins_s": begins_s - self.zero_s, "phase": phase})
         return rows

@@ -24,6 +24,7 @@ class Weather:
         self._on_change = on_change
         self._book = FaultBook(_now_s())
         self._timer = best_timer(loop, self._turn)
+        state.on_used = self._used
         self._turn()
 
     def add(self, faults: tuple[Fault, ...]) -> None:
@@ -47,6 +48,11 @@ class Weather:
 
     def close(self) -> None:
         self._timer.close()
+
+    def _used(self, fault: Fault) -> None:
+        """A fault that spoils so many answers has spoilt one more; after the last all is well again."""
+        if fault.times is not None and self._book.use(fault):
+            self._turn()
 
     def _turn(self) -> None:
         now_s = _now_s()

@@ -18,6 +18,7 @@ from bench.report import network_words, palette, text, words
 from bench.report.canvas import Plot
 from bench.report.modes import ARM_BUDGET, ASSUMED, modes_page
 from bench.report.side import Side
+from bench.report.target_facts import target_facts
 from bench.report.trust_facts import trust_facts
 from bench.report.words import GateRow, Summary
 
@@ -69,6 +70,8 @@ def render(
         gates_verdict=words.gates_verdict(gates),
         modes=compares_modes,
         modes_notes=(ARM_BUDGET, ASSUMED),
+        target_facts=target_facts(manifest),
+        target_notes=(manifest.get("target") or {}).get("notes") or (),
         files=files,
         failing=failing,
         requests=sum(variant["requests"] for variant in variants.values()),

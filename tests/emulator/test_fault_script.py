@@ -130,3 +130,28 @@ def test_conditions_fold_what_is_active():
     assert conditions.arm_fault("token") == two
     assert conditions.arm_fault("listkeys") is None
     assert (conditions.validation_delay_ns, conditions.skew_s) == (2_000_000, 60.0)
+
+
+def test_a_fault_that_spoils_so_many_answers():
+    """The first ones only, whoever asks; a new start gives it all of them again. It counts for itself."""
+    script = [{"at": 0, "do": "arm", "answer": 503, "times": 2}, {"do": "arm", "answer": 503, "times": 2}]
+    first, second = parse_script(script)
+    book = FaultBook(0.0)
+    book.add((first, second), 0.0)
+    assert [book.use(first), book.use(first), book.use(first)] == [False, True, False]
+    assert [one.fault for one in book.active(1.0)] == [second]
+    assert [row["phase"] for row in book.describe(1.0)] == ["over", "on"]
+    book.start(2.0)
+    assert len(book.active(2.0)) == 2
+
+
+@pytest.mark.parametrize("word", ["hang", "refuse"])
+def test_what_gives_no_answer_cannot_be_counted(word: str):
+    with pytest.raises(FaultScriptError, match="`times` counts answers"):
+        parse_script({"do": "arm", "answer": word, "times": 1})
+
+
+@pytest.mark.parametrize("times", [0, -1, 1.5, "two", True])
+def test_a_number_of_times(times: Any):
+    with pytest.raises(FaultScriptError, match="`times`"):
+        parse_script({"do": "arm", "answer": 503, "times": times})

@@ -99,7 +99,7 @@ def test_headings_go_down_one_step_at_a_time(page: Page) -> None:
 
 def test_every_table_says_what_it_is(page: Page) -> None:
     """Each table has a caption and each heading cell its scope."""
-    assert len(page.all("table")) == len(page.all("caption")) == 9
+    assert len(page.all("table")) == len(page.all("caption")) == 10
     assert all(cell.get("scope") in ("col", "row", "colgroup") for cell in page.all("th"))
 
 
