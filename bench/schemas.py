@@ -115,6 +115,15 @@ class Ended(Struct, frozen=True):
     error: str = ""
 
 
+class ScriptedFault(Struct, frozen=True):
+    """A fault that the emulator was told to have, in seconds from the run's zero; `to_s` is null for good."""
+
+    do: str
+    from_s: float
+    to_s: float | None = None
+    answer: str = ""
+
+
 class LostWorker(Struct, frozen=True):
     """A worker that was lost, when, how that showed, and what was lost with it."""
 
@@ -153,6 +162,7 @@ class Manifest(_File, frozen=True, kw_only=True):
     lost: list[LostWorker] = []
     lost_samples: Count = 0
     disk: DiskLoss | None = None
+    faults: list[ScriptedFault] = []
 
 
 class Flight(Struct, frozen=True, kw_only=True):
@@ -260,6 +270,24 @@ class Refreshes(Struct, frozen=True):
     failures: Count | None
 
 
+class ClassFigures(Struct, frozen=True, kw_only=True):
+    """The figures of one class of a variant's requests that a gate can ask for."""
+
+    requests: Count
+    latency_samples: Count
+    throughput: Figure
+    error_rate: Figure
+    outcomes: dict[str, Count]
+    response_time_ms: dict[str, Figure] = {}
+    service_time_ms: dict[str, Figure] = {}
+    response_time_ms_interval: dict[str, Interval] = {}
+    service_time_ms_interval: dict[str, Interval] = {}
+    response_time_ms_censored: dict[str, Censored] = {}
+    service_time_ms_censored: dict[str, Censored] = {}
+    error_rate_interval: Interval | None = None
+    outcome_rates: dict[str, Interval] = {}
+
+
 class VariantFigures(Struct, frozen=True, kw_only=True):
     """The figures of a variant that a gate can ask for; on one that is missing a gate has no data."""
 
@@ -285,6 +313,7 @@ class VariantFigures(Struct, frozen=True, kw_only=True):
     service_time_ms_censored: dict[str, Censored] = {}
     error_rate_interval: Interval | None = None
     outcome_rates: dict[str, Interval] = {}
+    classes: dict[str, ClassFigures] = {}
 
 
 class Estimate(Interval, frozen=True, kw_only=True):

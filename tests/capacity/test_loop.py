@@ -49,7 +49,7 @@ def test_without_data_a_probe_is_repeated_longer_and_no_rate_is_said_to_fail() -
     ("summary", "unstable", "holds", "client"),
     [
         ({"p99": 50.0, "verdict": "TRUSTED"}, "", True, False),
-        ({"p99": 50.0, "verdict": "INVALID"}, "", None, False),
+        ({"p99": 50.0, "verdict": "INVALID"}, "", None, True),
         ({"p99": 90.0, "verdict": "TRUSTED"}, "", False, False),
         ({"p99": 50.0, "verdict": "TRUSTED"}, "the backlog grew", False, False),
         ({"p99": 90.0, "verdict": "INVALID", "late": ["the client was late"]}, "", False, True),
