@@ -196,6 +196,12 @@ class LoadedRun:
         return begin, max(until, begin)
 
     @property
+    def wall_zero_s(self) -> float | None:
+        """The run's zero in seconds since 1970; None where the manifest does not tell it."""
+        wall_ns = (self.manifest.get("clock") or {}).get("wall_ns")
+        return wall_ns / 1e9 if wall_ns else None
+
+    @property
     def span_s(self) -> float:
         """Length of `window_ns` in seconds."""
         begin, until = self.window_ns
