@@ -152,7 +152,7 @@ def unseen_sentence(variant: Mapping[str, Any]) -> str:
     if most is None or variant.get("failures") or not variant["requests"]:
         return ""
     by_themselves = percent(min(_RULE_OF_THREE / variant["requests"], 1.0))
-    return f"95 % sure: at most {by_themselves} fail, if they come one by one; if in bursts, at most {percent(most)}"
+    return f"95 % sure: at most {by_themselves} fail, if they come one by one; at most {percent(most)}, if in bursts"
 
 
 def _failed(variant: Mapping[str, Any]) -> str:

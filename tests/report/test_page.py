@@ -221,7 +221,7 @@ def test_a_run_without_failures_says_what_it_did_not_see(tmp_path: Path) -> None
     path = write_run(tmp_path / "run", sides=(Side("key"),), rate=50, duration_s=12)
     write_report(path)
     page = (path / "report.html").read_text(encoding="utf-8")
-    assert "95 % sure: at most 0.5 % fail, if they come one by one; if in bursts, at most 7.5 %." in page
+    assert "95 % sure: at most 0.5 % fail, if they come one by one; at most 7.5 %, if in bursts." in page
 
 
 def test_scripted_faults_are_lanes(tmp_path: Path) -> None:
