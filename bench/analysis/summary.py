@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import auth_failures, compare, decompose, refresh_time, trust
+from bench.analysis import auth_failures, compare, decompose, network, refresh_time, trust
 from bench.analysis.compare import DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED, Comparison
 from bench.analysis.figures import durations, requests
 from bench.analysis.fold import fold_picked, fold_variant, pick_variant
@@ -130,6 +130,7 @@ def _variant(
         "refreshes": _refreshes(run, variant),
         "latency_samples": fold_variant(run, "response_time", variant).n,
         "censored_samples": fold_variant(run, "response_time", variant).censored,
+        **network.blocks(run, variant),
     }
     for metric in METRICS:
         fine = metric in _CURVES
