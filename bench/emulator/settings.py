@@ -83,6 +83,7 @@ class Settings:
     tokens: TokenSettings = field(default_factory=TokenSettings)
     tls: bool = False
     faults: Path | None = None
+    hold_faults: bool = False
     truth: Path | None = None
     log: Path | None = None
     json_line: bool = False

@@ -32,9 +32,9 @@ class Weather:
         self._book.add(faults, _now_s())
         self._turn()
 
-    def start(self) -> float:
-        """Make now the script's zero (monotonic seconds, returned): its faults begin anew from here."""
-        self._book.start(_now_s())
+    def start(self, zero_s: float | None = None) -> float:
+        """Make this moment, or now, the script's zero (monotonic seconds, returned): its faults begin anew from it."""
+        self._book.start(_now_s() if zero_s is None else zero_s)
         self._turn()
         return self._book.zero_s
 

@@ -69,6 +69,15 @@ class Ended(Struct, frozen=True):
     error: str = ""
 
 
+class ScriptedFault(Struct, frozen=True):
+    """A fault that the emulator was told to have, in seconds from the run's zero; `to_s` is null for good."""
+
+    do: str
+    from_s: float
+    to_s: float | None = None
+    answer: str = ""
+
+
 class LostWorker(Struct, frozen=True):
     """A worker that was lost, when, how that showed, and what was lost with it."""
 
@@ -108,6 +117,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     lost: list[LostWorker] = []
     lost_samples: Count = 0
     disk: DiskLoss | None = None
+    faults: list[ScriptedFault] = []
 
 
 class Flight(Struct, frozen=True, kw_only=True):

@@ -331,6 +331,15 @@ class Master:
         ):
             waiting.look(f"for users: {runner.user_count:,} of {wanted:,} are there")
 
+    def _begin_faults(self) -> list[dict[str, Any]]:
+        """The faults of the emulator's script, which count from the run's zero; as the manifest tells them."""
+        if self._emulator is None:
+            return []
+        told = self._emulator.begin_faults(self._zero_ns)
+        return [
+            {"do": one["do"], "answer": one["answer"], "from_s": one["begins_s"], "to_s": one["ends_s"]} for one in told
+        ]
+
     def _start_clock(self, plan: RunPlan) -> None:
         now, lead_ns = clock.ClockAnchor.now(), self.senders.lead_ns
         zero = clock.ClockAnchor(monotonic_ns=now.monotonic_ns + lead_ns, wall_ns=now.wall_ns + lead_ns)
@@ -343,7 +352,8 @@ class Master:
                     variants[name] = {**variants[name], "request_bytes": size}
             anchor = {"monotonic_ns": zero.monotonic_ns, "wall_ns": zero.wall_ns, "pacer": facts.get("pacer", "")}
             workers = [f"w{index}" for index in range(self.senders.size)]
-            self._record.started(self._zero_ns, {"variants": variants, "clock": anchor, "workers": workers})
+            facts_of_start = {"variants": variants, "clock": anchor, "workers": workers, "faults": self._begin_faults()}
+            self._record.started(self._zero_ns, facts_of_start)
             self.board.begin(self._record.run.run_id, plan)
         self.senders.go(zero)
         if plan.warm_up_s:
