@@ -14,10 +14,11 @@ import time
 from contextlib import closing
 from typing import Any
 
-from bench.arguments import add_options
+from bench.arguments import add_options, add_settings_arguments
 from bench.credentials.agent.plain import PlainAgent
 from bench.credentials.doctor import Check, EndpointTarget, Report, StaticTarget, run_checks
 from bench.credentials.patience import Patience
+from bench.plain_text import write_line
 from bench.plan.options import TARGET_OPTIONS, plan_of
 from bench.plan.variants import sides_of
 from bench.target.local_emulator import LocalEmulator
@@ -26,7 +27,8 @@ from bench.target.workspace import find_workspace
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, TARGET_OPTIONS)
+    add_options(parser, TARGET_OPTIONS, title="target")
+    add_settings_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
             emulator.stop()
     errors = [report.error for report in reports if report.error is not None]
     if errors:
-        sys.stderr.write(f"error: {errors[0].describe()}\n")
+        write_line(sys.stderr, f"error: {errors[0].describe()}")
     return errors[0].exit_code if errors else 0
 
 
@@ -88,13 +90,13 @@ def _reach(scoring_uri: str, ca_file: str) -> str:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    write_line(sys.stderr, line)
 
 
 def _show(report: Report) -> Report:
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     for check in report.checks:
-        sys.stdout.write(_line(check, colour=colour) + "\n")
+        write_line(sys.stdout, _line(check, colour=colour))
     return report
 
 

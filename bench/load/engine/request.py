@@ -12,9 +12,10 @@ from typing import Any, Protocol
 from bench.clock import monotonic_ns
 from bench.credentials import Denied
 from bench.errors import BenchError
+from bench.failure_sample import NO_DETAILS, AnswerDetails
 from bench.load.engine import outcome
 from bench.load.engine.blot import blot
-from bench.load.engine.failure_samples import NO_DETAILS, AnswerDetails, FailureSamples, details_of
+from bench.load.engine.failure_samples import FailureSamples, details_of
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.lane import Lane, milliseconds
 from bench.load.engine.payload import Payload

@@ -20,6 +20,7 @@ from bench.clock import monotonic_ns
 from bench.credentials import CredentialManager
 from bench.credentials.patience import Patience
 from bench.errors import RunInvalid
+from bench.line_file import LineFile
 from bench.live.rolling import Rolling
 from bench.load.engine.arrivals import Arrival, asked_rate, body_order, schedule
 from bench.load.engine.client_limits import make_room
@@ -27,7 +28,6 @@ from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.lane import Lane
 from bench.load.engine.lateness import Lateness
-from bench.load.engine.line_file import LineFile
 from bench.load.engine.request import Engine, Scorer, Tally
 from bench.load.engine.request_source import load_again
 from bench.load.engine.seats import Seat, Seats
