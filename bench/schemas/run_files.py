@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from bench.schemas.plan import Plan
-from bench.schemas.values import Count, Figure, Name, Ns, Version, WallNs
+from bench.schemas.values import Count, Name, Ns, Version, WallNs
 
 
 class Target(Struct, frozen=True):
@@ -127,7 +127,7 @@ class Way(Struct, frozen=True, kw_only=True):
     to: str
     open: Count
     opened: Count
-    round_trip_ms: Figure
+    round_trip_ms: float | None
     sent_again: Count
 
 

@@ -90,7 +90,7 @@ class Ways:
             self._places[one.to].now -= 1
 
     def read(self) -> list[dict[str, Any]]:
-        """Of each address with connections, or with new ones since the last call: see `bench.schemas.run_files.Way`."""
+        """Of each address that has connections, or had new ones since the last call: see `bench.schemas.Way`."""
         for owner in list(islice(self._open, MOST_ASKED)):
             one = self._open[owner] = self._open.pop(owner)
             self._ask(one, self._places[one.to])
