@@ -18,6 +18,8 @@ from bench.plan.run_plan import RunPlan
 MOST_POINTS = 3600
 MOST_EVENTS = 200
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
+_SILENT_S = 3.0
+"""A worker speaks once a second."""
 _LAG_LIMITS_MS = (5.0, 20.0)
 _CPU_LIMITS = (0.8, 0.95)
 _ACHIEVED_LIMITS = (0.99, 0.95)
@@ -134,6 +136,8 @@ def lights(view: View, point: Mapping[str, Any] | None) -> list[dict[str, str]]:
         found.append(_light(f"CPU of {name}", worker["cpu"], _CPU_LIMITS, f"{worker['cpu']:.0%} of a core"))
         if worker["lost"]:
             found.append({"name": name, "state": "bad", "text": "lost"})
+        elif worker["silent_s"] > _SILENT_S:
+            found.append({"name": name, "state": "doubtful", "text": f"silent for {worker['silent_s']:.0f} s"})
     return found
 
 
