@@ -6,7 +6,7 @@ state as one plain value for the page. Nothing here is a secret: it is made of v
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,7 +37,9 @@ class Board:
         self._events: deque[dict[str, Any]] = deque(maxlen=MOST_EVENTS)
         self._every_s = 1.0
         self._then: dict[str, dict[str, int]] = {}
-        self._flights: dict[str, tuple[int, int]] = {}
+        self._fetches: dict[str, Counter[str]] = {}
+        self._longest_wait_ms: dict[str, float] = {}
+        self._lost: set[str] = set()
         self._plan: RunPlan | None = None
 
     @property
@@ -54,12 +56,29 @@ class Board:
         """A new run: the charts start anew, the log goes on."""
         self.run_id, self.state, self.ending, self._plan = run_id, "running", "", plan
         self._points.clear()
-        self._every_s, self._then, self._flights = 1.0, {}, {}
+        self._every_s, self._then, self._fetches, self._longest_wait_ms, self._lost = 1.0, {}, {}, {}, set()
         self.note(0.0, f"run {run_id} begins")
 
-    def note(self, at_s: float, text: str) -> None:
-        """Something happened."""
-        self._events.append({"run": self.run_id, "at_s": round(at_s, 1), "text": text})
+    def note(self, at_s: float, text: str, *, mark: str = "") -> None:
+        """Something happened. What has a `mark` (`refresh`, `fault`, `loss`) is shown in the charts."""
+        self._events.append({"run": self.run_id, "at_s": round(at_s, 1), "text": text, "mark": mark})
+
+    def flight(self, record: Mapping[str, Any], *, zero_ns: int = 0) -> None:
+        """A credential fetch ended: a record of flights.jsonl, whose times count from `zero_ns`. It may be a worker's
+        word, in which anything can be missing."""
+        if self.state != "running":
+            return
+        variant, cause = str(record.get("variant")), str(record.get("cause"))
+        ended_ns, waited_ms = _number(record, "ended_ns"), _number(record, "longest_wait_ns") / 1e6
+        took_ms = (ended_ns - _number(record, "started_ns")) / 1e6
+        self._fetches.setdefault(variant, Counter())[cause] += 1
+        self._longest_wait_ms[variant] = max(self._longest_wait_ms.get(variant, 0.0), waited_ms)
+        if record.get("outcome") == "ok":
+            waiters = f", {_number(record, 'waiters'):.0f} waited for it up to {waited_ms:.0f} ms" if waited_ms else ""
+            text, mark = f"refresh {record.get('generation')} ({cause}) took {took_ms:.0f} ms{waiters}", "refresh"
+        else:
+            text, mark = f"a fetch ({cause}) failed after {took_ms:.0f} ms: {record.get('error')}", "loss"
+        self.note((ended_ns - zero_ns) / 1e9, f"{variant}: {text}", mark=mark)
 
     def tick(self, at_s: float, view: View, *, asked_rate: float) -> None:
         """Take a point if it is time for one."""
@@ -79,7 +98,10 @@ class Board:
                 "p50": recent.quantile_ms(0.5),
                 "p99": recent.quantile_ms(0.99),
             }
-        self._note_flights(at_s, view)
+        for name, worker in view["workers"].items():
+            if worker["lost"] and name not in self._lost:
+                self._lost.add(name)
+                self.note(at_s, f"worker {name} lost", mark="loss")
         self._points.append(
             {"at_s": round(at_s, 2), "asked": asked_rate, "lag_ms": view["lag_ms"], "variants": variants}
         )
@@ -104,21 +126,14 @@ class Board:
             "variants": {name: _shown(figures) for name, figures in view["variants"].items()},
             "in_flight": view["in_flight"],
             "leases": view["leases"],
+            "fetches": {
+                name: {"by_cause": dict(causes), "longest_wait_ms": self._longest_wait_ms[name]}
+                for name, causes in self._fetches.items()
+            },
             "workers": view["workers"],
             "points": [point for point in self._points if point["at_s"] > since_s],
             "events": list(self._events),
         }
-
-    def _note_flights(self, at_s: float, view: View) -> None:
-        for lease in view["leases"]:
-            name, now = lease["variant"], (lease["flights"], lease["failures"])
-            then = self._flights.get(name, now)
-            self._flights[name] = now
-            if now[1] > then[1]:
-                why = f": {lease['error']}" if lease["error"] else ""
-                self.note(at_s, f"{name}: a credential fetch failed{why}")
-            elif now[0] > then[0]:
-                self.note(at_s, f"{name}: the credential was renewed, lease {lease['generation']}")
 
 
 def lights(view: View, point: Mapping[str, Any] | None) -> list[dict[str, str]]:
@@ -139,6 +154,11 @@ def lights(view: View, point: Mapping[str, Any] | None) -> list[dict[str, str]]:
         elif worker["silent_s"] > _SILENT_S:
             found.append({"name": name, "state": "doubtful", "text": f"silent for {worker['silent_s']:.0f} s"})
     return found
+
+
+def _number(record: Mapping[str, Any], name: str) -> float:
+    value = record.get(name)
+    return value if isinstance(value, int | float) else 0
 
 
 def _light(name: str, value: float, limits: tuple[float, ...], text: str) -> dict[str, str]:

@@ -2,7 +2,10 @@
 
 GET   /bench                              the page
 GET   /bench/state?since=S                what it shows, as JSON; of the points those after S seconds
+GET   /bench/page.js, /bench/charts.js    its scripts
+GET   /bench/form                         the fields that start a run, in groups (see `form_groups`)
 GET   /bench/runs/<run_id>/report.html    the report of a run in the folder that this Locust writes to
+GET   /bench/runs/<run_id>/figures        what its summary says, to draw several runs over each other
 POST  /bench/fault                        one fault for the emulator that this process started, and no other
 
 Every route asks for the login where Locust does, lies under its base path, and stands behind the guard (`web_guard`).
@@ -14,7 +17,7 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,12 +25,20 @@ from typing import Any, Protocol
 from flask import Blueprint, Response, abort, jsonify, request
 
 from bench.errors import BenchError
+from bench.live import form_groups
 from bench.live.board import Board
 from bench.live.view import View
 from bench.rundir import RunDir
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-\d{3}-[0-9a-f]{4}")
 _MOST_RUNS = 50
+_SCRIPTS = ("charts.js", "page.js")
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:;"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+_REPORT_POLICY = "sandbox allow-popups; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+"""Names of endpoints and classes, bodies of errors: neither page runs what a stranger may have written there."""
 _LINK = b'<a href="%s/bench" style="position:fixed;right:1rem;bottom:1rem;z-index:9999;padding:.4rem .8rem;border-radius:.4rem;background:#15803d;color:#fff;font:14px system-ui,sans-serif;text-decoration:none">Live page</a>'  # noqa: E501 - one tag
 FAULTS: dict[str, dict[str, Any]] = {
     "rotate the key": {"do": "rotate_key"},
@@ -43,6 +54,7 @@ class Watched(Protocol):
     """The part of the run's master that the page looks at."""
 
     board: Board
+    options: Mapping[str, Any]
     error: BenchError | None
     last_run: RunDir | None
 
@@ -60,9 +72,15 @@ def add(web_ui: Any, master: Watched) -> None:
     base = (web_ui.app.blueprints["locust"].url_prefix or "").rstrip("/")
     pages = Blueprint("bench", __name__, url_prefix=f"{base}/bench")
     routes: list[tuple[str, Callable[..., Any], str]] = [
-        ("/", lambda: Response(_page(), mimetype="text/html"), "GET"),
+        ("/", lambda: _html(_file("page.html").replace("{base}", f"{base}/bench"), _PAGE_POLICY), "GET"),
+        *(
+            (f"/{name}", lambda name=name: Response(_file(name), mimetype="text/javascript"), "GET")
+            for name in _SCRIPTS
+        ),
+        ("/form", lambda: jsonify(_form(web_ui, master)), "GET"),
         ("/state", lambda: jsonify(_state(master)), "GET"),
         ("/runs/<run_id>/report.html", lambda run_id: _report(master, run_id), "GET"),
+        ("/runs/<run_id>/figures", lambda run_id: _figures(master, run_id), "GET"),
         ("/fault", lambda: _fault(master), "POST"),
     ]
     for number, (path, view, method) in enumerate(routes):
@@ -86,8 +104,20 @@ def _with_link(answer: Response, base: str) -> Response:
 
 
 @cache
-def _page() -> str:
-    return Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+def _file(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def _html(page: str | bytes, policy: str) -> Response:
+    answer = Response(page, mimetype="text/html")
+    answer.headers["Content-Security-Policy"] = policy
+    return answer
+
+
+def _form(web_ui: Any, master: Watched) -> list[dict[str, Any]]:
+    """What Locust's own form would offer, which `shown_form` keeps to what a browser may set."""
+    web_ui.update_template_args()
+    return form_groups.of(web_ui.template_args["extra_options"], master.options)
 
 
 def _state(master: Watched) -> dict[str, Any]:
@@ -114,9 +144,19 @@ def _verdict(run: RunDir | None) -> dict[str, Any] | None:
             "run_id": run.run_id,
             "verdict": str(trust["verdict"]),
             "reasons": [str(one) for one in trust["reasons"]],
+            "gates": _gates(run),
         }
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _gates(run: RunDir) -> list[str]:
+    """What the run was judged by last, a line each; none where it was not judged."""
+    try:
+        results = json.loads(run.gates.read_text(encoding="utf-8"))["results"]
+        return [f"{result['verdict']}: {result['gate']}" for result in results]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _runs(results: Path) -> list[str]:
@@ -133,7 +173,22 @@ def _report(master: Watched, run_id: str) -> Response:
         page = (master.results / run_id / "report.html").read_bytes()
     except OSError:
         abort(404)
-    return Response(page, mimetype="text/html")
+    return _html(page, _REPORT_POLICY)
+
+
+def _figures(master: Watched, run_id: str) -> Any:
+    """By variant: quantiles of its response time in ms, throughput and error rate; and the run's verdict."""
+    if not _RUN_ID.fullmatch(run_id):
+        abort(404)
+    try:
+        summary = json.loads((master.results / run_id / "summary.json").read_text(encoding="utf-8"))
+        variants = {
+            str(name): {key: block[key] for key in ("response_time_ms", "throughput", "error_rate")}
+            for name, block in summary["variants"].items()
+        }
+        return jsonify({"run_id": run_id, "verdict": str(summary["trust"]["verdict"]), "variants": variants})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        abort(404)
 
 
 def _fault(master: Watched) -> Any:
@@ -149,5 +204,5 @@ def _fault(master: Watched) -> Any:
             pass
     except (OSError, urllib.error.URLError) as exc:
         return jsonify({"success": False, "message": f"the emulator did not take it: {exc}"}), 502
-    master.board.note(master.board.now_s, f"by hand: {name}")
+    master.board.note(master.board.now_s, f"by hand: {name}", mark="fault")
     return jsonify({"success": True, "message": ""})

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
-from bench.live.board import lights
+from bench.errors import UsageError
+from bench.live import web_guard
+from bench.live.board import Board, lights
 from bench.live.rolling import Rolling
 from bench.live.view import NOTHING, View, merge, of_worker
 from bench.load.roles.member import Member
 from bench.load.roles.messages import Look
 from bench.load.roles.part import Part
+from bench.plan.run_plan import RunPlan
 
 SECOND = 1_000_000_000
 WORDS = {"variant": {"key": 0}, "outcome": {"ok": 0}, "cause": {"": 0}}
@@ -84,3 +88,49 @@ def test_the_age_of_a_view_is_the_masters_own() -> None:
     """By its clock, from when the view came."""
     member = Member(node="n", part=Part(index=0, workers=1), view=said("w0"), looked_ns=SECOND)
     assert member.seen(3 * SECOND)["workers"]["w0"]["silent_s"] == 2.0
+
+
+@pytest.mark.parametrize("states", [[], ["missing"], ["missing", "missing"]])
+def test_a_master_of_nobody_starts_nothing(states: list[str]) -> None:
+    """Locust would say that it has started, and only log that it has not."""
+    clients = {str(number): SimpleNamespace(state=state) for number, state in enumerate(states)}
+    with pytest.raises(UsageError, match="no worker is there"):
+        web_guard._refuse_without_workers(SimpleNamespace(clients=clients))
+    clients["w"] = SimpleNamespace(state="ready")
+    web_guard._refuse_without_workers(SimpleNamespace(clients=clients))
+    web_guard._refuse_without_workers(SimpleNamespace())
+
+
+def flight(**changes: Any) -> dict[str, Any]:
+    record = {"variant": "key", "cause": "refused", "generation": 12, "outcome": "ok", "error": "", "waiters": 8}
+    return record | {"started_ns": SECOND, "ended_ns": SECOND + 41_000_000, "longest_wait_ns": 3_000_000} | changes
+
+
+def test_a_refresh_is_marked_and_counted_by_its_cause() -> None:
+    board = Board()
+    board.flight(flight())
+    board.begin("r", RunPlan(target="emulator", variants=()))
+    board.flight(flight())
+    board.flight(flight(outcome="failed", error="no"), zero_ns=SECOND)
+    shown = board.as_json(NOTHING)
+    assert shown["fetches"] == {"key": {"by_cause": {"refused": 2}, "longest_wait_ms": 3.0}}
+    assert [(event["mark"], event["text"]) for event in shown["events"][1:]] == [
+        ("refresh", "key: refresh 12 (refused) took 41 ms, 8 waited for it up to 3 ms"),
+        ("loss", "key: a fetch (refused) failed after 41 ms: no"),
+    ]
+
+
+@pytest.mark.parametrize("record", [{}, {"ended_ns": "x", "variant": None}, {"longest_wait_ns": None, "cause": 1}])
+def test_a_flight_in_a_stranger_s_words_breaks_nothing(record: dict[str, Any]) -> None:
+    board = Board()
+    board.begin("r", RunPlan(target="emulator", variants=()))
+    board.flight(record)
+    json.dumps(board.as_json(NOTHING))
+
+
+def test_a_loss_is_said_once() -> None:
+    board = Board()
+    board.begin("r", RunPlan(target="emulator", variants=()))
+    for at_s in (1.0, 2.0, 3.0):
+        board.tick(at_s, of_worker("w1", said("w1"), lost=True, late=False, silent_s=9.0), asked_rate=0)
+    assert [event["text"] for event in board.as_json(NOTHING)["events"]] == ["run r begins", "worker w1 lost"]
