@@ -123,7 +123,7 @@ class Board:
             "ending": self.ending,
             "plan": _plan_of(self._plan),
             "lights": lights(view, self.newest),
-            "variants": {name: _shown(figures) for name, figures in view["variants"].items()},
+            "variants": {name: _shown(figures, self.now_s) for name, figures in view["variants"].items()},
             "in_flight": view["in_flight"],
             "leases": view["leases"],
             "fetches": {
@@ -166,15 +166,15 @@ def _light(name: str, value: float, limits: tuple[float, ...], text: str) -> dic
     return {"name": name, "state": state, "text": text}
 
 
-def _shown(figures: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(figures: Mapping[str, Any], now_s: float) -> dict[str, Any]:
     return {
-        "recent": _block(figures["recent"], seconds=WINDOW_S),
+        "recent": _block(figures["recent"], seconds=min(WINDOW_S, max(now_s, 1.0))),
         "whole": _block(figures["whole"], seconds=0),
         "replays": figures["replays"],
     }
 
 
-def _block(figures: Figures, *, seconds: int) -> dict[str, Any]:
+def _block(figures: Figures, *, seconds: float) -> dict[str, Any]:
     requests = sum(figures["outcomes"].values())
     times = {
         metric: {name: sketch.quantile_ms(q) for name, q in _QUANTILES.items()}
