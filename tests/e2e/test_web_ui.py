@@ -135,7 +135,7 @@ def test_a_run_from_the_live_page(address: str, tmp_path: Path) -> None:
         expect(page.locator("#leases")).to_contain_text("refused 1")
         expect(page.locator("#variants")).to_contain_text("auth_failure: refused", timeout=60_000)
         titles = "[...document.querySelectorAll('line.mark title')].map(one => one.textContent)"
-        page.wait_for_function(f"{titles}.filter(text => text.includes('rotate the key')).length === 4", timeout=60_000)
+        until(lambda: len(page.evaluate(f"{titles}.filter(text => text.includes('rotate the key'))")) == 4, within_s=60)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.get_by_role("button", name="Stop", exact=True).click()
         expect(page.locator("#title")).to_contain_text("Ended: stopped", timeout=60_000)
