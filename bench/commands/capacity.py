@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import clock
-from bench.arguments import add_options
+from bench.arguments import add_options, add_settings_arguments
 from bench.errors import RunInvalid, UsageError
 from bench.plain_text import write_line
 from bench.plan.options import MOST_PER_S, Option, plan_of, within
@@ -40,12 +40,13 @@ _IMPLIED = ("achieved_rate >= 98%", "error_rate <= 0.1%")
 def _options() -> list[Option]:
     from bench.plan.options import LOAD_OPTIONS, TARGET_OPTIONS
 
-    left_out = {"arrival-rate", "stages", "duration", "warm-up", "users"}
+    left_out = {"arrival-rate", "stages", "arrivals-from", "speed", "duration", "warm-up", "users"}
     return [option for option in TARGET_OPTIONS + LOAD_OPTIONS if option.name not in left_out]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, _options())
+    add_options(parser, _options(), title="target and load")
+    add_settings_arguments(parser)
     parser.add_argument("--slo", metavar="EXPR", action="append", default=[], help="objective, as a gate; repeatable")
     parser.add_argument("--first", metavar="N", type=float, default=25.0, help="rate of the first probe (1/s)")
     parser.add_argument("--limit", metavar="N", type=float, default=0.0, help="highest rate to try (1/s)")

@@ -2,9 +2,6 @@
 "use strict";
 const $ = id => document.getElementById(id);
 const COLOURS = ["var(--c0)", "var(--c1)", "var(--c2)", "var(--c3)"];
-const ms = value => value == null ? "–" : value < 10 ? value.toFixed(2) + " ms" : value < 1000 ? value.toFixed(1) + " ms" : (value / 1000).toFixed(2) + " s";
-const count = value => value == null ? "–" : Math.round(value).toLocaleString("en");
-const seconds = value => value == null ? "–" : Math.max(value, 0).toFixed(0) + " s";
 function element(name, text, attributes = {}) {
   const made = name in {svg: 1, path: 1, text: 1, line: 1, title: 1, rect: 1}
     ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
@@ -18,7 +15,7 @@ function table(id, head, rows) {
   $(id).replaceChildren(top, ...body);
 }
 const MARKS = {refresh: ["var(--faint)", "1 3"], fault: ["var(--doubtful)", ""], loss: ["var(--bad)", ""]};
-function chart(title, series, {points, unit = "", stacked = false, marks = []}) {
+function chart(title, series, {points, stacked = false, marks = []}) {
   const W = 400, H = 130, L = 44, B = 16, figure = element("figure"), caption = element("figcaption", title);
   const times = points.map(point => point.at_s), end = Math.max(10, ...times.slice(-1)), begin = times.length ? times[0] : 0;
   const values = stacked ? points.map((_, n) => series.reduce((sum, one) => sum + (one.values[n] || 0), 0))
@@ -28,7 +25,7 @@ function chart(title, series, {points, unit = "", stacked = false, marks = []}) 
   const drawing = element("svg", null, {viewBox: `0 0 ${W} ${H}`, role: "img", preserveAspectRatio: "none"});
   for (const share of [0, .5, 1]) {
     drawing.append(element("line", null, {x1: L, x2: W, y1: y(top * share), y2: y(top * share), stroke: "var(--edge)"}),
-      element("text", unit === "ms" ? ms(top * share) : (top * share).toPrecision(3), {x: 0, y: y(top * share) + 3}));
+      element("text", (top * share).toPrecision(3), {x: 0, y: y(top * share) + 3}));
   }
   drawing.append(element("text", Math.round(begin) + " s", {x: L, y: H - 3}), element("text", Math.round(end) + " s", {x: W - 34, y: H - 3}));
   for (const mark of marks.filter(one => one.at_s >= begin && one.at_s <= end)) {
@@ -68,7 +65,7 @@ function quantileChart(title, curves) {
   names.forEach((name, n) => drawing.append(element("text", name, {x: x(n) - 8, y: H - 3})));
   if (known.length) for (const value of [Math.exp(low), Math.exp((low + high) / 2), Math.exp(high)])
     drawing.append(element("line", null, {x1: L, x2: W, y1: y(value), y2: y(value), stroke: "var(--edge)"}),
-      element("text", ms(value), {x: 0, y: y(value) + 3}));
+      element("text", value.toPrecision(3), {x: 0, y: y(value) + 3}));
   curves.forEach((curve, n) => {
     const way = names.map((name, k) => [curve.times[name], k]).filter(([value]) => value > 0).map(([value, k]) => `${x(k)} ${y(value)}`);
     const colour = COLOURS[n % COLOURS.length], dash = n >= COLOURS.length ? "5 3" : "";

@@ -12,10 +12,10 @@ function draw(state) {
   const charts = [
     chart("Requests a second", [...(points.some(point => point.asked) ? [{name: "asked", values: points.map(point => point.asked), colour: "var(--faint)", dash: "4 3"}] : []),
       ...names.map((name, n) => ({name, values: of(name, "answered"), colour: COLOURS[n % 4]}))], lines),
-    chart("Response time, last 10 s", names.flatMap((name, n) => [{name: name + " p50", values: of(name, "p50"), colour: COLOURS[n % 4]},
-      {name: name + " p99", values: of(name, "p99"), colour: COLOURS[n % 4], dash: "4 3"}]), {...lines, unit: "ms"}),
+    chart("Response time, ms, last 10 s", names.flatMap((name, n) => [{name: name + " p50", values: of(name, "p50"), colour: COLOURS[n % 4]},
+      {name: name + " p99", values: of(name, "p99"), colour: COLOURS[n % 4], dash: "4 3"}]), lines),
     chart(kinds.length ? "Failures a second, by cause" : "Failures a second: none", kinds.map((kind, n) => ({name: kind, values: total(kind), colour: COLOURS[(n + 1) % 4]})), {...lines, stacked: true}),
-    chart("Schedule lag", [{name: "oldest overdue arrival", values: points.map(point => point.lag_ms)}], {...lines, unit: "ms"}),
+    chart("Schedule lag, ms", [{name: "oldest overdue arrival", values: points.map(point => point.lag_ms)}], lines),
   ];
   $("charts").replaceChildren(...charts);
 }
@@ -40,16 +40,11 @@ function show(state) {
   }
   $("lights").replaceChildren(...state.lights.map(light => element("li", `${light.name}: ${light.text}`, {class: light.state, title: light.state})));
   draw(state);
-  table("variants", ["variant", "requests", "a second", "p50", "p90", "p99", "p99.9", "service p50", "service p99", "p99 of all", "replays", "did not succeed"],
-    variants(state).map(name => [name, state.variants[name]]).map(([name, {recent, whole, replays}]) => [name, count(whole.requests), recent.throughput.toFixed(1),
-      ms(recent.response_time_ms.p50), ms(recent.response_time_ms.p90), ms(recent.response_time_ms.p99), ms(recent.response_time_ms["p99.9"]),
-      ms(recent.service_time_ms.p50), ms(recent.service_time_ms.p99), ms(whole.response_time_ms.p99), count(replays),
-      Object.entries(whole.outcomes).filter(([kind]) => kind !== "ok").map(([kind, n]) => `${kind} ${count(n)}`).join(", ") || "none"]));
-  table("leases", ["variant", "auth mode", "lease", "freshness", "renewed in", "life left", "fetches by cause", "failed", "longest wait", "waiting users", "last error"],
-    state.leases.map(lease => [lease.variant, lease.auth_mode, lease.generation, lease.freshness, seconds(lease.refresh_in_s), seconds(lease.life_left_s),
-      fetched(state.fetches[lease.variant]), lease.failures, ms((state.fetches[lease.variant] || {}).longest_wait_ms), lease.waiters, lease.error || ""]));
-  table("workers", ["worker", "CPU", "overdue"], Object.entries(state.workers).map(([name, worker]) =>
-    [name + (worker.lost ? " (lost)" : worker.late ? " (came late)" : worker.silent_s > 3 ? ` (silent for ${seconds(worker.silent_s)})` : ""), (worker.cpu * 100).toFixed(0) + " %", ms(worker.lag_ms)]));
+  table("variants", ["variant", "requests", "a second", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "service p50 ms", "service p99 ms", "p99 of all, ms",
+    "replays", "did not succeed"], state.rows.variants);
+  table("leases", ["variant", "auth mode", "lease", "freshness", "renewed in", "life left", "fetches by cause", "failed", "longest wait, ms", "waiting users",
+    "last error"], state.rows.leases);
+  table("workers", ["worker", "CPU", "overdue ms"], state.rows.workers);
   $("events").replaceChildren(...state.events.slice().reverse().map(event => element("li", `${event.at_s.toFixed(1)} s  ${event.text}`)));
   showRuns(state.runs);
   showForm(state);
@@ -60,8 +55,6 @@ function show(state) {
     return button;
   }));
 }
-const fetched = known => known ? Object.entries(known.by_cause).map(([cause, n]) => `${cause} ${count(n)}`).join(", ") : "none yet";
-
 // -- runs before this one ---------------------------------------------------------------------------
 let listed = "";
 function showRuns(runs) {
@@ -79,13 +72,11 @@ function showRuns(runs) {
 $("compare").onclick = async () => {
   const ids = [...document.querySelectorAll("#runs input:checked")].map(box => box.value);
   const answers = await Promise.all(ids.map(id => fetch(`${base}/runs/${id}/figures`).then(answer => answer.ok ? answer.json() : null)));
-  const sides = answers.filter(one => one).flatMap(one => Object.entries(one.variants).map(([name, block]) =>
-    ({name: `${one.run_id} ${name}`, verdict: one.verdict, times: block.response_time_ms, ...block})));
+  const found = answers.filter(one => one);
+  const sides = found.flatMap(one => Object.entries(one.variants).map(([name, times]) => ({name: `${one.run_id} ${name}`, times})));
   $("compared").hidden = false;
-  $("curves").replaceChildren(sides.length ? quantileChart("Response time by quantile", sides) : element("p", "Choose runs first."));
-  table("figures", ["run, variant", "verdict", "a second", "failed", "p50", "p90", "p99", "p99.9"], sides.map(side => [side.name, side.verdict,
-    side.throughput == null ? "–" : side.throughput.toFixed(1), side.error_rate == null ? "–" : (100 * side.error_rate).toFixed(2) + " %",
-    ms(side.times.p50), ms(side.times.p90), ms(side.times.p99), ms(side.times["p99.9"])]));
+  $("curves").replaceChildren(sides.length ? quantileChart("Response time by quantile, ms", sides) : element("p", "Choose runs first."));
+  table("figures", ["run, variant", "verdict", "a second", "failed", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms"], found.flatMap(one => one.rows));
 };
 
 // -- starting, changing and stopping a run ----------------------------------------------------------

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 
 from flask import Blueprint, Response, abort, jsonify, request
 
+from bench import numbers, schemas
 from bench.errors import BenchError
 from bench.live import form_groups
 from bench.live.board import Board
@@ -139,24 +140,19 @@ def _verdict(run: RunDir | None) -> dict[str, Any] | None:
     if run is None:
         return None
     try:
-        trust = json.loads(run.summary.read_text(encoding="utf-8"))["trust"]
-        return {
-            "run_id": run.run_id,
-            "verdict": str(trust["verdict"]),
-            "reasons": [str(one) for one in trust["reasons"]],
-            "gates": _gates(run),
-        }
-    except (OSError, ValueError, KeyError, TypeError):
+        trust = schemas.load(run.summary, schemas.Summary)["trust"]
+    except BenchError:
         return None
+    return {"run_id": run.run_id, "verdict": trust["verdict"], "reasons": trust["reasons"], "gates": _gates(run)}
 
 
 def _gates(run: RunDir) -> list[str]:
     """What the run was judged by last, a line each; none where it was not judged."""
     try:
-        results = json.loads(run.gates.read_text(encoding="utf-8"))["results"]
-        return [f"{result['verdict']}: {result['gate']}" for result in results]
-    except (OSError, ValueError, KeyError, TypeError):
+        results = schemas.load(run.gates, schemas.Gates)["results"]
+    except BenchError:
         return []
+    return [f"{result['verdict']}: {result['gate']}" for result in results]
 
 
 def _runs(results: Path) -> list[str]:
@@ -177,18 +173,25 @@ def _report(master: Watched, run_id: str) -> Response:
 
 
 def _figures(master: Watched, run_id: str) -> Any:
-    """By variant: quantiles of its response time in ms, throughput and error rate; and the run's verdict."""
+    """By variant: quantiles of its response time in ms, and a row of a table."""
     if not _RUN_ID.fullmatch(run_id):
         abort(404)
     try:
-        summary = json.loads((master.results / run_id / "summary.json").read_text(encoding="utf-8"))
-        variants = {
-            str(name): {key: block[key] for key in ("response_time_ms", "throughput", "error_rate")}
-            for name, block in summary["variants"].items()
-        }
-        return jsonify({"run_id": run_id, "verdict": str(summary["trust"]["verdict"]), "variants": variants})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        summary = schemas.load(RunDir(master.results / run_id).summary, schemas.Summary)
+    except BenchError:
         abort(404)
+    times = {name: block["response_time_ms"] for name, block in summary["variants"].items()}
+    rows = [
+        [
+            f"{run_id} {name}",
+            summary["trust"]["verdict"],
+            numbers.rate(block["throughput"]),
+            numbers.percent(block["error_rate"]),
+            *(numbers.milliseconds(times[name].get(quantile)) for quantile in ("p50", "p90", "p99", "p99.9")),
+        ]
+        for name, block in summary["variants"].items()
+    ]
+    return jsonify({"run_id": run_id, "variants": times, "rows": rows})
 
 
 def _fault(master: Watched) -> Any:

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench import schemas
 from bench.clock import ClockAnchor
 from bench.endpoint import Endpoint
 from bench.load.wire.address import proxy_of
 from bench.plan.run_plan import RunPlan
-from bench.rundir import RunDir, read_jsonl
+from bench.rundir import RunDir
 
 _PACKAGES = (
     "azureml-endpoint-bench",
@@ -75,8 +76,8 @@ def samples_written(run: RunDir) -> dict[str, int]:
     ends = {
         path.stem: record["written"]
         for path in sorted(run.health.glob("*.jsonl"))
-        for record in read_jsonl(path)
-        if record.get("end") is True and isinstance(record.get("written"), int)
+        for record in schemas.load_lines(path, schemas.HealthTick, cut=True)[0]
+        if record.get("end") is True
     }
     return dict(sorted(ends.items()))
 

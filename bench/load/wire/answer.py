@@ -12,6 +12,8 @@ _KEEP_BODY_BYTES = 512
 _MOST_HEAD_BYTES = 65_536
 """An answer whose head is not over after this much is given up, or a server could fill the memory with it."""
 
+_HELD_BACK = b"ms-azureml-bandwidth-"
+"""How long the endpoint held request or answer back for their bandwidth: trailers, as Azure documents them."""
 
 _LENIENCIES = {
     "lenient_headers": True,  # folded, with control characters, with a space before the colon
@@ -38,7 +40,9 @@ class Answer:
         "parser",
         "pieces",
         "reason",
+        "request_held_ms",
         "response_bytes",
+        "response_held_ms",
         "run_failed",
         "server_time_ms",
         "status",
@@ -64,6 +68,7 @@ class Answer:
         self.head = b""
         self.response_bytes = 0
         self.server_time_ms = b""
+        self.request_held_ms = self.response_held_ms = b""
         self.deployment = b""
         self.reason = b""
         self.run_failed = False
@@ -110,9 +115,11 @@ class Answer:
             self.keep_alive = False  # a second answer that nobody asked for: whose is the next one?
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.headers_done:
-            return  # a trailer
         key = name.lower()
+        if self.headers_done:  # a trailer
+            if key.startswith(_HELD_BACK) and not self.complete:
+                self._held_back(key, value)
+            return
         if key == b"x-ms-run-fn-exec-ms":
             self.server_time_ms = value
         elif key == b"ms-azureml-model-time":
@@ -127,6 +134,8 @@ class Answer:
             self.reason = value
         elif key == b"x-ms-run-function-failed":
             self.run_failed = value.lower() == b"true"
+        elif key.startswith(_HELD_BACK):
+            self._held_back(key, value)
 
     def on_headers_complete(self) -> None:
         if self.headers_done:
@@ -136,6 +145,7 @@ class Answer:
         if status < 200:  # informational: nothing it says is about the answer that follows
             self.length_known = self.run_failed = False
             self.server_time_ms = self.deployment = self.reason = b""
+            self.request_held_ms = self.response_held_ms = b""
             return
         self.headers_done = True
         self.keep_alive = self.parser.should_keep_alive()
@@ -148,6 +158,12 @@ class Answer:
             self.body_start += body[:_KEEP_BODY_BYTES]
         if self.keep_body:
             self.pieces.append(body)
+
+    def _held_back(self, key: bytes, value: bytes) -> None:
+        if key == b"ms-azureml-bandwidth-request-delay-ms":
+            self.request_held_ms = value
+        elif key == b"ms-azureml-bandwidth-response-delay-ms":
+            self.response_held_ms = value
 
     def on_message_complete(self) -> None:
         if self.headers_done:
