@@ -399,10 +399,12 @@ class Master:
     def _on_flight(self, record: Mapping[str, Any]) -> None:
         if self._record is not None:
             self._record.flight(record)
+            self.board.flight(record, zero_ns=self._zero_ns)
 
     def _on_worker_flight(self, record: Mapping[str, Any]) -> None:
         if self._record is not None:
             self._record.worker_flight(record)
+            self.board.flight(record)
 
     def _on_worker_failed(self, worker: str, message: messages.Failed) -> None:
         self._fail(worker, message)
