@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "target": {*NOUNS, "rundir", "schemas"},
     "analysis": {*NOUNS},
     "settings": {*NOUNS, "rundir", "schemas"},
-    "schemas": {"errors", "failure_sample", "plan", "rundir"},
+    "schemas": {"endpoint", "errors", "failure_sample", "plan", "rundir"},
     "gates": {*NOUNS, "analysis", "rundir", "schemas", "settings"},
     "report": {*NOUNS, "analysis", "rundir", "runreader", "schemas"},
     "credentials": {*NOUNS, "clock", "process", "target"},
