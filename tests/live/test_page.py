@@ -24,10 +24,10 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WebUi, Pat
     words = ("--emulator", "--arrival-rate", "50", "--duration", "6s", "--warm-up", "0s")
     with web_ui(cwd, *words, locustfile=LOCUSTFILES / "key_vs_token.py") as ui:
         assert ui.swarm().said["success"] is True
-        until(lambda: len(state(ui)["points"]) > 1, within_s=60)
+        until(lambda: len(state(ui)["points"]) > 1, within_s=300)
         running = state(ui)
         assert ui.send("POST", "/bench/fault", body="name=rotate+the+key", headers={"Content-Type": FORM}).status == 200
-        until(lambda: bool(state(ui)["runs"]), within_s=120)
+        until(lambda: bool(state(ui)["runs"]), within_s=300)
         yield ui, cwd, running
 
 
