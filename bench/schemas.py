@@ -40,6 +40,7 @@ _BOUNDS: dict[str, Any] = {
     "duration_s": Seconds | None,
     "warm_up_s": Seconds,
     "timeout_s": Seconds,
+    "idle_timeout_s": Seconds,
     "min_effect_ms": Annotated[float, Meta(gt=0, le=1e9)],
     "processes": Annotated[int, Meta(ge=1, le=10**6)],
 }
@@ -132,10 +133,11 @@ class DiskLoss(Struct, frozen=True):
     unwritten_samples: Count = 0
     lost_lines: Count = 0
     lost_pieces: Count = 0
+    lost_gaps: Count = 0
 
 
 class Manifest(_File, frozen=True, kw_only=True):
-    """`manifest.json`. `ended`, `samples` (by worker) and `flights` are there once the run has ended."""
+    """`manifest.json`. `ended`, `samples` and `chunks` (by worker) and `flights` are there once the run has ended."""
 
     run_id: Name
     plan: Plan
@@ -149,6 +151,7 @@ class Manifest(_File, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     ended: Ended | None = None
     samples: dict[str, Count] = {}
+    chunks: dict[str, Count] = {}
     flights: Count | None = None
     lost: list[LostWorker] = []
     lost_samples: Count = 0
@@ -224,6 +227,8 @@ class HealthEnd(Struct, frozen=True, kw_only=True):
     dropped_arrivals: Count
     due: Count = 0
     recorded: Count = 0
+    gaps_written: Count = 0
+    gaps_unwritten: Count = 0
 
 
 class Interval(Struct, frozen=True, kw_only=True):

@@ -84,7 +84,7 @@ LIBRARIES: dict[str, str] = {
     "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
-    "msgspec": r"plan\.expectation|schemas|history\.(entry|ledger)|load\.(engine\.(body_checks|request_file)|roles\.)",
+    "msgspec": r"plan\.expectation|schemas|history\.(entry|ledger)|load\.(engine\.(body_checks|request_file|tokens)|roles\.)",
     "prometheus_client": r"live\.prometheus",
     "pyarrow": r"samples\.",
     "requests": r"credentials\.requests_auth",

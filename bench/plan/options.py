@@ -167,6 +167,13 @@ LOAD_OPTIONS = (
         help="total deadline of a request",
     ),
     Option(
+        name="idle-timeout",
+        from_browser=True,
+        metavar="TIME",
+        default="0",
+        help="how long a streamed answer may stand still between two events; 0: as long as --timeout lets it",
+    ),
+    Option(
         name="seed", from_browser=True, metavar="N", default="0", help="seed of the schedule and of the payload's order"
     ),
     Option(name="processes", metavar="N", default="1", help="worker processes", locust="processes"),
@@ -308,6 +315,7 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         duration_s=duration_s or None,
         warm_up_s=warm_up_s,
         timeout_s=timeout_s,
+        idle_timeout_s=_duration(text, "idle-timeout", default_s=0.0),
         payload=text.get("payload", ""),
         payload_sha256=payload_sha256,
         deployment=_header_word(text.get("deployment", "")),

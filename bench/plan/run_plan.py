@@ -73,6 +73,7 @@ class RunPlan:
 
     `stages` excludes `arrival_rate`; with stages `duration_s` is their sum less the warm-up. `arrivals_from` is a file
     of recorded times, replayed `speed` times as fast.
+    `idle_timeout_s`, where it is not 0, is how long a streamed answer may stand still between two events.
     `users` is the cap on requests in flight over all workers; `min_effect_ms` the smallest difference that matters.
     """
 
@@ -85,6 +86,7 @@ class RunPlan:
     duration_s: float | None = DEFAULT_DURATION_S
     warm_up_s: float = DEFAULT_WARM_UP_S
     timeout_s: float = DEFAULT_TIMEOUT_S
+    idle_timeout_s: float = 0.0
     payload: str = ""
     payload_sha256: str = ""
     deployment: str = ""
