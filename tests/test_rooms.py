@@ -84,7 +84,8 @@ LIBRARIES: dict[str, str] = {
     "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
-    "msgspec": r"plan\.expectation|schemas|history\.(entry|ledger)|load\.(engine\.(body_checks|request_file|tokens)|roles\.)",
+    "msgspec": r"plan\.expectation|schemas|history\.(entry|ledger)|load\.(roles\.|engine\."
+    r"(body_checks|chat_file|request_file|tokens))",
     "prometheus_client": r"live\.prometheus",
     "pyarrow": r"samples\.",
     "requests": r"credentials\.requests_auth",

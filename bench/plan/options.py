@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
+from bench.plan.objectives import parse_objectives
 from bench.plan.request_plan import DEFAULT_METHOD, METHODS, listed, request_plan_of
 from bench.plan.run_plan import (
     ARRIVALS,
@@ -189,6 +190,11 @@ REQUEST_OPTIONS = (
         metavar="FILE",
         help="whole requests, one a line of a .jsonl file: bodies, headers, paths, classes, weights, times",
     ),
+    Option(
+        name="chat",
+        metavar="FILE",
+        help="conversations, one a line of a .jsonl file: messages, max_tokens; asks for a streamed answer with usage",
+    ),
     Option(name="content-type", metavar="TYPE", help="of every body (else what a file's name says)"),
     Option(name="header", metavar="'NAME: VALUE'", repeat=True, help="a further header; give it again for more"),
     Option(
@@ -217,6 +223,12 @@ OUTPUT_OPTIONS = (
     Option(name="out", metavar="DIR", default="results", help="folder that gets the run's folder"),
     Option(
         name="prometheus-port", metavar="N", help="serve the run's live figures to Prometheus on this loopback port"
+    ),
+    Option(
+        name="goodput",
+        metavar="OBJECTIVE",
+        repeat=True,
+        help="what a request must keep to be good: 'time_to_first_token < 500ms'; give it again for more",
     ),
     Option(
         name="min-effect",
@@ -327,6 +339,7 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         arrivals_from=arrivals_from,
         speed=_number({"speed": text.get("speed") or "1"}, "speed", most=MOST_SPEED),
         request=request_plan_of(text),
+        goodput=tuple(one.text for one in parse_objectives(listed(text.get("goodput", "")))),
     )
 
 
