@@ -76,7 +76,10 @@ class Metric:
 OVERHEAD = "overhead"
 INTER_TOKEN_LATENCY = "inter_token_latency"  # noqa: S105 - a metric
 TIME_TO_FIRST_TOKEN = "time_to_first_token"  # noqa: S105 - a metric
+FIRST_TOKEN_OVERHEAD = "time_to_first_token_overhead"  # noqa: S105 - a metric
 GOODPUT = "goodput"
+OVERHEADS: Mapping[str, str] = {OVERHEAD: "response_time", FIRST_TOKEN_OVERHEAD: TIME_TO_FIRST_TOKEN}
+"""What each metric of a comparison is the difference of."""
 ACHIEVED_RATE = "achieved_rate"
 ERROR_RATE = "error_rate"
 WITHIN = "within"
@@ -196,6 +199,12 @@ METRICS: dict[str, Metric] = {
         *(Metric(name=name, kind=Kind.TIME, help=word.help) for name, word in STREAM_DURATIONS.items()),
         Metric(
             name=OVERHEAD, kind=Kind.TIME, per_variant=False, help="response time of the candidate less the baseline's"
+        ),
+        Metric(
+            name=FIRST_TOKEN_OVERHEAD,
+            kind=Kind.TIME,
+            per_variant=False,
+            help="time to first token of the candidate less the baseline's",
         ),
         Metric(name=ERROR_RATE, kind=Kind.RATE, help="share of the requests whose outcome is not ok"),
         *(

@@ -12,7 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from bench.errors import UsageError
-from bench.metrics import ACHIEVED_RATE, OVERHEAD, UNITS, Kind, Metric
+from bench.metrics import ACHIEVED_RATE, OVERHEADS, UNITS, Kind, Metric
 
 
 class Comparison(StrEnum):
@@ -106,7 +106,7 @@ def check(
         if gate.variant and gate.variant not in variants:
             problem = f"this run has no variant {gate.variant!r}"
             hint = f"variants: {', '.join(variants)}"
-        elif gate.metric.name == OVERHEAD and len(variants) < 2:
+        elif gate.metric.name in OVERHEADS and len(variants) < 2:
             problem, hint = f"overhead compares two variants, this run has {len(variants)}", "use `bench compare`"
         elif gate.metric.name == ACHIEVED_RATE and not open_model:
             problem, hint = "achieved_rate needs a rate that was asked for", "give --arrival-rate or --stages"

@@ -16,6 +16,8 @@ from bench.report.words import GateRow, Summary
 
 LATENCIES = tuple((f"{name}_ms", metrics.DURATIONS[name].title) for name in metrics.LATENCIES)
 
+_STREAM_STATISTICS = ("p50", "p90", "p99", "mean")
+"""There are many durations of a stream; the rest of each is in summary.json."""
 _COLOURS = {"good": "32", "bad": "31", "doubt": "33", "bold": "1"}
 
 
@@ -131,6 +133,32 @@ def figure_rows(summary: Summary) -> Iterator[Row]:
                 numbers.estimate(found),
                 found.get("verdict", "") if numbers.interval(found) else "",
             )
+    yield from stream_rows(summary)
+
+
+def stream_rows(summary: Summary) -> Iterator[Row]:
+    """The figures of streamed answers and of goodput; none where there is neither."""
+    variants = list(summary["variants"].values())
+    compared = next(iter(words.comparisons(summary)), {})
+    if any(variant.get("goodput") for variant in variants):
+        shares = [variant.get("goodput") or {} for variant in variants]
+        yield Row("good requests", tuple(numbers.percent(one.get("rate")) for one in shares))
+        yield Row("goodput", tuple(numbers.rate(one.get("throughput")) for one in shares))
+    streamed = [variant.get("streams") for variant in variants]
+    if not any(streamed):
+        return
+    told = [one or {} for one in streamed]
+    yield Row("streamed answers", tuple(numbers.count(one.get("answers")) for one in told))
+    yield Row("output tokens", tuple(numbers.count(one.get("output_tokens")) for one in told))
+    yield Row("output tokens a second", tuple(numbers.rate(one.get("throughput")) for one in told))
+    yield Row("  of one user", tuple(numbers.rate(one.get("throughput_per_user")) for one in told))
+    for metric, word in metrics.STREAM_DURATIONS.items():
+        yield Row(f"{word.title}, ms")
+        for statistic in _STREAM_STATISTICS:
+            found = compared.get(f"{metric}_ms", {}).get(statistic, {})
+            cells = tuple(words.response_time(v, statistic, f"{metric}_ms") for v in variants)
+            verdict = found.get("verdict", "") if numbers.interval(found) else ""
+            yield Row(f"  {statistic}", cells, numbers.estimate(found), verdict)
 
 
 def _share_difference(found: Mapping[str, Any]) -> tuple[str, str]:

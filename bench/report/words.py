@@ -122,9 +122,20 @@ def speed_sentence(summary: Summary) -> str:
     )
 
 
+def token_sentence(summary: Summary) -> str:
+    """How soon each variant's first token came, and the next: median and p99."""
+    told = {"first token": "time_to_first_token_ms", "between tokens": "inter_token_latency_ms"}
+    return "; ".join(
+        f"{name} {title} p50 {response_time(variant, 'p50', block)} ms, p99 {response_time(variant, 'p99', block)} ms"
+        for name, variant in summary["variants"].items()
+        if variant.get("streams")
+        for title, block in told.items()
+    )
+
+
 def response_time(variant: Mapping[str, Any], statistic: str, block: str = "response_time_ms") -> str:
     """One figure of a variant in ms, `> 1,001` where it is only known from below."""
-    return at_least(variant[block][statistic], variant.get(f"{block}_censored", {}).get(statistic))
+    return at_least(variant.get(block, {}).get(statistic), variant.get(f"{block}_censored", {}).get(statistic))
 
 
 def failure_sentence(summary: Summary) -> str:

@@ -108,7 +108,11 @@ def inspect(path: Path) -> stream.Stream:
 def read(found: stream.Stream) -> Gaps:
     """All gaps of a file that was inspected. One of `stream.READ_ERRORS` when it cannot be decoded."""
     names = [name for name, _ in COLUMNS]
-    parts = [[batch.numbers(name) for name in names] for batch in stream.batches(found, names)]
+    parts = []
+    for batch in stream.batches(found, names):
+        if not batch.names.issuperset(names):
+            raise ValueError("a file of something else")
+        parts.append([batch.numbers(name) for name in names])
     if not parts:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     sequence, low, high = (np.concatenate([part[place] for part in parts]) for place in range(len(names)))
