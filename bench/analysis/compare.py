@@ -118,16 +118,12 @@ def variants(
     """Two variants that were interleaved in one run, block by block."""
 
     def durations(metric: str) -> dict[str, Estimate]:
-        sides = fold_variant(run, metric, baseline), fold_variant(run, metric, candidate)
+        sides = streams.folded(run, metric, baseline), streams.folded(run, metric, candidate)
         return folds(*sides, pairing=bootstrap.paired, min_effect_ms=min_effect_ms, seed=seed)
 
     def failures(*, auth_only: bool) -> Estimate:
         sides = [failure_share(run, variant, auth_only=auth_only) for variant in (baseline, candidate)]
         return shares(*sides, min_effect=min_effect_rate)
-
-    def streamed(metric: str) -> dict[str, Estimate]:
-        sides = streams.fold_stream(run, metric, baseline), streams.fold_stream(run, metric, candidate)
-        return folds(*sides, pairing=bootstrap.paired, min_effect_ms=min_effect_ms, seed=seed)
 
     both_stream = streams.are_there(run, baseline) and streams.are_there(run, candidate)
     return Comparison(
@@ -137,7 +133,7 @@ def variants(
         service_time_ms=durations("service_time"),
         auth_failure_rate=failures(auth_only=True),
         error_rate=failures(auth_only=False),
-        streams={metric: streamed(metric) for metric in STREAM_DURATIONS} if both_stream else {},
+        streams={metric: durations(metric) for metric in STREAM_DURATIONS} if both_stream else {},
     )
 
 

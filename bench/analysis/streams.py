@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bench.analysis import rates
 from bench.analysis.blocks import CELLS, cell_of
-from bench.analysis.fold import Fold, fold, stage_cells
+from bench.analysis.fold import Fold, fold, fold_variant, stage_cells
 from bench.analysis.run import Floats, Ints, LoadedRun, Mask
 from bench.metrics import INTER_TOKEN_LATENCY, PRINTED, STREAM_DURATIONS, TIME_TO_FIRST_TOKEN
 from bench.plan.objectives import Objective
@@ -92,6 +92,11 @@ def fold_stream(run: LoadedRun, metric: str, variant: str) -> Fold:
         run.memo[key] = _fold(run, metric, variant)
     kept: Fold = run.memo[key]
     return kept
+
+
+def folded(run: LoadedRun, metric: str, variant: str) -> Fold:
+    """Fold any duration of the catalogue for a variant."""
+    return fold_stream(run, metric, variant) if metric in STREAM_DURATIONS else fold_variant(run, metric, variant)
 
 
 def requests(run: LoadedRun, metric: str, variant: str) -> int:
