@@ -77,7 +77,11 @@ def one_line(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
 def _conclusions(summary: Summary) -> list[str]:
     if not words.conclusive(summary):
         return ["nothing is concluded from an INVALID run"]
-    return [words.cost_sentence(one) for one in words.comparisons(summary)] or [words.speed_sentence(summary)]
+    compared = words.comparisons(summary)
+    if compared:
+        told = ("response_time", metrics.TIME_TO_FIRST_TOKEN)
+        return [words.cost_sentence(one, metric=metric) for one in compared for metric in told]
+    return [words.speed_sentence(summary), words.token_sentence(summary)]
 
 
 def summary_md(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
@@ -107,7 +111,7 @@ def remarks(summary: Summary) -> list[str]:
     """Why the run is not trusted, and what is missing of it; each thing once."""
     reasons = summary["trust"]["reasons"]
     missing = [problem for problem in summary["problems"] if not any(problem in reason for reason in reasons)]
-    return [*reasons, *missing]
+    return [*reasons, *missing, *words.stream_remarks(summary)]
 
 
 def figure_rows(summary: Summary) -> Iterator[Row]:

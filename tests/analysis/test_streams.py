@@ -17,6 +17,7 @@ from bench.gates.evaluate import evaluate
 from bench.gates.expression import parse
 from bench.gates.result import GateVerdict
 from bench.plan.objectives import parse_objectives
+from bench.report import text
 from bench.report.build import write_report
 from bench.runreader import load_run
 from bench.sample import COLUMNS, Outcome
@@ -128,17 +129,32 @@ def test_a_summary_and_its_gates(tmp_path: Path) -> None:
         "output_token_throughput >= 40/s",
         "output_token_throughput_per_user >= 80/s",
     ]
-    results = evaluate([parse(text) for text in kept], summary)
+    results = evaluate([parse(gate) for gate in kept], summary)
     assert [result.verdict for result in results] == [GateVerdict.PASS] * len(kept), [r.sentence for r in results]
     broken = ["time_to_first_token.p50 < 49ms", "goodput >= 99.9%", "inter_token_latency.p50 < 5ms"]
-    results = evaluate([parse(text) for text in broken], summary)
+    results = evaluate([parse(gate) for gate in broken], summary)
     assert GateVerdict.PASS not in {result.verdict for result in results}
     # one in a hundred never had a first token: p99.9 is not known, and passes nothing
     (result,) = evaluate([parse("time_to_first_token.p99.9 < 10s")], summary)
     assert result.verdict is GateVerdict.NO_DATA
     plain = summarise(load_run(write_run(tmp_path / "plain", sides=(Side("key"),), rate=50, duration_s=10, workers=1)))
     assert not [name for name in plain["variants"]["key"] if "token" in name or name in {"streams", "goodput"}]
-    assert {result.verdict for result in evaluate([parse(text) for text in kept], plain)} == {GateVerdict.NO_DATA}
+    assert {result.verdict for result in evaluate([parse(gate) for gate in kept], plain)} == {GateVerdict.NO_DATA}
+
+
+def test_what_a_reader_must_know(tmp_path: Path) -> None:
+    """Said beside the figures: who had no token, what was no stream, several tokens an event, which were counted."""
+    requests = [
+        *spread(40, gaps_ms=(10, 10), tokens=9),
+        *spread(10, gaps_ms=(10, 10)),
+        *spread(3, first_ms=None),
+        *spread(2, first_ms=None, streamed=False),
+    ]
+    said = " / ".join(text.remarks(summarise(load_run(write_streamed(tmp_path / "run", requests)))))
+    assert "3 requests of key never had a first token" in said
+    assert "2 answers of key came whole" in said
+    assert "brought 3 tokens on average" in said
+    assert "the tokens of 13 answers of key are events" in said
 
 
 def test_gaps_of_a_request_hang_together(tmp_path: Path) -> None:
@@ -188,6 +204,8 @@ def test_key_against_token(tmp_path: Path) -> None:
     page = (folder / "report.html").read_text()
     assert "Tokens of streamed answers" in page
     assert "time to first token" in (folder / "summary.md").read_text()
+    assert "aml_token costs" in text.one_line(summary)
+    assert "at p50 of time to first token" in text.one_line(summary)
 
 
 def test_a_damaged_or_foreign_file_of_gaps(tmp_path: Path) -> None:
