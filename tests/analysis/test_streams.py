@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 from pathlib import Path
@@ -12,7 +13,9 @@ import pyarrow as pa
 import pytest
 
 from bench.analysis import compare, streams
+from bench.analysis.other_tools import figures
 from bench.analysis.summary import summarise
+from bench.commands import report
 from bench.gates.evaluate import evaluate
 from bench.gates.expression import parse
 from bench.gates.result import GateVerdict
@@ -140,6 +143,35 @@ def test_a_summary_and_its_gates(tmp_path: Path) -> None:
     plain = summarise(load_run(write_run(tmp_path / "plain", sides=(Side("key"),), rate=50, duration_s=10, workers=1)))
     assert not [name for name in plain["variants"]["key"] if "token" in name or name in {"streams", "goodput"}]
     assert {result.verdict for result in evaluate([parse(gate) for gate in kept], plain)} == {GateVerdict.NO_DATA}
+
+
+def test_what_other_tools_would_print(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By hand: two requests of 3 and 5 tokens; one that failed is left out, and lag is in none of their figures."""
+    requests = [
+        Asked(at_s=1, first_ms=50, gaps_ms=(10, 30), tokens=3, lag_ms=7),
+        Asked(at_s=2, first_ms=150, gaps_ms=(20, 20, 20, 40), tokens=5),
+        Asked(at_s=3, first_ms=1, gaps_ms=(1, 1), outcome="transport_error", cause="cut"),
+    ]
+    folder = write_streamed(tmp_path / "run", requests)
+    run = load_run(folder)
+    aiperf, guidellm, vllm = (figures(run, KEY, tool) for tool in ("aiperf", "guidellm", "vllm"))
+    assert aiperf["Time to First Token"] == guidellm["TTFT"] == vllm["TTFT"]
+    assert vllm["TTFT"]["mean"] == vllm["TTFT"]["p50"] == 100
+    assert aiperf["Time to Second Token"]["mean"] == 15
+    assert aiperf["Inter Token Latency"]["p50"] == vllm["TPOT"]["p50"] == (20 + 25) / 2
+    assert guidellm["ITL"]["mean"] == pytest.approx((2 * 20 + 4 * 25) / 6)
+    assert guidellm["ITL"]["p50"] == 25
+    assert guidellm["TPOT"]["mean"] == pytest.approx((90 + 250) / 8)
+    assert vllm["ITL"]["mean"] == pytest.approx(140 / 6)
+    assert vllm["ITL"]["p50"] == 20
+    assert vllm["E2EL"]["mean"] == (90 + 250) / 2
+    parser = argparse.ArgumentParser()
+    report.add_arguments(parser)
+    assert report.run(parser.parse_args([str(folder), "--as", "vllm"])) == 0
+    assert "E2EL" in capsys.readouterr().out
+    assert not (folder / "summary.json").exists()
+    plain = load_run(write_run(tmp_path / "plain", sides=(Side("key"),), rate=50, duration_s=10, workers=1))
+    assert all(math.isnan(value) for told in figures(plain, KEY, "vllm").values() for value in told.values())
 
 
 def test_what_a_reader_must_know(tmp_path: Path) -> None:
