@@ -1,9 +1,9 @@
 """Streamed answers: the times of their tokens, folded for every figure, and which requests were good. Pure.
 
 What counts (docs/guides/streaming.md): times to tokens and gaps are those of answers that ended well. A stream that
-ended before its first token, however it ended, and a request of which our own time-out ran out before anything of it
-came, never had a first token: it is censored, as slower than any. A stream that was cut, timed out or failed after its
-first token is in no figure but the rates.
+ended before its first token, however it ended, and a request that timed out before anything of it came (ours, or a 408
+or 504), never had a first token: it is censored, as slower than any. A stream that was cut, timed out or failed after
+its first token is in no figure but the rates.
 
 A gap stands in the cell of time of its request, so that all gaps of a request are resampled together: they hang
 together more than requests do.

@@ -42,8 +42,8 @@ class _Choice(Struct, frozen=True):
 
 
 class _Usage(Struct, frozen=True):
-    completion_tokens: int | None = None
-    prompt_tokens: int | None = None
+    completion_tokens: float | None = None
+    prompt_tokens: float | None = None
 
 
 class _Chunk(Struct, frozen=True):
@@ -132,9 +132,9 @@ class TokenReader:
 
     def _count(self, usage: _Usage) -> None:
         if usage.completion_tokens is not None:
-            self._completed = min(max(usage.completion_tokens, 0), _MOST)
+            self._completed = int(min(max(usage.completion_tokens, 0), _MOST))
         if usage.prompt_tokens is not None:
-            self._prompt = min(max(usage.prompt_tokens, 0), _MOST)
+            self._prompt = int(min(max(usage.prompt_tokens, 0), _MOST))
 
     def _of_another_form(self, data: bytes, name: bytes, at_ns: int) -> None:
         if data == _DONE:

@@ -243,10 +243,11 @@ class Master:
             self._reason = "lost"
         self.last_run = record.run
         self.board.end(at_ns / 1e9, self._reason)
-        if disk.from_ns is not None:
+        if disk.gaps:
+            since = f"from second {disk.from_ns / 1e9:.0f} on " if disk.from_ns is not None else ""
+            _say(f"disk full: {since}{disk.samples:,} samples and {disk.gaps:,} gaps between tokens are lost")
+        elif disk.from_ns is not None:
             _say(f"disk full: samples from second {disk.from_ns / 1e9:.0f} on are lost ({disk.samples:,} of them)")
-        elif disk.gaps:
-            _say(f"disk full: {disk.gaps:,} gaps between tokens are lost")
         elif disk.pieces:
             _say("disk full: samples of workers on other hosts are lost")
         elif lines:

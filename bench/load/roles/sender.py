@@ -441,7 +441,7 @@ class Sender:
     def _note_kept(self) -> None:
         """After a flush: everything that was recorded is on disk, or some of it never will be."""
         recorder = self.bench.recorder
-        if recorder.written < recorder.recorded:
+        if recorder.written < recorder.recorded or self.bench.chunks.broken:
             self._disk_is_full = True
         elif not self._disk_is_full:
             self._all_kept_ns = monotonic_ns()

@@ -73,10 +73,11 @@ def test_tokens_are_those_of_the_usage_block() -> None:
     assert read(*running, END).output_tokens == 2
 
 
-@pytest.mark.parametrize("lie", [-5, 1 << 40])
+@pytest.mark.parametrize("lie", [-5, 1 << 40, 3.5, 1e300])
 def test_usage_that_cannot_be(lie: int) -> None:
     """A server may say anything; the sample is recorded all the same."""
     found = read(delta(content="a"), {"choices": [], "usage": {"completion_tokens": lie, "prompt_tokens": lie}})
+    assert found.times_ns == [1]
     assert 0 <= found.output_tokens <= 0xFFFFFFFF
     assert 0 <= found.prompt_tokens <= 0xFFFFFFFF
 
