@@ -77,6 +77,8 @@ def test_the_name_is_that_of_one_event() -> None:
     """`event:` holds until the blank line."""
     sink = heard(b"event: error\ndata: x\n\ndata: y\n\n", b"event: ping\n\n", b"data: z\n\n")
     assert [(data, name) for data, name, _ in sink.events] == [(b"x", b"error"), (b"y", b""), (b"z", b"")]
+    sink = heard(b"event: error\n", b"data: x\n\n", b"data: y\n\n")
+    assert [(data, name) for data, name, _ in sink.events] == [(b"x", b"error"), (b"y", b"")]
 
 
 def test_an_event_has_the_time_of_its_last_byte() -> None:
