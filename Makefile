@@ -58,7 +58,7 @@ lock: $(STAMP) ## resolve the dependencies anew into requirements.lock and tests
 	$(LOCK) --extra dev pyproject.toml -o requirements.lock
 	$(LOCK) tests/load/wire/servers.in -o tests/load/wire/servers.lock
 
-schemas: $(STAMP) ## write docs/schemas anew from bench/schemas.py
+schemas: $(STAMP) ## write docs/schemas anew from bench/schemas
 	UPDATE_SCHEMAS=1 $(BIN)/python -m pytest -q tests/test_schemas.py -k published
 
 clean: ## remove what was made (not results/)

@@ -126,7 +126,16 @@ PARTS: dict[str, Word] = {
     "connect": Word(title="connect", help="TCP and TLS handshake, where a connection had to be made"),
     "server_time": DURATIONS["server_time"],
     "service_time": Word(title="service", help="service time that no header splits further"),
-    "rest": Word(title="network and front end", help="service time less connect and server"),
+    "network": Word(
+        title="network", help="one round trip to the first TCP end: a proxy, or Azure's front door; no further"
+    ),
+    "front_end": Word(
+        title="front end and authentication",
+        help="service time less connect, server and network: what stands in front of the model, and the way behind it",
+    ),
+    "rest": Word(
+        title="network and front end", help="service time less connect and server, where the round trip is not known"
+    ),
 }
 """The parts of a response time, in the order in which a request meets them."""
 
@@ -244,7 +253,11 @@ METRICS: dict[str, Metric] = {
 
 
 GLOSSARY: dict[str, Mapping[str, Word]] = {
-    "Times": {**DURATIONS, **STREAM_DURATIONS, "connect": PARTS["connect"], "rest": PARTS["rest"]},
+    "Times": {
+        **DURATIONS,
+        **STREAM_DURATIONS,
+        **{name: PARTS[name] for name in ("connect", "network", "front_end", "rest")},
+    },
     "Outcomes": OUTCOMES,
     "Causes": CAUSES,
     "Differences": VERDICTS,

@@ -32,6 +32,12 @@ def write_line(stream: TextIO, line: str) -> None:
     stream.write(harmless(line) + "\n")
 
 
+def write_lines(stream: TextIO, text: str) -> None:
+    """Write a text of several lines of our own making; whatever is in them."""
+    for line in text.rstrip("\n").split("\n"):
+        write_line(stream, line)
+
+
 def harmless_json(text: str) -> str:
     """The same JSON value, written so that no line of it is a command: `##` stands only within strings."""
     return text.replace("##", "\\u0023\\u0023")

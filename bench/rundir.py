@@ -4,7 +4,7 @@ manifest.json            plan, variants, versions, host, clock anchor; rewritten
 samples/<worker>.arrows  one Arrow IPC stream a worker (columns: bench.sample)
 chunks/<worker>.arrows   every gap between the tokens of streamed answers (samples.chunks)
 health/<worker>.jsonl    once a second: CPU, hub stalls, backlog; a last line {"end": true, ...}
-failures/<worker>.jsonl  the first failure of each kind (load.engine.failure_samples)
+failures/<worker>.jsonl  the first failure of each kind (bench.failure_sample)
 flights.jsonl            one credential fetch a line
 gates.json               what the run was judged by last, and what came of it
 summary.json report.html summary.md junit.xml plots/*.png   made by `bench report`, at any time, again
@@ -18,7 +18,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,53 +118,14 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise
 
 
-def append_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Add whole lines with one write each call, so that two processes never interleave."""
-    text = "".join(json.dumps(record, separators=(",", ":"), ensure_ascii=False) + "\n" for record in records)
-    if text:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
-            os.write(fd, text.encode())
-        finally:
-            os.close(fd)
-
-
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, *, most: int = _MOST_BYTES) -> bytes:
     """The whole of a file, without a byte order mark. OSError, or ValueError for what is no file or far too large."""
     facts = path.stat()
     if not stat.S_ISREG(facts.st_mode):
         raise ValueError("it is no regular file")  # a pipe would keep us until somebody writes into it
-    if facts.st_size > _MOST_BYTES:
+    if facts.st_size > most:
         raise ValueError(f"it has {facts.st_size:,} bytes, more than any file of this tool")
     return path.read_bytes().removeprefix(codecs.BOM_UTF8)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object, or UsageError that names the file."""
-    try:
-        value = json.loads(read_bytes(path))
-    except FileNotFoundError as exc:
-        raise UsageError(f"{path} does not exist", hint="name a run folder such as results/<run_id>") from exc
-    except (OSError, ValueError, RecursionError) as exc:
-        raise UsageError(f"{path} cannot be read: {exc}", hint="is it a file of this tool?") from exc
-    if not isinstance(value, dict):
-        raise UsageError(f"{path} does not hold a JSON object", hint="is it a file of this tool?")
-    return value
-
-
-def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """Every whole line; a line cut off by a killed run is left out."""
-    if not path.exists():
-        return []
-    records = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(record, dict):
-            records.append(record)
-    return records
 
 
 def refuse_pipe(path: str, *, option: str) -> None:

@@ -78,7 +78,7 @@ def _read_failures(folder: RunDir, problems: list[str], *, cut: bool) -> tuple[d
     """What the first failure of each kind said; the counts are those of the samples."""
     kinds: list[dict[str, Any]] = []
     for file in sorted(folder.failures.glob("*.jsonl")):
-        lines, fault = schemas.load_lines(file, schemas.FailureKind, cut=cut)
+        lines, fault = schemas.load_lines(file, schemas.FailureSample, cut=cut)
         kinds += lines
         if fault:
             problems.append(f"failures/{file.name} {fault}: what the failures said is not known")

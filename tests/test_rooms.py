@@ -21,21 +21,38 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("endpoint", "errors", "metrics", "numbers", "plain_text", "plan", "sample")
+NOUNS = ("endpoint", "errors", "failure_sample", "metrics", "numbers", "plain_text", "plan", "sample", "spelling")
 
 ROOMS: dict[str, set[str]] = {
     "plan": {*NOUNS},
     "process": {"errors"},
-    "target": {*NOUNS},
+    "target": {*NOUNS, "rundir", "schemas"},
     "analysis": {*NOUNS},
-    "gates": {*NOUNS, "analysis", "rundir", "schemas"},
+    "settings": {*NOUNS, "rundir", "schemas"},
+    "schemas": {"errors", "failure_sample", "plan", "rundir"},
+    "gates": {*NOUNS, "analysis", "rundir", "schemas", "settings"},
     "report": {*NOUNS, "analysis", "rundir", "runreader", "schemas"},
     "credentials": {*NOUNS, "clock", "process", "target"},
     "emulator": set(),
     "samples": {*NOUNS},
-    "load": {*NOUNS, "clock", "credentials", "live", "process", "rundir", "samples", "target"},
-    "live": {*NOUNS, "credentials", "load", "rundir", "target"},
-    "launch": {*NOUNS, "analysis", "clock", "gates", "process", "report", "rundir", "runreader", "schemas"},
+    "load": {
+        *NOUNS,
+        "clock",
+        "credentials",
+        "line_file",
+        "live",
+        "process",
+        "rundir",
+        "samples",
+        "schemas",
+        "settings",
+        "target",
+    },
+    "live": {*NOUNS, "credentials", "load", "rundir", "schemas", "target"},
+    "launch": {
+        *NOUNS,
+        *("analysis", "clock", "gates", "process", "report", "rundir", "runreader", "schemas", "settings", "voice"),
+    },
     # what measures the harness itself starts it as a process; `costs` alone takes parts of it by themselves
     "calibration": {
         *NOUNS,
@@ -48,11 +65,12 @@ ROOMS: dict[str, set[str]] = {
         "rundir",
         "runreader",
         "samples",
+        "schemas",
         "target",
     },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader"},
-    "history": {"errors"},
-    "drills": {*NOUNS, "analysis", "clock", "launch", "rundir", "runreader", "samples", "target"},
+    "history": {"errors", "line_file", "numbers", "rundir", "schemas"},
+    "drills": {*NOUNS, "analysis", "clock", "launch", "rundir", "runreader", "samples", "schemas", "target"},
 }
 """Which rooms a room may import from. `commands` is not here: it stands above all of them but the emulator."""
 
@@ -60,10 +78,11 @@ SINGLE: dict[str, set[str]] = {
     **{noun: {*NOUNS} for noun in NOUNS if noun != "plan"},
     "clock": set(),
     "rundir": {"clock", "errors"},
-    "schemas": {"errors", "plan", "rundir"},
+    "line_file": set(),
     "runreader": {"analysis", "clock", "errors", "rundir", "sample", "samples", "schemas"},
-    "arguments": {"plan"},
-    "cli": {"commands", "errors", "plain_text", "process"},
+    "arguments": {"plan", "settings"},
+    "voice": {"plain_text"},
+    "cli": {"arguments", "commands", "errors", "plain_text", "process", "settings", "spelling", "voice"},
     "__main__": {"cli"},
 }
 """The same for modules that are a room of their own."""
@@ -84,10 +103,11 @@ LIBRARIES: dict[str, str] = {
     "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
-    "msgspec": r"plan\.expectation|schemas|history\.(entry|ledger)|load\.(roles\.|engine\."
+    "msgspec": r"plan\.expectation|schemas|history\.ledger|load\.(roles\.|engine\."
     r"(body_checks|chat_file|request_file|tokens))",
     "prometheus_client": r"live\.prometheus",
     "pyarrow": r"samples\.",
+    "shtab": r"commands\.completion",
     "requests": r"credentials\.requests_auth",
     "trustme": r"emulator\.",
     "uvloop": r"emulator\.",

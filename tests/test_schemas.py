@@ -318,3 +318,18 @@ def test_a_run_that_still_goes_on_is_not_judged(place: Path, capsys: pytest.Capt
         os.utime(path, (1, 1))
     assert cli._run(["gate", "run", *GATES]) == 4
     assert "killed" in (place / "run" / "report.html").read_text()
+
+
+def test_a_line_cut_off_is_left_out(tmp_path: Path) -> None:
+    """At every byte of a killed run's file: the whole lines before it are read; one that has ended is damaged."""
+    path = tmp_path / "flights.jsonl"
+    line = {"variant": "é", "cause": "initial", "outcome": "ok", "started_ns": 1, "ended_ns": 2}
+    path.write_text(2 * (json.dumps(line) + "\n"))
+    whole = path.read_bytes()
+    first = whole.index(b"\n")
+    for cut in range(len(whole) + 1):
+        path.write_bytes(whole[:cut])
+        expected = 0 if cut < first + 1 else 1 if cut < len(whole) else 2
+        assert schemas.load_lines(path, schemas.Flight, cut=True) == (expected * [line], ""), cut
+        ends_whole = cut in {0, first + 1, len(whole)}
+        assert ("is cut off" in schemas.load_lines(path, schemas.Flight, cut=False)[1]) is not ends_whole

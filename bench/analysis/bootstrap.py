@@ -28,7 +28,6 @@ LEAST_TAIL = 10
 
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 _LEAST_DEGREES = 3.0
-_WIDER_AT_ALL = 1.2
 _MOSTLY = 0.35
 _ENOUGH = CELLS * blocks.LONG_BIAS / blocks.ENOUGH_BLOCKS
 _LONG = 24.0
@@ -222,7 +221,7 @@ class _Dependence:
         if shared > _MOSTLY:
             return cls(longest, longest, widening)
         reach = max(near, longest if longest > _LONG else 0.0)
-        told = longest if widening > _WIDER_AT_ALL else min(reach, blocks.LONGEST)
+        told = longest if long else min(reach, blocks.LONGEST)
         return cls(told, min(reach, _ENOUGH if long else blocks.LONGEST), widening)
 
 

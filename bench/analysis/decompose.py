@@ -1,11 +1,12 @@
 """Where the difference between two variants comes from, in numbers and in one sentence. Pure.
 
-A response time is schedule_lag + lease_wait + connect + server_time + rest, exactly, for every sample. At a quantile
-the parts are averaged over the samples around it (`WINDOWS`), so that they add up to about that quantile.
+A response time is schedule_lag + lease_wait + connect + server_time + network + front_end, exactly, for every sample.
+At a quantile the parts are averaged over the samples around it (`WINDOWS`), so that they add up to about that quantile.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import numbers
-from bench.analysis import bootstrap, quantiles
+from bench.analysis import bootstrap, network, quantiles
 from bench.analysis.blocks import CELLS, cell_of
 from bench.analysis.bootstrap import LEAST_TAIL, Statistic
 from bench.analysis.compare import DEFAULT_SEED, Estimate, judge
@@ -26,12 +27,15 @@ PARTS = {
     "lease_wait": "waiting for a credential",
     "connect": "connecting",
     "server_time": "in the server",
+    "network": "on the way to the first TCP end",
+    "front_end": "in the front end and its authentication",
     "rest": "on the way and in front of the model",
 }
-"""What a response time is made of, in the order it happens, and how a sentence says it.
+"""What a response time is made of, and how a sentence says it.
 
-`rest` is what the endpoint took beyond the time it claims: network, front end, authentication. Where the server does
-not tell its time, `server_time` is left out and `rest` holds it.
+`rest` is what the endpoint took beyond the time it claims. Where the kernel tells the round trip (`analysis.network`),
+it is split: `network` is one round trip, `front_end` the remainder. Where the server does not tell its time,
+`server_time` is left out, and `rest` holds it beside `network`.
 """
 
 WINDOWS = {"p50": (0.45, 0.5, 0.55), "p99": (0.985, 0.99, 0.995), "mean": (0.0, 0.5, 1.0)}
@@ -140,7 +144,9 @@ def _where(breakdown: Breakdown) -> str:
 def _parts_told(run: LoadedRun, *variants: str) -> list[str]:
     picked = [pick_variant(run, variant).rows for variant in variants]
     told = all(len(run.samples.telling(rows)) >= _TOLD * len(rows) for rows in picked)
-    return [name for name in PARTS if name != "server_time" or told]
+    near = not any(math.isnan(network.round_trip_ms(run, variant)) for variant in variants)
+    known = {"server_time": told, "network": near, "front_end": told and near, "rest": not (told and near)}
+    return [name for name in PARTS if known.get(name, True)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,8 +170,15 @@ def _windows(run: LoadedRun, variant: str, names: list[str]) -> list[_Window]:
         inside.append(np.flatnonzero((response >= low) & (response <= high)))
         keys.append(np.where(response[inside[-1]] > middle, CELLS, 0) + cell[inside[-1]])
     total_ns: list[dict[str, Floats]] = [{} for _ in WINDOWS]
+    rest = _rest_ns(run, rows, names)
+    if "network" in names:
+        way = np.clip(rest, 0, round(network.round_trip_ms(run, variant) * 1e6))
+        rest = rest - way
     for name in names:
-        part = _rest_ns(run, rows, names) if name == "rest" else run.samples.durations_ns(name, rows)
+        if name in ("rest", "front_end"):
+            part = rest
+        else:
+            part = way if name == "network" else run.samples.durations_ns(name, rows)
         for totals, which, key in zip(total_ns, inside, keys, strict=True):
             totals[name] = _sums(key, part[which])
     counts = [_sums(key, np.ones(len(key))) for key in keys]

@@ -14,9 +14,10 @@ def z_quantile(p: float) -> float:
 
 
 def t_quantile(p: float, df: float) -> float:
-    """The value Student's t with `df` degrees of freedom stays below with probability `p`, 0.5 <= p < 0.999.
+    """The value Student's t with `df` degrees of freedom stays below with probability `p`, 0.5 <= p < 0.9999.
 
-    Exact for df 1 and 2; from 3 on the expansion of Abramowitz and Stegun 26.7.5, good to 0.3 % at p 0.975.
+    Exact for df 1 and 2; from 3 on the expansion of Abramowitz and Stegun 26.7.5, good to 0.3 % at p 0.975, and from 9
+    on to 0.1 % at p 0.9999.
     ValueError for other df below 3.
     """
     if df == 1:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import auth_failures, compare, decompose, outcomes, refresh_time, streams, trust
+from bench.analysis import auth_failures, compare, decompose, network, outcomes, refresh_time, streams, trust
 from bench.analysis.bootstrap import Interval
 from bench.analysis.compare import DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED, Comparison
 from bench.analysis.fold import Fold, fold_picked, fold_variant, pick, pick_variant
@@ -138,6 +138,7 @@ def _variant(run: LoadedRun, variant: str, seed: int, deadlines_ms: Collection[f
         "refreshes": _refreshes(run, variant),
         "latency_samples": fold_variant(run, "response_time", variant).n,
         "censored_samples": fold_variant(run, "response_time", variant).censored,
+        **network.blocks(run, variant),
     }
     if deadlines_ms:
         block["within"] = {deadline_name(each): _within(run, variant, each) for each in sorted(set(deadlines_ms))}

@@ -35,6 +35,13 @@ LIMITS: Mapping[str, float] = {
 """What makes a run SUSPECT or INVALID; `users_busy_share` is from where on late requests are the target's doing."""
 
 
+CLIENT_LIMITS: Mapping[str, tuple[str, str]] = {
+    "no_descriptors": ("file descriptors", "raise `ulimit -n`, or use fewer --users"),
+    "no_ports": ("local ports", "use fewer --users or send from more hosts, and let the server keep connections"),
+}
+"""Causes of failures that are this host's: what it lacked, and what to do."""
+
+
 class TrustVerdict(StrEnum):
     """How far the figures of a run can be believed."""
 
@@ -211,13 +218,26 @@ def _stalled(_: LoadedRun, found: Evidence) -> Iterator[Reason]:
 
 
 def _unanswered(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
-    outcomes = run.samples.counts("outcome", run.measured)
-    broken = outcomes.get(Outcome.TRANSPORT_ERROR, 0) / max(sum(outcomes.values()), 1)
+    theirs = run.measured & run.samples.where("outcome", Outcome.TRANSPORT_ERROR)
+    theirs &= ~run.samples.where("cause", *CLIENT_LIMITS)
+    broken = int(theirs.sum()) / max(int(run.measured.sum()), 1)
     if broken > LIMITS["transport_error_suspect"]:
         yield _suspect(
             f"{broken:.1%} of the requests failed before an answer came (limit "
             f"{LIMITS['transport_error_suspect']:.0%}): latency covers only the rest; check the target and the network"
         )
+
+
+def _client_limits(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
+    """Requests that failed for want of something of this host's: the target never saw them."""
+    ended = run.samples.counts("cause", run.measured & run.samples.where("outcome", Outcome.TRANSPORT_ERROR))
+    for cause, (what, remedy) in CLIENT_LIMITS.items():
+        if number := ended.get(cause, 0):
+            share = number / max(int(run.measured.sum()), 1)
+            yield _invalid(
+                f"the client had no {what} left for {number} requests ({share:.2%}, cause {cause}), which is no fault "
+                f"of the target: {remedy}"
+            )
 
 
 def _auth_mode_changed(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
@@ -240,6 +260,7 @@ _CHECKS: tuple[Callable[[LoadedRun, Evidence], Iterator[Reason]], ...] = (
     _lag,
     _cpu,
     _stalled,
+    _client_limits,
     _unanswered,
     _auth_mode_changed,
 )

@@ -41,7 +41,8 @@ class FigureRow:
     """One figure of one target; shares of the trials, NaN where no trial told it.
 
     `told`, `difference_told`: had an interval. Of those `own` and `difference`: it held the truth. `warned`: told for
-    how long it hangs together, or on how few episodes it rests. `alarms`: said BETTER or WORSE.
+    how long it hangs together, or on how few episodes it rests; `silent`: had an interval that did not hold the truth,
+    and did not warn. `alarms`: said BETTER or WORSE.
     """
 
     target: str
@@ -49,6 +50,7 @@ class FigureRow:
     told: float
     own: float
     warned: float
+    silent: float
     difference_told: float
     difference: float
     alarms: float
@@ -59,21 +61,24 @@ def figures(target: Target, *, trials: int, seed: int = DEFAULT_SEED) -> list[Fi
     """All figures of one target."""
     generator = np.random.default_rng(seed)
     truth = _truth(target, generator)
-    seen = np.full((trials, len(FIGURES), 6), math.nan)
+    seen = np.full((trials, len(FIGURES), 7), math.nan)
     for trial in range(trials):
         sides = [folded(*side, RUN_S, target.step_at) for side in target.pair(generator)]
         found = compare.folds(*sides, pairing=bootstrap.paired, min_effect_ms=DEFAULT_MIN_EFFECT_MS, seed=trial)
         for i, (name, q) in enumerate(FIGURES.items()):
             own, one = compare.own_interval(sides[0], q, seed=trial), found[name]
+            warned = own.too_long or own.episodes < compare.ENOUGH_EPISODES
+            held = own.low <= truth[i] <= own.high if own.known else math.nan
             known = one.low is not None or one.high is not None
             low, high = (-math.inf if one.low is None else one.low), (math.inf if one.high is None else one.high)
             seen[trial, i] = (
                 own.known,
-                own.low <= truth[i] <= own.high if own.known else math.nan,
-                own.too_long or own.episodes < compare.ENOUGH_EPISODES,
+                held,
+                warned,
                 known,
                 low <= 0 <= high if known else math.nan,
                 one.verdict in (Verdict.BETTER, Verdict.WORSE),
+                own.known and not held and not warned,
             )
     any_alarm = float(seen[:, :, 5].any(axis=1).mean())
     return [
@@ -83,6 +88,7 @@ def figures(target: Target, *, trials: int, seed: int = DEFAULT_SEED) -> list[Fi
             told=_mean(seen[:, i, 0]),
             own=_mean(seen[:, i, 1]),
             warned=_mean(seen[:, i, 2]),
+            silent=_mean(seen[:, i, 6]),
             difference_told=_mean(seen[:, i, 3]),
             difference=_mean(seen[:, i, 4]),
             alarms=_mean(seen[:, i, 5]),
@@ -228,7 +234,7 @@ def looks(name: str, *, trials: int, seed: int = DEFAULT_SEED) -> Iterator[dict[
                 if end == RUN_S:
                     told["one"][place] += 1
                 told["looks"] += 1
-                if needs_more([result], summary) == 0 or end >= LONGEST_S:
+                if needs_more([result], summary, grown=float(end) / RUN_S) == 0 or end >= LONGEST_S:
                     done[part] = True
                     told["extended"][place] += 1
             if all(done.values()) and all(lost.values()):
@@ -250,7 +256,7 @@ _PLACES = {GateVerdict.PASS: 0, GateVerdict.FAIL: 2}
 def _gate(target: Target | Failing, part: float, generator: np.random.Generator) -> str:
     if isinstance(target, Failing):
         return f"throttled_rate <= {100 * part * target.rate:.6f}%"
-    pooled = np.concatenate([target.side(generator, LONGEST_S)[1] for _ in range(40)])
+    pooled = np.concatenate([target.side(generator, LONGEST_S)[1] for _ in range(_TRUTH_RUNS)])
     return f"response_time.p99 < {part * float(np.quantile(pooled, 0.99)):.4f}ms"
 
 

@@ -16,10 +16,11 @@ alike. At 95 % the chance error of a line is {error:.1f} points, at 5 % as well.
 
 - *own*, *difference*: the 95 % interval held the truth, at p50 p90 p95 p99 p99.9 and the mean
 - *warned*: said that the run is too short for what hangs together in it, or on how few episodes a tail rests
+- *silent*: the own interval did not hold the truth, and nothing was said; what no run can know of itself is in it
 - *alarms*: BETTER or WORSE though there is no difference; *any*: one of the six did
 
-| target | own figure | warned | difference | alarms | any |
-|---|---|---|---|---|---|
+| target | own figure | warned | silent | difference | alarms | any |
+|---|---|---|---|---|---|---|
 """
 _RATES = """
 ## Rates
@@ -53,8 +54,11 @@ def page(
         figures = list(found)
         own = " ".join(_covered(one["own"], one["told"]) for one in figures)
         difference = " ".join(_covered(one["difference"], one["difference_told"]) for one in figures)
-        warned, alarms = (" ".join(f"{100 * one[name]:.0f}" for one in figures) for name in ("warned", "alarms"))
-        lines.append(f"| {target} | {own} | {warned} | {difference} | {alarms} | {100 * figures[0]['any_alarm']:.1f} |")
+        warned, silent, alarms = (
+            " ".join(f"{100 * one[name]:.0f}" for one in figures) for name in ("warned", "silent", "alarms")
+        )
+        any_alarm = f"{100 * figures[0]['any_alarm']:.1f}"
+        lines.append(f"| {target} | {own} | {warned} | {silent} | {difference} | {alarms} | {any_alarm} |")
     lines += [_RATES.format(trials=share_trials).rstrip("\n") + "\n", *_table(shares)]
     if looks:
         lines += [_LOOKS.format(trials=look_trials, every=every_s).rstrip("\n") + "\n", *_table(looks)]

@@ -5,7 +5,6 @@ The harness is started as a user starts it (`bench run`), with an aml_token that
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import schemas
 from bench.analysis.run import LoadedRun
 from bench.calibration import truth
 from bench.errors import RunInvalid
@@ -80,7 +80,7 @@ def bench(
     runs = sorted(cwd.glob("*/summary.json"))
     if code not in {0, _ENDED_BADLY} or not runs:
         raise RunInvalid(f"a calibration run failed: {(err or out).strip()}", hint="try `bench run`")
-    return load_run(runs[-1].parent), json.loads(runs[-1].read_text(encoding="utf-8"))
+    return load_run(runs[-1].parent), schemas.load(runs[-1], schemas.Summary)
 
 
 def endpoint_words(facts: Mapping[str, Any], mode: str) -> list[str]:

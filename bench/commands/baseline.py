@@ -16,6 +16,7 @@ from typing import Any
 from bench import schemas
 from bench.errors import UsageError
 from bench.gates import baseline as baselines
+from bench.plain_text import write_line
 from bench.rundir import RunDir
 from bench.runreader import load_manifest
 
@@ -30,13 +31,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "list":
         for path in sorted(baselines.FOLDER.glob("*.json")):
             baseline = baselines.load(path.stem)
-            sys.stdout.write(f"{baseline.name}: run {baseline.run_id}\n")
+            write_line(sys.stdout, f"{baseline.name}: run {baseline.run_id}")
         return 0
     if not arguments.runs or not arguments.name:
         raise UsageError("a run and a name are needed", hint="write `bench baseline save RUN --as main`")
     (first, *others) = [_read(RunDir(Path(name))) for name in arguments.runs]
     path = baselines.save(*first, name=arguments.name, more=others)
-    sys.stdout.write(f"saved: {path}\n")
+    write_line(sys.stdout, f"saved: {path}")
     return 0
 
 

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
+from bench.plain_text import write_line, write_lines
 from bench.plan.options import MOST_PER_S, within
 from bench.rundir import write_json
 
@@ -74,12 +75,12 @@ def run(arguments: argparse.Namespace) -> int:
     rows = []
     for row in _rows(name, arguments):
         rows.append(row)
-        sys.stderr.write(f"{row['load']}: done\n")
+        write_line(sys.stderr, f"{row['load']}: done")
     shown = [{key: value for key, value in row.items() if key != "reasons"} for row in rows]
-    sys.stdout.write(table.text(shown) + "\n")
+    write_lines(sys.stdout, table.text(shown))
     for row in rows:
         for reason in row.get("reasons", ()):
-            sys.stdout.write(f"{row['load']}: {reason}\n")
+            write_line(sys.stdout, f"{row['load']}: {reason}")
     machine = _machine()
     out = Path(arguments.out)
     write_json(out / f"{name}.json", {"schema_version": 1, "machine": machine, "rows": rows})
@@ -144,10 +145,10 @@ def _statistics(arguments: argparse.Namespace) -> int:
     for scenario in SCENARIOS:
         rows += calibration.simulate(scenario, trials=trials)
         longer += calibration.enough(scenario, trials=min(trials, _LONGER_RUNS))
-        sys.stderr.write(f"{scenario.name}: done\n")
+        write_line(sys.stderr, f"{scenario.name}: done")
     rows += [calibration.simulate_failures(failing, trials=trials) for failing in FAILURES]
     page = calibration_page.page(rows, longer, trials=trials)
-    sys.stdout.write(page)
+    write_lines(sys.stdout, page)
     out = Path(arguments.out)
     found = {"schema_version": 1, "trials": trials, "rows": [*map(asdict, rows)], "longer": [*map(asdict, longer)]}
     write_json(out / "statistics.json", plain(found))
@@ -166,13 +167,13 @@ def _audit(arguments: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = []
     for target in TARGETS:
         rows += [asdict(row) for row in audit.figures(target, trials=trials)]
-        sys.stderr.write(f"{target.name}: done\n")
+        write_line(sys.stderr, f"{target.name}: done")
     shares = [audit.shares(failing, trials=trials) for failing in audit.FAILING]
     looks = [row for name in audit.LOOKED_AT for row in audit.looks(name, trials=trials)]
     page = audit_page.page(
         rows, shares, looks, trials=trials, look_trials=trials, every_s=audit.LOOK_EVERY_S, share_trials=trials
     )
-    sys.stdout.write(page)
+    write_lines(sys.stdout, page)
     out = Path(arguments.out)
     found = {"schema_version": 1, "trials": trials, "figures": rows, "rates": shares, "looks": looks}
     write_json(out / "audit.json", plain(found))

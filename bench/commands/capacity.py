@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import clock
-from bench.arguments import add_options
+from bench.arguments import add_options, add_settings_arguments
 from bench.errors import RunInvalid, UsageError
 from bench.plain_text import write_line
 from bench.plan.options import MOST_PER_S, Option, plan_of, within
@@ -48,7 +48,8 @@ def _options() -> list[Option]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, _options())
+    add_options(parser, _options(), title="target and load")
+    add_settings_arguments(parser)
     parser.add_argument("--slo", metavar="EXPR", action="append", default=[], help="objective, as a gate; repeatable")
     parser.add_argument("--first", metavar="N", type=float, default=25.0, help="rate of the first probe (1/s)")
     parser.add_argument("--limit", metavar="N", type=float, default=0.0, help="highest rate to try (1/s)")

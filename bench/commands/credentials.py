@@ -15,8 +15,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import clock
-from bench.arguments import add_options
+from bench.arguments import add_options, add_settings_arguments
 from bench.errors import UsageError
+from bench.plain_text import write_line
 from bench.plan.options import TARGET_OPTIONS, plan_of
 from bench.target.spec import TargetSpec, kind_of, spec_of
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, TARGET_OPTIONS)
+    add_options(parser, TARGET_OPTIONS, title="target")
+    add_settings_arguments(parser)
     parser.add_argument("--show-secret", action="store_true", help="print the secret, and nothing else, on stdout")
 
 
@@ -60,18 +62,21 @@ def _show(spec: TargetSpec, *, secret: bool, start_timeout_s: float) -> int:
             if isinstance(claims, Failure):
                 raise claims.error()
             who = claims.get("upn") or claims.get("name") or claims.get("appid", "unknown")
-            sys.stdout.write(f"principal: {who}, object id {claims.get('oid', 'unknown')}\n")
+            write_line(sys.stdout, f"principal: {who}, object id {claims.get('oid', 'unknown')}")
         for endpoint, mode in zip(spec.endpoints, spec.auth_modes, strict=True):
             wanted = None if spec.own_modes else mode
             granted = ask(partial(agent.fetch, endpoint, wanted, reads=spec.reads_endpoints))
             if isinstance(granted, Failure):
                 raise granted.error()
-            sys.stdout.write(f"{granted.secrets[0]}\n" if secret else f"{endpoint}: {_line(granted)}\n")
+            if secret:
+                sys.stdout.write(f"{granted.secrets[0]}\n")  # to the letter, for a program
+            else:
+                write_line(sys.stdout, f"{endpoint}: {_line(granted)}")
     return 0
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    write_line(sys.stderr, line)
 
 
 def _line(granted: Grant) -> str:

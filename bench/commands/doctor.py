@@ -14,10 +14,11 @@ import time
 from contextlib import closing
 from typing import Any
 
-from bench.arguments import add_options
+from bench.arguments import add_options, add_settings_arguments
 from bench.credentials.agent.plain import PlainAgent
 from bench.credentials.doctor import Check, EndpointTarget, Report, StaticTarget, run_checks
 from bench.credentials.patience import Patience
+from bench.plain_text import write_line
 from bench.plan.options import TARGET_OPTIONS, plan_of
 from bench.plan.variants import sides_of
 from bench.target.local_emulator import LocalEmulator
@@ -26,7 +27,8 @@ from bench.target.workspace import find_workspace
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, TARGET_OPTIONS)
+    add_options(parser, TARGET_OPTIONS, title="target")
+    add_settings_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
             emulator.stop()
     errors = [report.error for report in reports if report.error is not None]
     if errors:
-        sys.stderr.write(f"error: {errors[0].describe()}\n")
+        write_line(sys.stderr, f"error: {errors[0].describe()}")
     return errors[0].exit_code if errors else 0
 
 
@@ -51,7 +53,7 @@ def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Rep
             StaticTarget(scoring_uri=uri, secret=static_secret(mode, number), ca_file=ca_file)
             for uri, mode, number in zip(spec.scoring_uris, spec.auth_modes, spec.secret_numbers, strict=True)
         ]
-        return [_show(run_checks(target)) for target in targets]
+        return [_show(run_checks(target, _reach)) for target in targets]
     if spec.kind == "endpoint" and spec.workspace.workspace_name:
         place, source = spec.workspace, find_workspace(values).source
         where = f"{place.workspace_name}, resource group {place.resource_group}, subscription {place.subscription_id}"
@@ -73,21 +75,28 @@ def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Rep
                         deployment=deployment,
                         timeout_s=plan.timeout_s if values.get("timeout") else None,
                         ca_file=ca_file,
-                    )
+                    ),
+                    _reach,
                 )
             )
             for endpoint, mode, uri, deployment in zip(spec.endpoints, spec.auth_modes, uris, deployments, strict=True)
         ]
 
 
+def _reach(scoring_uri: str, ca_file: str) -> str:
+    from bench.load.wire.reach import reachable_line  # gevent: `--help` does without
+
+    return reachable_line(scoring_uri, ca_file=ca_file)
+
+
 def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    write_line(sys.stderr, line)
 
 
 def _show(report: Report) -> Report:
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     for check in report.checks:
-        sys.stdout.write(_line(check, colour=colour) + "\n")
+        write_line(sys.stdout, _line(check, colour=colour))
     return report
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError, UsageError
+from bench.plain_text import write_line, write_lines
 from bench.plan.options import MOST_PROCESSES, within
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.list:
         width = max(map(len, DRILLS))
-        sys.stdout.writelines(f"{name:<{width}}  {drill.text}\n" for name, drill in DRILLS.items())
+        for name, drill in DRILLS.items():
+            write_line(sys.stdout, f"{name:<{width}}  {drill.text}")
         return 0
     drills = list(DRILLS.values()) if arguments.all else [find(name) for name in arguments.names]
     if not drills:
@@ -98,7 +100,7 @@ def _carry_out(drill: Drill, folder: Path, *, processes: int) -> Done:
     from bench.drills.runner import carry_out
     from bench.launch.run import locustfile_for
 
-    sys.stderr.write(f"{drill.name}: {drill.text}\n")
+    write_line(sys.stderr, f"{drill.name}: {drill.text}")
     return carry_out(drill, locustfile=locustfile_for(drill.auth_mode.value), out=folder, processes=processes)
 
 
@@ -106,12 +108,12 @@ def _tell(done: list[Done], arguments: argparse.Namespace) -> None:
     from bench.calibration import table
 
     rows = [row_of(each) for each in done]
-    sys.stdout.write(table.text(rows) + "\n")
+    write_lines(sys.stdout, table.text(rows))
     for each in done:
         for goal in each.missed:
-            sys.stdout.write(f"{each.drill.name} missed: {goal}\n")
+            write_line(sys.stdout, f"{each.drill.name} missed: {goal}")
         if arguments.keep:
-            sys.stdout.write(f"{each.drill.name}: {each.folder.path}\n")
+            write_line(sys.stdout, f"{each.drill.name}: {each.folder.path}")
     if arguments.all:
         _store(done, table.markdown(rows), Path(arguments.out), processes=arguments.processes)
 

@@ -10,19 +10,23 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.arguments import add_min_effect
+from bench.arguments import add_min_effect, add_options, add_settings_arguments
 from bench.errors import RunInvalid, UsageError
-from bench.gates.arguments import add_judging_arguments, check_gates, read_gates
+from bench.gates.arguments import add_gate_argument, check_gates, read_gates
 from bench.launch.finish import finish
+from bench.plan.options import JUDGING_OPTIONS
 from bench.plan.run_plan import RunPlan
 from bench.rundir import RunDir
 from bench.runreader import load_manifest, still_goes_on
+from bench.voice import add_voice_arguments, voice_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="run folder")
     add_min_effect(parser)
-    add_judging_arguments(parser)
+    add_gate_argument(add_options(parser, JUDGING_OPTIONS, title="gates"))
+    add_settings_arguments(parser)
+    add_voice_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,4 +39,4 @@ def run(arguments: argparse.Namespace) -> int:
     if not gates.gates:
         raise UsageError("no gate given", hint="give --gate EXPR, or gates in bench.toml or pyproject.toml")
     check_gates(gates, plan, [variant.name for variant in plan.variants])
-    return finish(folder, gates=gates, min_effect=arguments.min_effect)
+    return finish(folder, gates=gates, min_effect=arguments.min_effect, voice=voice_of(arguments))

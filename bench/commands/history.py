@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
-from bench.rundir import RunDir, read_json
+from bench.plain_text import write_line
+from bench.rundir import RunDir, write_bytes
 
 if TYPE_CHECKING:
     from bench.history.watch import Watched
@@ -52,23 +53,26 @@ def run(arguments: argparse.Namespace) -> int:
 
     entries, problems = ledger.read(folder)
     for problem in problems:
-        sys.stderr.write(f"note: {problem}\n")
+        write_line(sys.stderr, f"note: {problem}")
     watched = watch(entries)
     if watched.left_out:
-        sys.stderr.write(f"note: left out: {', '.join(watched.left_out)}\n")
+        write_line(sys.stderr, f"note: left out: {', '.join(watched.left_out)}")
     if arguments.action == "report":
-        Path(arguments.out).write_text(page.page(watched), encoding="utf-8")
-        sys.stdout.write(f"report: {arguments.out}\n")
+        try:
+            write_bytes(Path(arguments.out), page.page(watched).encode())
+        except OSError as exc:
+            raise UsageError(f"{arguments.out} cannot be written: {exc.strerror}", hint="name another --out") from exc
+        write_line(sys.stdout, f"report: {arguments.out}")
         return 0
     if arguments.action == "show":
         for series in watched.series:
             values = series.values
             last = page.number(series.metric, values[-1] if values else None)
-            sys.stdout.write(f"{series.name:<44} {last:>12}  {page.sparkline(values)}\n")
+            write_line(sys.stdout, f"{series.name:<44} {last:>12}  {page.sparkline(values)}")
         return 0
     for series in watched.series:
         for line in page.shift_lines(series):
-            sys.stdout.write(line + "\n")
+            write_line(sys.stdout, line)
     if not arguments.gate:
         return 0
     return _judge(watched, newest=arguments.newest, min_change=_share(arguments.min_change))
@@ -76,13 +80,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _judge(watched: Watched, *, newest: int, min_change: float) -> int:
     if not watched.enough:
-        sys.stdout.write(f"NO_DATA: {len(watched.runs)} runs are too few to tell a lasting shift\n")
+        write_line(sys.stdout, f"NO_DATA: {len(watched.runs)} runs are too few to tell a lasting shift")
         return 11
     worse = [series for series in watched.series if series.worse(newest=newest, min_change=min_change) is not None]
     if worse:
-        sys.stdout.write(f"FAIL: the newest runs are worse: {', '.join(series.name for series in worse)}\n")
+        write_line(sys.stdout, f"FAIL: the newest runs are worse: {', '.join(series.name for series in worse)}")
         return 10
-    sys.stdout.write(f"PASS: no lasting shift for the worse within the newest {newest} runs\n")
+    write_line(sys.stdout, f"PASS: no lasting shift for the worse within the newest {newest} runs")
     return 0
 
 
@@ -91,18 +95,20 @@ def _add(folder: Path, arguments: argparse.Namespace) -> int:
         raise UsageError("no run to add", hint="write `bench history add RUN`")
     for name in arguments.runs:
         added = add_run(RunDir(Path(name)), folder, commit=arguments.commit, branch=arguments.branch)
-        sys.stdout.write(f"{'added' if added else 'there already'}: {name}\n")
+        write_line(sys.stdout, f"{'added' if added else 'there already'}: {name}")
     return 0
 
 
 def add_run(run: RunDir, folder: Path, *, commit: str = "", branch: str = "") -> bool:
     """Append a run to the history in `folder`; False when it is there already."""
+    from bench import schemas
     from bench.history import ledger
     from bench.history.entry import as_entry
+    from bench.runreader import load_manifest
 
-    manifest = read_json(run.manifest)
+    manifest = load_manifest(run)
     entry = as_entry(
-        read_json(run.summary),
+        schemas.load(run.summary, schemas.Summary),
         manifest,
         at=run.run_id[:15],
         commit=commit or _from_ci(_COMMIT) or _git("rev-parse", "HEAD"),

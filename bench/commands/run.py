@@ -13,24 +13,48 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.arguments import add_options
+from bench import schemas
+from bench.arguments import add_options, add_settings_arguments
 from bench.endpoint import AuthMode
-from bench.errors import RunInvalid, UsageError, first_of
-from bench.gates.arguments import Gates, add_gate_arguments, check_gates, read_gates
+from bench.errors import BenchError, RunInvalid, UsageError
+from bench.gates.arguments import Gates, add_gate_argument, check_gates, read_gates
 from bench.launch.run import locustfile_for, run_locust
 from bench.launch.watch import Watch
-from bench.plan.options import LONGEST_S, RUN_OPTIONS, plan_of, within
+from bench.plan.options import (
+    ENDING_OPTIONS,
+    JUDGING_OPTIONS,
+    LOAD_OPTIONS,
+    LOCUSTFILE_OPTION,
+    LONGEST_S,
+    OUTPUT_OPTIONS,
+    REQUEST_OPTIONS,
+    TARGET_OPTIONS,
+    plan_of,
+    within,
+)
 from bench.plan.run_plan import RunPlan, parse_duration_s
 from bench.plan.variants import sides_of
-from bench.rundir import RunDir, read_json, refuse_pipe
+from bench.rundir import RunDir, refuse_pipe
+from bench.settings.precedence import DEFAULT
 from bench.target.spec import kind_of
+from bench.voice import add_voice_arguments, voice_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, RUN_OPTIONS)
-    add_gate_arguments(parser)
-    parser.add_argument("--locustfile", metavar="FILE", default="", help="your own locustfile with a ScoringUser")
+    add_run_options(parser)
+    add_voice_arguments(parser)
+    parser.usage = "%(prog)s [options] [-- LOCUST OPTIONS]"
     parser.add_argument("locust", nargs="*", metavar="-- LOCUST OPTIONS", help="options of Locust's own")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """All that says what a run is, and what it is judged by."""
+    add_options(parser, TARGET_OPTIONS, title="target")
+    add_options(parser, (*LOAD_OPTIONS, LOCUSTFILE_OPTION), title="load")
+    add_options(parser, REQUEST_OPTIONS, title="requests and answers")
+    add_options(parser, OUTPUT_OPTIONS, title="results")
+    add_gate_argument(add_options(parser, (*JUDGING_OPTIONS, *ENDING_OPTIONS), title="gates"))
+    add_settings_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,19 +79,27 @@ def run_and_finish(arguments: argparse.Namespace, variants: tuple[str, ...], *, 
     for option in ("locustfile", "payload", "ca_file"):
         refuse_pipe(values[option], option=f"--{option.replace('_', '-')}")
     locustfile = Path(arguments.locustfile) if arguments.locustfile else locustfile_for(default_file)
-    folder, code = run_locust(locustfile, values, extra=arguments.locust, enough=watch.enough if watch else None)
+    voice = voice_of(arguments)
+    for option, source in arguments.sources.items():
+        if source != DEFAULT:
+            voice.detail(f"--{option.replace('_', '-')} is from {source}")
+    folder, code = run_locust(
+        locustfile, values, extra=arguments.locust, enough=watch.enough if watch else None, voice=voice
+    )
     if folder is None or not _has_begun(folder):
-        return first_of(code, RunInvalid.exit_code) if code == 0 else code
+        code = code or RunInvalid.exit_code
+        voice.answer(code, error="the run did not begin: standard error says why")
+        return code
     from bench.launch.finish import finish  # numpy, pyarrow and matplotlib: not before there is something to report
 
-    return first_of(finish(folder, gates=gates), code)
+    return finish(folder, gates=gates, voice=voice, ended_with=code)
 
 
 def _has_begun(folder: RunDir) -> bool:
     """Its clock has started: before that Locust has said what was wrong, and there is nothing to report."""
     try:
-        return bool(read_json(folder.manifest).get("workers"))
-    except UsageError:
+        return bool(schemas.load(folder.manifest, schemas.Manifest)["workers"])
+    except BenchError:
         return False  # there was no room for it, which Locust has said
 
 

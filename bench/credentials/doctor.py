@@ -1,13 +1,13 @@
 """Can this principal get the credential, and can the endpoint answer? Nothing here is load. Plain Python, no gevent.
 
-It asks the agent (a few control-plane calls, again while Azure is in trouble) and looks whether the scoring URI can be
-reached. The checks come in the order in which they depend on each other; after one that failed, those that need its
-result are left out.
+It asks the agent (a few control-plane calls, again while Azure is in trouble) and has somebody look whether the scoring
+URI can be reached (`Reach`). The checks come in the order in which they depend on each other; after one that failed,
+those that need its result are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,7 +15,6 @@ from bench import clock
 from bench.credentials.failure import Failure
 from bench.credentials.lease import NEVER_NS, NS_PER_S, Grant
 from bench.credentials.patience import Patience
-from bench.credentials.reach import reachable_line
 from bench.credentials.state import measured, notes, obstacle
 from bench.endpoint import SCORE_ACTION, AuthMode, Deployment, Endpoint
 from bench.errors import BenchError, UsageError
@@ -28,6 +27,10 @@ class AsksAzure(Protocol):
     def asked_by(self) -> dict[str, str] | Failure: ...
     def described(self, endpoint: str) -> Endpoint | Failure: ...
     def fetch(self, endpoint: str, auth_mode: AuthMode | None, *, reads: bool = True) -> Grant | Failure: ...
+
+
+Reach = Callable[[str, str], str]
+"""(scoring URI, CA file) -> what was reached, in words. Raises BenchError when nothing was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,23 +87,23 @@ class Report:
         return next((check.error for check in self.checks if check.error is not None), None)
 
 
-def run_checks(target: EndpointTarget | StaticTarget) -> Report:
+def run_checks(target: EndpointTarget | StaticTarget, reach: Reach) -> Report:
     """Everything that can be known about `target` without scoring. Does not raise BenchError."""
     if isinstance(target, StaticTarget):
-        return Report(tuple(_check_static(target)))
-    return Report(tuple(_check_endpoint(target)))
+        return Report(tuple(_check_static(target, reach)))
+    return Report(tuple(_check_endpoint(target, reach)))
 
 
-def _check_static(target: StaticTarget) -> Iterator[Check]:
+def _check_static(target: StaticTarget, reach: Reach) -> Iterator[Check]:
     if target.secret:
         yield Check(name="credential", detail=f"given, {len(target.secret)} characters; not tried")
     else:
         missing = UsageError("no credential given for the scoring URI", hint="set BENCH_KEY or BENCH_TOKEN")
         yield Check(name="credential", error=missing)
-    yield reachable(target.scoring_uri, ca_file=target.ca_file)
+    yield reachable(target.scoring_uri, target.ca_file, reach)
 
 
-def _check_endpoint(target: EndpointTarget) -> Iterator[Check]:
+def _check_endpoint(target: EndpointTarget, reach: Reach) -> Iterator[Check]:
     ask = target.patience.ask
     if not (target.scoring_uri and target.auth_mode is AuthMode.AAD_TOKEN):
         claims = ask(target.agent.asked_by)
@@ -111,7 +114,7 @@ def _check_endpoint(target: EndpointTarget) -> Iterator[Check]:
     if target.scoring_uri:
         mode = target.auth_mode or AuthMode.KEY
         yield _credential(ask(lambda: target.agent.fetch(target.endpoint, mode, reads=False)))
-        yield reachable(target.scoring_uri, ca_file=target.ca_file)
+        yield reachable(target.scoring_uri, target.ca_file, reach)
         return
     endpoint = ask(lambda: target.agent.described(target.endpoint))
     if isinstance(endpoint, Failure):
@@ -127,7 +130,7 @@ def _check_endpoint(target: EndpointTarget) -> Iterator[Check]:
     for line in notes(endpoint, target.deployment, timeout_s=target.timeout_s):
         yield Check(name="note", detail=line, is_note=True)
     if endpoint.scoring_uri:
-        yield reachable(endpoint.scoring_uri, ca_file=target.ca_file)
+        yield reachable(endpoint.scoring_uri, target.ca_file, reach)
 
 
 def _principal_line(claims: dict[str, str]) -> str:
@@ -184,9 +187,9 @@ def _deployment_line(one: Deployment) -> str:
     return f"{one.name}: {', '.join(filter(None, parts))}"
 
 
-def reachable(scoring_uri: str, *, ca_file: str = "") -> Check:
+def reachable(scoring_uri: str, ca_file: str, reach: Reach) -> Check:
     """Whether somebody answers at the scoring URI, and does not send us on elsewhere."""
     try:
-        return Check(name="scoring URI", detail=reachable_line(scoring_uri, ca_file=ca_file))
+        return Check(name="scoring URI", detail=reach(scoring_uri, ca_file))
     except BenchError as exc:
         return Check(name="scoring URI", error=exc)

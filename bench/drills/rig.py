@@ -18,7 +18,8 @@ from typing import Any
 from bench.drills.drill import Drill
 from bench.errors import BenchError
 from bench.launch.locust_process import LocustProcess
-from bench.rundir import RunDir, read_json
+from bench.rundir import RunDir
+from bench.runreader import load_manifest
 
 _FOREIGN = ("AZURE", "BENCH_", "IDENTITY_", "LOCUST_", "MSI_", "ARM_")
 _PATIENCE_S = 10.0
@@ -79,7 +80,7 @@ class LocustRun:
         folder = self.folder()
         if folder is None:
             return None
-        manifest = read_json(folder.manifest)
+        manifest = load_manifest(folder)
         return int(manifest["clock"]["monotonic_ns"]) if manifest["workers"] else None
 
     def agent_pid(self) -> int | None:

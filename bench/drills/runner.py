@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import schemas
 from bench.analysis import auth_failures
 from bench.clock import monotonic_ns
 from bench.drills import goals
@@ -23,7 +24,7 @@ from bench.drills.evidence import Attempt, Call, Evidence, Flight
 from bench.drills.findings import Findings, find
 from bench.drills.rig import Admin, LocustRun
 from bench.errors import BenchError, RunInvalid
-from bench.rundir import RunDir, read_jsonl
+from bench.rundir import RunDir
 from bench.runreader import load_run
 from bench.samples import stream
 from bench.target.local_emulator import LocalEmulator
@@ -122,7 +123,7 @@ def _gather(folder: RunDir, admin: Admin, *, zero_ns: int, due: int) -> Evidence
                 ok=record["outcome"] == "ok",
                 error=record["error"],
             )
-            for record in read_jsonl(folder.flights)
+            for record in _flights(folder)
         ),
         calls=tuple(
             Call(at_ns=record["at_ns"] - zero_ns, operation=record["operation"], status=record["status"])
@@ -131,6 +132,13 @@ def _gather(folder: RunDir, admin: Admin, *, zero_ns: int, due: int) -> Evidence
         refusals={record["x-ms-client-request-id"]: record["reason"] for record in admin.get("refusals")},
         due=due,
     )
+
+
+def _flights(folder: RunDir) -> list[dict[str, Any]]:
+    records, fault = schemas.load_lines(folder.flights, schemas.Flight, cut=False)
+    if fault:
+        raise RunInvalid(f"flights.jsonl {fault}", hint="run the drill again")
+    return records
 
 
 def _attempts(folder: RunDir, file: Path) -> Iterator[Attempt]:

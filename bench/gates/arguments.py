@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any
 
+from bench.errors import UsageError
 from bench.gates import baseline as baselines
-from bench.gates import gate, settings
+from bench.gates import gate
 from bench.gates.baseline import Baseline
 from bench.gates.gate import Gate
+from bench.gates.settings import find_gates
+from bench.plan.options import BASELINE_MAY_DIFFER
+from bench.plan.request_plan import listed
 from bench.plan.run_plan import RunPlan
 from bench.sample import WorkloadModel
 
@@ -29,47 +33,34 @@ class Gates:
         return tuple(each.deadline_ms for each in self.gates if each.deadline_ms is not None)
 
 
-def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
-    """What a run is judged by."""
-    parser.add_argument(
+def add_gate_argument(group: Any) -> None:
+    """`--gate`; its other sources are the settings files' own table."""
+    group.add_argument(
         "--gate",
         metavar="EXPR",
         action="append",
         default=[],
         help="rule the run must keep, such as 'response_time.p99 < 250ms' (repeatable; else bench.toml or pyproject)",
     )
-    parser.add_argument("--baseline", metavar="NAME", default="", help="accepted baseline that gates may compare with")
-    parser.add_argument(
-        "--baseline-allows",
-        metavar="WHAT",
-        action="append",
-        choices=baselines.ALLOWABLE,
-        default=[],
-        help=f"what may differ from the baseline ({', '.join(baselines.ALLOWABLE)})",
-    )
-
-
-def add_gate_arguments(parser: argparse.ArgumentParser) -> None:
-    """The same for a run that is still to come, and when it may end."""
-    add_judging_arguments(parser)
-    parser.add_argument(
-        "--extend-up-to",
-        metavar="TIME",
-        default="",
-        help="go on with an undecided run until its gates are, or this long",
-    )
-    parser.add_argument(
-        "--abort-on-fail", action="store_true", help="end a run early whose gates have failed beyond recovery"
-    )
 
 
 def read_gates(arguments: argparse.Namespace) -> Gates:
     """The gates and the baseline that count. UsageError for any that cannot be read, before anything is sent."""
-    gates, where = settings.find_gates(arguments.gate, Path.cwd())
+    gates, where = find_gates(arguments.gate, arguments.settings)
     if not arguments.baseline:
         return Gates(gates, where)
     found = baselines.load(arguments.baseline)
-    return Gates(gates, where, replace(found, allows=tuple(arguments.baseline_allows)))
+    return Gates(gates, where, replace(found, allows=_allowed(arguments.baseline_allows)))
+
+
+def _allowed(text: str) -> tuple[str, ...]:
+    words = listed(text)
+    for word in words:
+        if word not in BASELINE_MAY_DIFFER:
+            raise UsageError(
+                f"--baseline-allows: {word!r} must not differ", hint=f"one of {', '.join(BASELINE_MAY_DIFFER)}"
+            )
+    return words
 
 
 def check_gates(gates: Gates, plan: RunPlan, variants: Sequence[str]) -> None:

@@ -21,8 +21,6 @@ from bench.rundir import write_json
 
 SCHEMA_VERSION = schemas.VERSION
 FOLDER = Path("results/baselines")
-ALLOWABLE = ("deployment",)
-"""What a person may declare to make no difference: blue's baseline for green."""
 
 _TRUST = ("verdict", "reasons", "asked_rate", "achieved_rate", "dropped_arrivals", "unwritten_samples")
 _VARIANT = {

@@ -115,6 +115,7 @@ def _of_variant(gate: Gate, variant: str, figure: Figure, baseline: Reference | 
         measured=figure.value,
         above=figure.above,
         settled=figure.above is not None,
+        hangs_together_s=figure.hangs_together_s,
     )
     if not figure.tells and figure.above is None:
         return replace(

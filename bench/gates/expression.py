@@ -23,11 +23,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from decimal import Decimal
-from difflib import get_close_matches
 
 from bench.errors import UsageError
 from bench.gates.gate import Bound, Comparison, Gate
 from bench.metrics import CAUSES, METRICS, OUTCOMES, UNITS, Kind, Metric
+from bench.spelling import nearest
 
 _LONGEST_NUMBER = 30
 
@@ -234,5 +234,5 @@ def _refuse_nonsense(reader: _Reader, gate: Gate) -> None:
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
-    close = get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]}? " if close else ""
+    close = nearest(word, known)
+    return f"did you mean {close}? " if close else ""

@@ -8,35 +8,58 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import NormalDist
 from typing import Any
 
+from bench.analysis import blocks
+from bench.analysis.bootstrap import LEVEL
+from bench.analysis.student import t_quantile
 from bench.gates.evaluate import INVALID, Reference, judge, of_client, trust_of
 from bench.gates.gate import Comparison, Gate
 from bench.gates.result import GateResult, GateVerdict
 from bench.metrics import Kind
 
 DEFAULT_GRACE_S = 10.0
-LOOKS = 1.5
-"""How many times its width an interval must clear the threshold for a run to end before it must. Looked at every 5 s
-from one minute to five, one of this width fails a target on its threshold in 1 % of the runs; with the last look, which
-takes the interval as it is, in 3 %; see docs/decisions/gates.md."""
 DOUBT = 2.0
-"""The same for giving up, where a run may be looked at from its first seconds on: one run in 1,000 ..."""
+"""How many times its width an interval must clear the threshold for a run to be given up, which may be looked at from
+its first seconds on: one run in 1,000 ..."""
 SETTLED_S = 60.0
 """... if it is as long as this. A shorter one has seen too little of what hangs together for seconds: the interval must
 clear the threshold by as much more as the root of the time that is missing."""
 
+_MIXTURE = 7.9
+_FEWEST = blocks.ENOUGH_BLOCKS - 1
+_LONG_ENOUGH = blocks.CELLS / blocks.LONGEST
 
-def needs_more(results: Sequence[GateResult], summary: Mapping[str, Any]) -> float:
+
+def needs_more(results: Sequence[GateResult], summary: Mapping[str, Any], *, grown: float = 1.0) -> float:
     """About how many more seconds of load decide the gates: 0 when they are decided or nothing would help.
 
-    Whoever looks again and again stops at the first luck: so a gate is decided when an interval of `LOOKS` times its
-    width lies on one side of the threshold, whichever that is. Infinite when the figure lies so close to it that no
-    number can be told: go on as long as allowed.
+    Whoever looks again and again stops at the first luck: so a gate is decided when its confidence sequence
+    (`sequence`) lies on one side of the threshold, whichever that is, and not before the run is long enough for what
+    hangs together in it: until then blocks are not independent, and no width makes up for that. `grown`: how many
+    times as much has been measured as at the first look. Infinite when the figure lies so close to the threshold that
+    no number can be told: go on as long as allowed.
     """
-    if trust_of(summary) == INVALID or any(_lost(of_client(result, summary)) for result in results):
+    told = [of_client(result, summary) for result in results]
+    width = sequence(grown)
+    if trust_of(summary) == INVALID or any(_lost(result, width) for result in told):
         return 0.0
-    return max((_seconds(of_client(result, summary), summary) for result in results), default=0.0)
+    return max((_seconds(result, summary, width) for result in told), default=0.0)
+
+
+def sequence(grown: float) -> float:
+    """How many times as wide as the interval of one look its confidence sequence is, after so many first looks' time.
+
+    It holds the truth at every look at once in 95 % of the runs. In standard errors it is the normal mixture of Robbins
+    (1970), as it holds for estimates that are normal in the long run (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas,
+    Annals of Statistics 2024), narrowest at the first look. A variance from ten blocks, the fewest that are used where
+    that is enough, has a tail far longer than normal out there: so it is Student's t of the same probability.
+    """
+    spread = _MIXTURE * max(grown, 1.0)
+    errors = math.sqrt(2 * (spread + 1) / spread * math.log(math.sqrt(spread + 1) / (1 - LEVEL)))
+    beyond = NormalDist().cdf(errors)
+    return t_quantile(beyond, _FEWEST) / t_quantile((1 + LEVEL) / 2, _FEWEST)
 
 
 def hopeless(
@@ -60,19 +83,22 @@ def hopeless(
     return tuple(result for result in results if result.verdict is GateVerdict.FAIL and _for_good(result))
 
 
-def _lost(result: GateResult) -> bool:
-    return result.verdict is GateVerdict.FAIL and (_room(result) or 0.0) >= LOOKS
+def _lost(result: GateResult, width: float) -> bool:
+    too_short = result.hangs_together_s > 0
+    return result.verdict is GateVerdict.FAIL and not too_short and (_room(result) or 0.0) >= width
 
 
-def _seconds(result: GateResult, summary: Mapping[str, Any]) -> float:
+def _seconds(result: GateResult, summary: Mapping[str, Any], width: float) -> float:
     if result.settled:
         return 0.0
     room = _room(result)
-    if room is None or room >= LOOKS:
+    if result.hangs_together_s and result.interval is not None:
+        return max(_LONG_ENOUGH * result.hangs_together_s - _measured_s(result, summary), 0.0) or math.inf
+    if room is None or room >= width:
         return 0.0 if result.verdict is not GateVerdict.INCONCLUSIVE else math.inf
     if result.verdict is GateVerdict.NO_DATA or math.isnan(room):
         return _requested(result, summary)
-    return _measured_s(result, summary) * ((LOOKS / room) ** 2 - 1) if room > 0 else math.inf
+    return _measured_s(result, summary) * ((width / room) ** 2 - 1) if room > 0 else math.inf
 
 
 def _room(result: GateResult) -> float | None:

@@ -19,7 +19,7 @@ SCHEMA_VERSION = 1
 
 def keep(folder: RunDir, results: Sequence[GateResult], *, run_id: str, baseline: str) -> None:
     """Write them down. OSError when that cannot be."""
-    entries = [_entry(result) for result in results]
+    entries = [entry_of(result) for result in results]
     write_json(
         folder.gates,
         {"schema_version": SCHEMA_VERSION, "run_id": run_id, "baseline": baseline, "results": entries},
@@ -47,7 +47,8 @@ def shown(result: GateResult) -> Mapping[str, str]:
     }
 
 
-def _entry(result: GateResult) -> dict[str, Any]:
+def entry_of(result: GateResult) -> dict[str, Any]:
+    """One gate's result as plain values."""
     return {
         "gate": str(result.gate),
         "name": result.gate.name,

@@ -26,7 +26,8 @@ class Figure:
     `value` is None when there is nothing to judge, or when requests without an answer decide: then `above` is the least
     it can be. `counted` figures are exact and have no `interval`; an estimated figure without one rests on too few
     requests, and `more_needed` says about how many are missing. `doubt` says why there is none although there are
-    enough, `remark` what an interval rests on where that is little. `runs` are the figures of each run of a baseline.
+    enough, `remark` what an interval rests on where that is little; `hangs_together_s` is for how long the figure does,
+    where that is too long for the run. `runs` are the figures of each run of a baseline.
     """
 
     value: float | None = None
@@ -37,6 +38,7 @@ class Figure:
     above: float | None = None
     doubt: str = ""
     remark: str = ""
+    hangs_together_s: float = 0.0
     runs: tuple[float, ...] = ()
 
     @property
@@ -159,6 +161,7 @@ def _estimated(value: float, estimate: Mapping[str, Any], requests: int) -> Figu
         more_needed=estimate.get("more_needed", 0),
         doubt="" if interval else _rests_on(estimate),
         remark=_rests_on(estimate) if interval else "",
+        hangs_together_s=estimate.get("hangs_together_s", 0.0),
     )
 
 

@@ -33,6 +33,7 @@ class GateResult:
     uncertainty. It is None for what is counted and not estimated. `needed_requests` is how many more
     requests of that variant would decide an INCONCLUSIVE gate, None where more would not help. `above` stands in the
     place of `measured` where requests got no answer: the least the figure can be. `settled`: no more load decides it.
+    `hangs_together_s`: for how long the figure does, where the run is too short for it.
     """
 
     gate: Gate
@@ -45,6 +46,7 @@ class GateResult:
     needed_requests: int | None = None
     above: float | None = None
     settled: bool = False
+    hangs_together_s: float = 0.0
 
     @property
     def shown(self) -> str:

@@ -1,7 +1,6 @@
 """One run as a line of a history: its figures, what was measured, on what, at which commit. Pure.
 
-`as_entry` takes a run's summary and manifest. A figure is (value, low, high): milliseconds for times, a share for
-rates, null where it is not known. Two runs belong to one series when `plan` and `machine` are the same.
+`as_entry` takes a run's summary and manifest. Two runs belong to one series when `plan` and `machine` are the same.
 """
 
 from __future__ import annotations
@@ -9,13 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
-
-import msgspec
+from typing import Any
 
 from bench.errors import RunInvalid
-
-SCHEMA_VERSION = 1
+from bench.schemas.history import HistoryEntry, Spread
+from bench.schemas.values import VERSION
 
 WATCHED = ("response_time.p50", "response_time.p99", "service_time.p50", "error_rate")
 """What shifts are looked for in; more is higher is worse for all of them."""
@@ -23,35 +20,16 @@ WATCHED = ("response_time.p50", "response_time.p99", "service_time.p50", "error_
 _QUANTILES = ("p50", "p90", "p95", "p99", "p99.9")
 _SAME_LOAD = ("arrival_rate", "arrivals", "stages", "users", "duration_s", "payload_sha256", "processes", "timeout_s")
 
-Word = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[\w./@ +:-]*$")]
-"""What a line may put on a terminal, a page and a CI log: nothing that could be markup or a command there."""
 
-Figure = tuple[float | None, float | None, float | None]
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of `history.jsonl`. Keys that a later version adds are ignored."""
-
-    schema_version: int
-    run_id: Word
-    at: Word
-    trust: Word
-    plan: Word
-    machine: Word
-    target: Word = ""
-    commit: Word = ""
-    branch: Word = ""
-    deployments: dict[Word, Word] = {}
-    figures: dict[Word, dict[Word, Figure]] = {}
-
-
-def as_entry(summary: Mapping[str, Any], manifest: Mapping[str, Any], *, at: str, commit: str, branch: str) -> Entry:
+def as_entry(
+    summary: Mapping[str, Any], manifest: Mapping[str, Any], *, at: str, commit: str, branch: str
+) -> HistoryEntry:
     """The line for a run. RunInvalid when its summary or manifest lacks what every run has."""
     try:
         plan, host = manifest["plan"], manifest["host"]
         names = [variant["name"] for variant in plan["variants"]]
-        return Entry(
-            schema_version=SCHEMA_VERSION,
+        return HistoryEntry(
+            schema_version=VERSION,
             run_id=summary["run_id"],
             at=at,
             trust=summary["trust"]["verdict"],
@@ -69,8 +47,8 @@ def as_entry(summary: Mapping[str, Any], manifest: Mapping[str, Any], *, at: str
         ) from exc
 
 
-def _figures(block: Mapping[str, Any]) -> dict[str, Figure]:
-    figures: dict[str, Figure] = {}
+def _figures(block: Mapping[str, Any]) -> dict[str, Spread]:
+    figures: dict[str, Spread] = {}
     for metric in ("response_time", "service_time"):
         values, intervals = block[f"{metric}_ms"], block.get(f"{metric}_ms_interval", {})
         for name in _QUANTILES:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 
+from bench import numbers
 from bench.history.watch import Series, Watched
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -35,10 +36,10 @@ def sparkline(values: Sequence[float], *, width: int = 40) -> str:
 
 
 def number(metric: str, value: float | None) -> str:
-    """`12.3 ms`, `0.12 %`."""
+    """`12.34 ms`, `0.12 %`."""
     if value is None:
-        return "unknown"
-    return f"{value * 100:.3g} %" if metric == "error_rate" else f"{value:.4g} ms"
+        return numbers.DASH
+    return numbers.percent(value) if metric == "error_rate" else f"{numbers.milliseconds(value)} ms"
 
 
 def shift_lines(series: Series) -> list[str]:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.history.change_points import LEAST_RUNS, ChangePoint, change_points
-from bench.history.entry import WATCHED, Entry
+from bench.history.entry import WATCHED
+from bench.schemas.history import HistoryEntry
 
 P_TOGETHER = 2e-4
 """Shared by the watched series: at most one false alarm in 200 runs (`results/calibration/history.md`)."""
@@ -23,7 +24,7 @@ class Series:
 
     variant: str
     metric: str
-    entries: tuple[Entry, ...]
+    entries: tuple[HistoryEntry, ...]
     shifts: tuple[ChangePoint, ...]
 
     @property
@@ -47,7 +48,7 @@ class Series:
 class Watched:
     """A history as it is judged. `left_out` says how many runs were, and why."""
 
-    runs: tuple[Entry, ...]
+    runs: tuple[HistoryEntry, ...]
     series: tuple[Series, ...]
     left_out: tuple[str, ...]
 
@@ -57,12 +58,12 @@ class Watched:
         return len(self.runs) >= 2 * LEAST_RUNS
 
 
-def watch(entries: Sequence[Entry]) -> Watched:
+def watch(entries: Sequence[HistoryEntry]) -> Watched:
     """What a history tells about the load and machine of its newest run that can be believed."""
     believed = [entry for entry in entries if entry.trust != "INVALID"]
     reasons: Counter[str] = Counter()
     reasons["INVALID"] = len(entries) - len(believed)
-    runs: list[Entry] = []
+    runs: list[HistoryEntry] = []
     if believed:
         newest = believed[-1]
         for entry in believed:
@@ -80,7 +81,7 @@ def watch(entries: Sequence[Entry]) -> Watched:
     )
 
 
-def _series(runs: Sequence[Entry], variant: str, metric: str, *, max_p_value: float) -> Series:
+def _series(runs: Sequence[HistoryEntry], variant: str, metric: str, *, max_p_value: float) -> Series:
     known = tuple(
         entry for entry in runs if entry.figures.get(variant, {}).get(metric, (None, None, None))[0] is not None
     )

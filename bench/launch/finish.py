@@ -7,56 +7,88 @@ summary and verdict.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.analysis.run import LoadedRun
 from bench.analysis.summary import summarise
+from bench.analysis.trust import TrustVerdict
 from bench.errors import UsageError, first_of
 from bench.gates import baseline as baselines
 from bench.gates import evaluate
 from bench.gates.arguments import Gates
 from bench.gates.baseline import Baseline
 from bench.gates.junit import junit_xml
-from bench.gates.kept import keep, kept, shown
+from bench.gates.kept import entry_of, keep, kept, shown
 from bench.gates.publish import publish
-from bench.gates.result import GateResult
-from bench.plain_text import printable, write_line
+from bench.gates.result import GateResult, GateVerdict
+from bench.plain_text import printable
 from bench.plan.options import min_effect_ms_of
-from bench.report import build, text
+from bench.report import build, network_words, text, words
 from bench.report.words import GateRow
 from bench.rundir import RunDir, write_bytes
 from bench.runreader import load_run
+from bench.voice import PLAIN, Voice
 
 _WHOLE = ("completed", "decided")
+_FIGURES_OF_A_VARIANT = (
+    *("auth_mode", "requests", "throughput", "error_rate", "outcomes", "auth_failures"),
+    *("response_time_ms", "service_time_ms"),
+)
 
 
-def finish(folder: RunDir, *, gates: Gates, min_effect: str = "") -> int:
-    """Report on the run in `folder`, judge it, say so on stdout, and return the exit code.
+def finish(folder: RunDir, *, gates: Gates, min_effect: str = "", voice: Voice = PLAIN, ended_with: int = 0) -> int:
+    """Report on the run in `folder`, judge it, say so, and return the exit code.
 
-    `min_effect` is a duration in words; empty for the run's own.
+    `min_effect` is a duration in words; empty for the run's own. `ended_with` is the exit code of whoever made the run.
     """
     run = load_run(folder.path)
     least = min_effect_ms_of(min_effect) if min_effect else None
     summary = summarise(run, min_effect_ms=least, deadlines_ms=gates.deadlines_ms)
     if gates.baseline is not None:
-        _check_baseline(gates.baseline, run, summary)
+        _check_baseline(gates.baseline, run, summary, voice)
     results = evaluate.evaluate(gates.gates, summary, gates.baseline)
     rows = _rows(folder, run, results)
     build.write_files(run, summary, gates=rows)
     if results:
         _keep(folder, run, results, gates.baseline)
-        _publish(folder, run, results, summary)
-    if sys.stdout.isatty():
+        _publish(folder, run, results, summary, voice)
+    _say(voice, folder, results, summary, rows)
+    code = first_of(evaluate.exit_code(results, evaluate.trust_of(summary)), _code_of_ending(run), ended_with)
+    voice.answer(code, **_result(folder, run, results, summary))
+    return code
+
+
+def _say(
+    voice: Voice, folder: RunDir, results: Sequence[GateResult], summary: dict[str, Any], rows: Sequence[GateRow]
+) -> None:
+    if voice.stream.isatty():
         lines = text.render_table(summary, colour="NO_COLOR" not in os.environ, gates=rows).split("\n")
     else:
-        lines = [text.one_line(summary, rows), *(f"- {remark}" for remark in text.remarks(summary))]
-    lines += [f"{result.verdict} {result.label}: {result.sentence}" for result in results]
-    for line in (*lines, f"report: {folder.report}"):
-        write_line(sys.stdout, line)
-    return first_of(evaluate.exit_code(results, evaluate.trust_of(summary)), _code_of_ending(run))
+        more = (*text.remarks(summary), *network_words.sentences(summary))
+        lines = [text.one_line(summary, rows), *(f"- {sentence}" for sentence in more)]
+    for line in lines:
+        voice.say(line, bad=evaluate.trust_of(summary) == TrustVerdict.INVALID)
+    for result in results:
+        voice.say(f"{result.verdict} {result.label}: {result.sentence}", bad=result.verdict is not GateVerdict.PASS)
+    voice.say(f"report: {folder.report}")
+
+
+def _result(folder: RunDir, run: LoadedRun, results: Sequence[GateResult], summary: dict[str, Any]) -> dict[str, Any]:
+    """What `--json` says of it: the figures that a script asks for first."""
+    return {
+        "run_id": run.run_id,
+        "folder": str(folder.path),
+        "report": str(folder.report),
+        "ending": (run.manifest.get("ended") or {}).get("reason", ""),
+        "trust": summary["trust"],
+        "variants": {
+            name: {key: block[key] for key in _FIGURES_OF_A_VARIANT} for name, block in summary["variants"].items()
+        },
+        "comparisons": words.comparisons(summary),
+        "gates": [entry_of(result) for result in results],
+    }
 
 
 def _code_of_ending(run: LoadedRun) -> int:
@@ -70,7 +102,7 @@ def _code_of_ending(run: LoadedRun) -> int:
     return 1 if reason == "failed" else 4
 
 
-def _check_baseline(baseline: Baseline, run: LoadedRun, summary: dict[str, Any]) -> None:
+def _check_baseline(baseline: Baseline, run: LoadedRun, summary: dict[str, Any], voice: Voice) -> None:
     """UsageError when the run cannot be held against it; what was measured is written all the same."""
     try:
         baselines.refuse_unlike(baseline, summary, run.manifest)
@@ -78,16 +110,18 @@ def _check_baseline(baseline: Baseline, run: LoadedRun, summary: dict[str, Any])
         build.write_files(run, summary, gates=_rows(RunDir(run.path), run, ()))
         raise
     for caveat in baselines.caveats(baseline, run.manifest):
-        write_line(sys.stderr, f"note: {caveat}")
+        voice.note(caveat)
 
 
-def _publish(folder: RunDir, run: LoadedRun, results: Sequence[GateResult], summary: dict[str, Any]) -> None:
+def _publish(
+    folder: RunDir, run: LoadedRun, results: Sequence[GateResult], summary: dict[str, Any], voice: Voice
+) -> None:
     try:
         write_bytes(folder.junit, junit_xml(results, summary=summary, manifest=run.manifest).encode())
     except OSError as exc:
         raise _unwritable(folder.junit, exc) from exc
     for line in publish(results, summary=summary, environ=os.environ, markdown_file=folder.summary_md):
-        sys.stdout.write(line + "\n")
+        voice.stream.write(line + "\n")  # a CI server obeys it as it is
 
 
 def _keep(folder: RunDir, run: LoadedRun, results: Sequence[GateResult], baseline: Baseline | None) -> None:

@@ -26,6 +26,7 @@ from bench.process import handover, lifeline
 from bench.process.handover import Handover
 from bench.process.orphans import Orphans
 from bench.rundir import RunDir
+from bench.voice import PLAIN, Voice
 
 _LOOPBACK = "127.0.0.1"
 _PATIENCE_S = 10.0
@@ -42,7 +43,9 @@ class LocustProcess:
         extra: Iterable[str] = (),
         environment: Mapping[str, str] | None = None,
         output: IO[bytes] | None = None,
+        voice: Voice = PLAIN,
     ) -> None:
+        """`output` gets all that it says; else its standard output goes where the results of `voice` go."""
         words = list(extra)
         self._folder = _new_folder("bench-run-")
         self._told = self._folder / "folder"
@@ -51,14 +54,14 @@ class LocustProcess:
         plan = self._folder / "plan.json"
         ours = [option for option in RUN_OPTIONS if not option.locust and values.get(option.dest)]
         options = {option.dest: True if option.switch else str(values[option.dest]) for option in ours}
-        handover.put(plan, Handover(options=options, life=lifeline.terms()))
+        handover.put(plan, Handover(options=options, life=lifeline.terms(), quiet=voice.quiet))
         given = os.environ if environment is None else environment
         kept = {name: value for name, value in given.items() if not name.startswith("LOCUST_")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bench.load", *_words(locustfile, values), *_log_words(words), *words],
+            [sys.executable, "-m", "bench.load", *_words(locustfile, values), *_log_words(words, voice), *words],
             env={**kept, handover.PLAN_VARIABLE: str(plan), handover.RUN_VARIABLE: str(self._told)},
             stdin=subprocess.PIPE,
-            stdout=output,
+            stdout=output if output is not None or not voice.json else sys.stderr,
             stderr=subprocess.STDOUT if output is not None else None,
         )
 
@@ -134,9 +137,11 @@ def _words(locustfile: Path, values: Mapping[str, Any]) -> list[str]:
     return words if processes == "1" else [*words, "--processes", processes, *_meeting_point()]
 
 
-def _log_words(extra: Iterable[str]) -> list[str]:
+def _log_words(extra: Iterable[str], voice: Voice) -> list[str]:
     """Locust's log is for whoever asks for one."""
-    return [] if any(word.startswith(("--log", "-L")) for word in extra) else ["--skip-log-setup"]
+    if voice.verbose or any(word.startswith(("--log", "-L")) for word in extra):
+        return []
+    return ["--skip-log-setup"]
 
 
 def _meeting_point() -> list[str]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from bench import clock
-from bench.errors import UsageError
+from bench import clock, schemas
+from bench.errors import BenchError
 from bench.process.orphans import state_of
-from bench.rundir import RunDir, read_json
+from bench.rundir import RunDir
 
 _START_WITHIN_S = 180.0
 _GRACE_S = 20.0
@@ -50,8 +50,8 @@ class Overdue:
 
     def _read_clock(self, folder: RunDir) -> None:
         try:
-            manifest = read_json(folder.manifest)
-        except UsageError:
+            manifest = schemas.load(folder.manifest, schemas.Manifest)
+        except BenchError:
             return  # the disk may be full
         if not manifest.get("workers"):
             return

@@ -19,9 +19,12 @@ from bench.errors import EXIT_CODES, RunInvalid, UsageError
 from bench.launch.locust_process import LocustProcess
 from bench.launch.locust_words import refuse
 from bench.launch.overdue import Overdue
+from bench.plain_text import write_line
 from bench.plan.run_plan import parse_duration_s
 from bench.process import lifeline, signals
 from bench.rundir import RunDir
+from bench.settings.file import CONFIG_VARIABLE, NO_FILE
+from bench.voice import PLAIN, Voice
 
 _LOOK_EVERY_S = 1.0
 _ASK_EVERY_LOOKS = 5
@@ -42,6 +45,7 @@ def run_locust(
     *,
     extra: Iterable[str] = (),
     enough: Callable[[RunDir], bool] | None = None,
+    voice: Voice = PLAIN,
 ) -> tuple[RunDir | None, int]:
     """Run Locust headless with the run's options. Returns the run's folder, if it began, and a documented exit code.
 
@@ -50,8 +54,8 @@ def run_locust(
     """
     words = list(extra)
     refuse(words)
-    _say_what_is_ignored()
-    locust = LocustProcess(locustfile, values, extra=words)
+    _say_what_is_ignored(voice)
+    locust = LocustProcess(locustfile, values, extra=words, voice=voice)
     try:
         start_s = parse_duration_s(str(values.get("start_timeout") or "0"), option="--start-timeout")
         code = _wait(locust, enough or _never, start_s=start_s)
@@ -61,10 +65,14 @@ def run_locust(
 
 
 def run_bench(words: Sequence[str], *, environment: Mapping[str, str], core: int | None = None) -> tuple[int, str, str]:
-    """Run a command of this package as a child that does not outlive this process: exit code, stdout and stderr."""
+    """Run a command of this package as a child that does not outlive this process: exit code, stdout and stderr.
+
+    It reads no settings file: what is measured is what the words say.
+    """
+    life = {lifeline.PARENT_VARIABLE: lifeline.as_variable(lifeline.terms())}
     child = subprocess.Popen(
         [sys.executable, "-m", "bench", *words],
-        env={**os.environ, **environment, lifeline.PARENT_VARIABLE: lifeline.as_variable(lifeline.terms())},
+        env={**os.environ, CONFIG_VARIABLE: NO_FILE, **environment, **life},
         preexec_fn=(lambda: os.sched_setaffinity(0, {core})) if core is not None else None,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -94,7 +102,7 @@ def _wait(locust: LocustProcess, enough: Callable[[RunDir], bool], *, start_s: f
             looks += 1
             folder = locust.folder()
             if why := overdue.why(folder):
-                sys.stderr.write(f"error: {why}: it was killed\n")
+                write_line(sys.stderr, f"error: {why}: it was killed")
                 locust.kill()
                 return RunInvalid.exit_code
             if folder is not None and looks % _ASK_EVERY_LOOKS == 0 and _is_enough(enough, folder):
@@ -115,7 +123,7 @@ def _is_enough(enough: Callable[[RunDir], bool], folder: RunDir) -> bool:
     try:
         return enough(folder)
     except Exception as exc:  # noqa: BLE001 - whatever it is, the run goes on
-        sys.stderr.write(f"note: cannot look at the run for now: {type(exc).__name__}: {exc}; it goes on\n")
+        write_line(sys.stderr, f"note: cannot look at the run for now: {type(exc).__name__}: {exc}; it goes on")
         return False
 
 
@@ -130,7 +138,7 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-def _say_what_is_ignored() -> None:
+def _say_what_is_ignored(voice: Voice) -> None:
     """Locust would read these by itself; a run of this tool is asked for by its own options only."""
     found = sorted(name for name in os.environ if name.startswith("LOCUST_"))
     found += [str(path) for path in (Path.home() / ".locust.conf", Path("locust.conf")) if path.is_file()]
@@ -141,4 +149,4 @@ def _say_what_is_ignored() -> None:
     if isinstance(tool := project.get("tool"), dict) and "locust" in tool:
         found.append("[tool.locust] in pyproject.toml")
     if found:
-        sys.stderr.write(f"note: {', '.join(found)} ignored: give options to `bench`, or to Locust after --\n")
+        voice.note(f"{', '.join(found)} ignored: give options to `bench`, or to Locust after --")

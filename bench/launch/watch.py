@@ -47,7 +47,8 @@ class Watch:
             return True
         if not self.extends or measured_s < self.base_s:
             return False
-        return needs_more([judge(gate, summary, baseline) for gate in gates], summary) == 0
+        results = [judge(gate, summary, baseline) for gate in gates]
+        return needs_more(results, summary, grown=measured_s / self.base_s) == 0
 
 
 def _step_back() -> None:

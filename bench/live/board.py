@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from bench import numbers
 from bench.live.rolling import WINDOW_S, Figures
 from bench.live.sketch import Sketch
 from bench.live.view import View
@@ -92,14 +93,20 @@ class Board:
             self.note(at_s, f"run {self.run_id} ended: {ending}")
 
     def as_json(self, view: View, *, since_s: float = -1.0) -> dict[str, Any]:
-        """All of it; of the points those after `since_s`."""
+        """All of it; of the points those after `since_s`. `rows` are for people: numbers as the report prints them."""
+        variants = {name: _shown(figures) for name, figures in view["variants"].items()}
         return {
             "state": self.state,
             "run_id": self.run_id,
             "ending": self.ending,
             "plan": _plan_of(self._plan),
             "lights": lights(view, self.newest),
-            "variants": {name: _shown(figures) for name, figures in view["variants"].items()},
+            "variants": variants,
+            "rows": {
+                "variants": [_variant_row(name, figures) for name, figures in variants.items()],
+                "leases": [_lease_row(lease) for lease in view["leases"]],
+                "workers": [_worker_row(name, worker) for name, worker in view["workers"].items()],
+            },
             "in_flight": view["in_flight"],
             "leases": view["leases"],
             "workers": view["workers"],
@@ -161,6 +168,33 @@ def _block(figures: Figures, *, seconds: int) -> dict[str, Any]:
     }
     rate = {"throughput": requests / seconds} if seconds else {}
     return {"requests": requests, "outcomes": figures["outcomes"], **times, **rate}
+
+
+def _variant_row(name: str, figures: Mapping[str, Any]) -> list[str]:
+    recent, whole = figures["recent"], figures["whole"]
+    failed = {kind: count for kind, count in whole["outcomes"].items() if kind != "ok"}
+    times = [recent["response_time_ms"][quantile] for quantile in _QUANTILES]
+    times += [recent["service_time_ms"]["p50"], recent["service_time_ms"]["p99"], whole["response_time_ms"]["p99"]]
+    return [
+        *(name, numbers.count(whole["requests"]), numbers.rate(recent["throughput"])),
+        *map(numbers.milliseconds, times),
+        *(numbers.count(figures["replays"]), numbers.by_frequency(failed) or "none"),
+    ]
+
+
+def _lease_row(lease: Mapping[str, Any]) -> list[str]:
+    times = [
+        numbers.DASH if left_s is None else f"{numbers.count(max(left_s, 0))} s"
+        for left_s in (lease["refresh_in_s"], lease["life_left_s"])
+    ]
+    known = [str(lease[name]) for name in ("variant", "auth_mode", "generation", "freshness")]
+    counted = [numbers.count(lease[name]) for name in ("flights", "failures", "waiters")]
+    return [*known, *times, *counted, str(lease["error"] or "")]
+
+
+def _worker_row(name: str, worker: Mapping[str, Any]) -> list[str]:
+    shown = f"{name} (lost)" if worker["lost"] else name
+    return [shown, numbers.percent(worker["cpu"]), numbers.milliseconds(worker["lag_ms"])]
 
 
 def _plan_of(plan: RunPlan | None) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from flask import Blueprint, Response, abort, jsonify, request
 
+from bench import schemas
 from bench.errors import BenchError
 from bench.live.board import Board
 from bench.live.view import View
@@ -109,14 +110,10 @@ def _verdict(run: RunDir | None) -> dict[str, Any] | None:
     if run is None:
         return None
     try:
-        trust = json.loads(run.summary.read_text(encoding="utf-8"))["trust"]
-        return {
-            "run_id": run.run_id,
-            "verdict": str(trust["verdict"]),
-            "reasons": [str(one) for one in trust["reasons"]],
-        }
-    except (OSError, ValueError, KeyError, TypeError):
+        trust = schemas.load(run.summary, schemas.Summary)["trust"]
+    except BenchError:
         return None
+    return {"run_id": run.run_id, "verdict": trust["verdict"], "reasons": trust["reasons"]}
 
 
 def _runs(results: Path) -> list[str]:

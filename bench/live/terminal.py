@@ -26,7 +26,8 @@ _KINDS = 2
 class Progress:
     """Elapsed time, asked and achieved rate, p50 and p99, what fails, lease generation and time to refresh."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self._stream = stream if stream is not None else sys.stderr
         self._shown_s = 0.0
         self._requests = 0
@@ -38,7 +39,7 @@ class Progress:
             self._shown_s, self._requests = 0.0, 0
         seconds = elapsed_s - self._shown_s
         on_terminal = self._stream.isatty()
-        if seconds < (_EVERY_S if on_terminal else _EVERY_IN_A_LOG_S):
+        if self._quiet or seconds < (_EVERY_S if on_terminal else _EVERY_IN_A_LOG_S):
             return
         view = look()
         achieved, self._requests = (view["requests"] - self._requests) / seconds, view["requests"]

@@ -34,9 +34,10 @@ from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, UsageError
 from bench.load.engine.task_run import TaskAnswer, TaskRun
-from bench.load.roles import locust_options, locust_stats
+from bench.load.roles import locust_options, locust_stats, settings_defaults
 from bench.load.roles.master import Master
 from bench.load.roles.session import Session
+from bench.plain_text import write_line
 from bench.plan.options import RUN_OPTIONS, WEB_UI_OPTIONS, Repeated, is_on
 from bench.plan.run_plan import DEFAULT_USERS
 from bench.process import handover, supervise
@@ -196,19 +197,33 @@ def _add_options(parser: Any) -> None:
     if handed is not None:  # `bench` has read them all, and Locust's command line has none
         parser.set_defaults(**{option.dest: option.default for option in ours} | handed.options)
         return
+    found = _from_settings()
+    locusts = {
+        option.locust: int(found[option.dest]) for option in RUN_OPTIONS if option.locust and found.get(option.dest)
+    }
+    parser.set_defaults(**locusts)
     for option in ours:
         extra: dict[str, Any] = {"choices": list(option.choices)} if option.choices else {}
         if option.switch:
-            extra["action"] = "store_true"
+            extra |= {"action": "store_true", "default": bool(found.get(option.dest))}
         else:
             extra |= {
-                "default": option.default,
+                "default": found.get(option.dest, option.default),
                 "metavar": option.metavar,
                 "action": Repeated if option.repeat else _Given,
             }
         parser.add_argument(
             option.flag, env_var=option.env, help=option.help, include_in_web_ui=option.from_browser, **extra
         )
+
+
+def _from_settings() -> Mapping[str, str | bool]:
+    """What the settings file says; one that cannot be understood ends Locust here."""
+    try:
+        return settings_defaults.defaults(RUN_OPTIONS, sys.argv[1:], os.environ)
+    except BenchError as exc:
+        write_line(sys.stderr, f"error: {exc.describe()}")
+        sys.exit(exc.exit_code)
 
 
 @events.init.add_listener

@@ -46,7 +46,8 @@ SECRET_VARIABLES = ("BENCH_KEY", "BENCH_TOKEN", "BENCH_RELAY_KEY")
 class Option:
     """One option. `env` can give it too; `locust` is the name of Locust's own option for the same thing.
 
-    `repeat`: it may be given several times; the values are one text, a JSON list (see `listed`).
+    `repeat`: it may be given several times; the values are one text, a JSON list (see `listed`). `listed`: its text may
+    be several, comma-separated.
 
     `from_browser`: a number or a choice of the load, which the web UI's form shows and may set. What names a target, a
     file or a program's options may not, unless Locust was started with --allow-from-browser.
@@ -59,6 +60,7 @@ class Option:
     choices: tuple[str, ...] = ()
     switch: bool = False
     repeat: bool = False
+    listed: bool = False
     from_browser: bool = False
     locust: str = ""
 
@@ -87,23 +89,28 @@ class Repeated(argparse.Action):
 TARGET_OPTIONS = (
     Option(name="emulator", switch=True, help="start the emulator that comes with this tool, and measure that"),
     Option(name="emulator-options", help="options for that emulator, as `bench emulator` takes them"),
-    Option(name="endpoint", metavar="NAME", help="online endpoint; several, comma-separated, to compare them"),
+    Option(
+        name="endpoint", metavar="NAME", listed=True, help="online endpoint; several, comma-separated, to compare them"
+    ),
     Option(name="subscription-id", metavar="ID", help="Azure subscription (else config.json of the workspace)"),
     Option(name="resource-group", metavar="NAME", help="resource group (else config.json)"),
     Option(name="workspace", metavar="NAME", help="Azure ML workspace (else config.json)"),
     Option(
         name="scoring-uri",
+        listed=True,
         metavar="URI",
         help="any scoring URI, with a secret from BENCH_KEY or BENCH_TOKEN; several to compare them; with --endpoint"
         " nothing is read from Azure",
     ),
     Option(
         name="auth-mode",
+        listed=True,
         metavar="MODE",
         help="key, aml_token or aad_token (else the endpoint's own); two, comma-separated, to compare them",
     ),
     Option(
         name="deployment",
+        listed=True,
         metavar="NAME",
         help="pin a deployment, past the traffic weights; several, comma-separated, to compare them",
     ),
@@ -129,6 +136,7 @@ LOAD_OPTIONS = (
     Option(name="arrivals", from_browser=True, default=ARRIVALS[0], choices=ARRIVALS, help="spacing of the arrivals"),
     Option(
         name="stages",
+        listed=True,
         from_browser=True,
         help="rate over time instead: 30s@100 a step, 1m@100..1000 a ramp, comma-separated",
     ),
@@ -239,6 +247,25 @@ OUTPUT_OPTIONS = (
     ),
 )
 RUN_OPTIONS = TARGET_OPTIONS + LOAD_OPTIONS + REQUEST_OPTIONS + OUTPUT_OPTIONS
+BASELINE_MAY_DIFFER = ("deployment",)
+"""What a person may declare to make no difference: blue's baseline for green."""
+JUDGING_OPTIONS = (
+    Option(name="baseline", metavar="NAME", help="accepted baseline that gates may compare with"),
+    Option(
+        name="baseline-allows",
+        metavar="WHAT",
+        repeat=True,
+        choices=BASELINE_MAY_DIFFER,
+        help=f"what may differ from the baseline ({', '.join(BASELINE_MAY_DIFFER)})",
+    ),
+)
+ENDING_OPTIONS = (
+    Option(name="extend-up-to", metavar="TIME", help="go on with an undecided run until its gates are, or this long"),
+    Option(name="abort-on-fail", switch=True, help="end a run early whose gates have failed beyond recovery"),
+)
+LOCUSTFILE_OPTION = Option(name="locustfile", metavar="FILE", help="your own locustfile with a ScoringUser")
+SETTABLE_OPTIONS = (*RUN_OPTIONS, *JUDGING_OPTIONS, *ENDING_OPTIONS, LOCUSTFILE_OPTION)
+"""All that `bench run` takes from an environment variable or from `bench.toml`. Its gates have a table of their own."""
 WEB_UI_OPTIONS = (
     Option(
         name="allow-from-browser",

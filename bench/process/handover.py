@@ -21,10 +21,14 @@ RUN_VARIABLE = "BENCH_RUN_FILE"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handover:
-    """`options` are those of `RUN_OPTIONS`, under their names in a namespace; `life` is whom Locust follows."""
+    """`options` are those of `RUN_OPTIONS`, under their names in a namespace; `life` is whom Locust follows.
+
+    `quiet`: no progress is shown.
+    """
 
     options: dict[str, Any]
     life: Terms
+    quiet: bool = False
 
 
 _taken: Handover | None = None
@@ -34,7 +38,7 @@ def put(path: Path, handed: Handover) -> None:
     """Write the plan to a new file that nobody else may read."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(fd, "w", encoding="utf-8") as file:
-        json.dump({"options": handed.options, "life": handed.life}, file)
+        json.dump({"options": handed.options, "life": handed.life, "quiet": handed.quiet}, file)
 
 
 def take(path: Path) -> Handover:
@@ -42,7 +46,7 @@ def take(path: Path) -> Handover:
     global _taken
     values = json.loads(path.read_text(encoding="utf-8"))
     path.unlink()
-    _taken = Handover(options=values["options"], life=values["life"])
+    _taken = Handover(options=values["options"], life=values["life"], quiet=values["quiet"])
     return _taken
 
 

@@ -17,6 +17,8 @@ _COLOURS = {
     "connect": "yellow",
     "server_time": "slate",
     "service_time": "slate",
+    "network": "sky",
+    "front_end": "muted",
     "rest": "muted",
 }
 

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from bench import metrics, numbers
 from bench.analysis.series import FlightMark
-from bench.report import palette, text, words
+from bench.report import network_words, palette, text, words
 from bench.report.canvas import Plot
 from bench.report.modes import ARM_BUDGET, ASSUMED, modes_page
 from bench.report.side import Side
@@ -64,6 +64,7 @@ def render(
         headline=words.headline(summary),
         intent=intent,
         remarks=text.remarks(summary),
+        network=network_words.sentences(summary),
         gates=gates,
         gates_verdict=words.gates_verdict(gates),
         modes=compares_modes,

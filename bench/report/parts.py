@@ -51,4 +51,9 @@ def _mean_parts(variant: Mapping[str, Any]) -> dict[str, float]:
         return {}
     if server is None or server > service:
         return {"schedule_lag": lag, "lease_wait": wait, "service_time": service}
-    return {"schedule_lag": lag, "lease_wait": wait, "server_time": server, "rest": service - server}
+    known = {"schedule_lag": lag, "lease_wait": wait, "server_time": server}
+    round_trip = (variant.get("network") or {}).get("round_trip_ms")
+    if round_trip is None:
+        return {**known, "rest": service - server}
+    way = min(round_trip, service - server)
+    return {**known, "network": way, "front_end": service - server - way}

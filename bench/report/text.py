@@ -11,7 +11,7 @@ from typing import Any
 
 from bench import metrics, numbers
 from bench.plain_text import printable
-from bench.report import words
+from bench.report import network_words, words
 from bench.report.words import GateRow, Summary
 
 LATENCIES = tuple((f"{name}_ms", metrics.DURATIONS[name].title) for name in metrics.LATENCIES)
@@ -57,6 +57,7 @@ def render_table(summary: Summary, colour: bool = False, gates: Sequence[GateRow
             *(words.cost_sentence(one) for one in compared[1:] if words.conclusive(summary)),
             f"{_verdict(trust['verdict'], colour)}  {words.trust_sentence(trust)}",
             *(f"  - {remark}" for remark in remarks(summary)),
+            *network_words.sentences(summary),
             *(f"{_verdict(gate['verdict'], colour)}  {gate['metric']}  {_measured(gate)}" for gate in gates),
         ]
     )
@@ -75,13 +76,15 @@ def one_line(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
 
 
 def _conclusions(summary: Summary) -> list[str]:
-    if not words.conclusive(summary):
-        return ["nothing is concluded from an INVALID run"]
     compared = words.comparisons(summary)
-    if compared:
+    if words.conclusive(summary) and compared:
         told = ("response_time", metrics.TIME_TO_FIRST_TOKEN)
         return [words.cost_sentence(one, metric=metric) for one in compared for metric in told]
-    return [words.speed_sentence(summary), words.token_sentence(summary)]
+    if words.conclusive(summary):
+        return [words.speed_sentence(summary), words.token_sentence(summary)]
+    answered = any(variant["outcomes"]["ok"] for variant in summary["variants"].values())
+    measured = f"measured all the same: {words.speed_sentence(summary)}" if answered else ""
+    return ["nothing is concluded from an INVALID run", measured]
 
 
 def summary_md(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
@@ -98,6 +101,7 @@ def summary_md(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
         f"- **{trust['verdict']}**: {_cell(words.trust_sentence(trust))}",
         *(f"  - {_cell(remark)}" for remark in remarks(summary)),
         *(f"- {_cell(sentence)}" for sentence in sentences if sentence),
+        *(f"- {_cell(sentence)}" for sentence in network_words.sentences(summary)),
         "",
         *_markdown_figures(summary),
         "",

@@ -8,15 +8,16 @@ which `az` and CI jobs set for everybody, is no source; it completes one.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import schemas
 from bench.endpoint import Workspace
 from bench.errors import UsageError
+from bench.rundir import read_bytes
 
 _NAMES = ("subscription_id", "resource_group", "workspace_name")
 _OPTIONS = ("subscription_id", "resource_group", "workspace")
@@ -91,12 +92,12 @@ def _config_file(start: Path) -> Path | None:
 def _read(path: Path) -> dict[str, str]:
     """Its three names: written out, or in the older form `{"Scope": "/subscriptions/..."}`."""
     try:
-        document = json.loads(path.read_bytes().decode("utf-8-sig"))
+        document = schemas.decode(read_bytes(path), schemas.WorkspaceConfig)
     except (OSError, ValueError) as exc:
-        raise UsageError(f"{path} cannot be read as JSON in UTF-8", hint=_HINT) from exc
-    if not isinstance(document, dict):
-        raise UsageError(f"{path} cannot be read: it is no table of names", hint=_HINT)
-    if isinstance(scope := document.get("Scope"), str):
+        why = exc.strerror if isinstance(exc, OSError) else f"it {exc}"
+        hint = f"save it as UTF-8 JSON with {', '.join(_NAMES)}; or {_HINT}"
+        raise UsageError(f"{path} cannot be read: {why}", hint=hint) from exc
+    if scope := document.get("Scope"):
         parts = scope.split("/")
         if len(parts) < 9:  # /subscriptions/S/resourceGroups/G/providers/P/workspaces/W
             raise UsageError(f"{path} has a Scope that names no workspace", hint=_HINT)

@@ -24,7 +24,14 @@ NOT_STREAMED: dict[str, Any] = {"first_token_ns": -1, "last_token_ns": -1, "toke
 
 
 def health_lines(
-    end_s: float, cpu: float, in_flight: int, backlog: int, stalls: tuple[Any, ...]
+    end_s: float,
+    cpu: float,
+    in_flight: int,
+    backlog: int,
+    stalls: tuple[Any, ...],
+    *,
+    ways: tuple[dict[str, Any], ...] = (),
+    held_back: tuple[dict[str, Any], ...] = (),
 ) -> list[dict[str, Any]]:
     lines = []
     for second in range(1, int(end_s) + 1):
@@ -39,9 +46,19 @@ def health_lines(
                 "stalls": here,
                 "gc_ms": 0.1,
                 "overhead_ms": 0.05,
+                "ways": list(ways),
+                "held_back": list(held_back),
             }
         )
     return lines
+
+
+def way(
+    variant: str, *, to: str = "10.0.0.1:443", round_trip_ms: float | None, connections: int = 3, sent_again: int = 0
+) -> dict[str, Any]:
+    """What a health line says of the connections to one address."""
+    counts = {"open": connections, "opened": 1, "sent_again": sent_again}
+    return {"variant": variant, "to": to, "round_trip_ms": round_trip_ms, **counts}
 
 
 def write_manifest(

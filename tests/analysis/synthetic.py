@@ -35,6 +35,7 @@ class Side:
     refresh_failures    how many of the refreshes fail
     auth_failures       cause -> share of the requests that end so
     outcomes            other outcome -> share of the requests that end so
+    client_limits       cause of this host's own -> share of the requests that fail for it before they are sent
     tells_server_time   whether the server sends its own time (service time less 0.3 ms)
     deployments         the names traffic is split over evenly
     """
@@ -49,6 +50,7 @@ class Side:
     refresh_failures: int = 0
     auth_failures: dict[str, float] = field(default_factory=dict)
     outcomes: dict[str, float] = field(default_factory=dict)
+    client_limits: dict[str, float] = field(default_factory=dict)
     tells_server_time: bool = True
     deployments: tuple[str, ...] = ("blue",)
 
@@ -85,6 +87,8 @@ def write_run(
     health: bool = True,
     flights: bool = True,
     cut_off: int = 0,
+    ways: tuple[dict[str, Any], ...] = (),
+    held_back: tuple[dict[str, Any], ...] = (),
 ) -> Path:
     """Write the folder `path` (its name becomes the run_id) and return it.
 
@@ -97,6 +101,7 @@ def write_run(
     stalls       (at_s, ms) stalls of the first worker's hub
     reason       why the run ended; None for a killed run (no `ended`, no last health line)
     cut_off      bytes that are missing at the end of the first worker's sample file
+    ways         what each worker's health lines say of its connections, every second; so with `held_back`
     """
     rng = np.random.default_rng(seed)
     total = round(rate * (warm_up_s + duration_s) / len(sides)) * len(sides)
@@ -177,7 +182,15 @@ def write_run(
             path / "samples" / f"{worker}.arrows", worker, path.name, {k: v[rows] for k, v in columns.items()}
         )
         if health:
-            lines = health_lines(end_s, cpu, users if busy else 3, 200 if busy else 0, stalls if i == 0 else ())
+            lines = health_lines(
+                end_s,
+                cpu,
+                users if busy else 3,
+                200 if busy else 0,
+                stalls if i == 0 else (),
+                ways=ways,
+                held_back=held_back,
+            )
             last = {"end": True, "due": len(rows), "recorded": len(rows), "written": len(rows)}
             last |= {"unwritten": unwritten, "dropped_arrivals": dropped}
             write_jsonl(path / "health" / f"{worker}.jsonl", lines + ([last] if reason else []))
@@ -234,6 +247,10 @@ def _fail(rng: Any, side: Side, at: Any, words: dict[str, Any], status: Any) -> 
     for outcome, share in side.outcomes.items():
         hit = at[(draw >= low) & (draw < low + share)]
         words["outcome"][hit], status[hit] = outcome, codes.get(Outcome(outcome), 0)
+        low += share
+    for cause, share in side.client_limits.items():
+        hit = at[(draw >= low) & (draw < low + share)]
+        words["outcome"][hit], words["cause"][hit], status[hit] = Outcome.TRANSPORT_ERROR, cause, 0
         low += share
 
 

@@ -11,6 +11,7 @@ from bench.analysis import compare, decompose, refresh_time
 from bench.analysis.compare import Estimate, Verdict
 from bench.analysis.decompose import Decomposition
 from bench.analysis.run import LoadedRun
+from tests.analysis.run_files import way
 from tests.analysis.synthetic import Side
 
 MakeRun = Callable[..., LoadedRun]
@@ -65,6 +66,38 @@ def test_a_server_that_does_not_tell_leaves_the_rest_whole(make_run: MakeRun) ->
     found = decomposed(make_run(sides=sides))
     assert list(found.breakdowns[0].difference_ms) == ["schedule_lag", "lease_wait", "connect", "rest"]
     assert found.sentence.endswith("all of it on the way and in front of the model")
+
+
+def test_the_rest_is_split_by_the_round_trip(make_run: MakeRun) -> None:
+    """One round trip is network, what is left is the front end; both together are the rest that there was before."""
+    ways = tuple(way(name, round_trip_ms=0.1) for name in ("key", "aml_token"))
+    split, whole = (decomposed(make_run(ways=given)).breakdowns[-1].baseline_ms for given in (ways, ()))
+    assert list(split) == ["schedule_lag", "lease_wait", "connect", "server_time", "network", "front_end"]
+    assert split["network"] == pytest.approx(0.1)
+    assert split["network"] + split["front_end"] == pytest.approx(whole["rest"])
+
+
+def test_a_round_trip_that_cannot_be_is_cut_to_the_rest(make_run: MakeRun) -> None:
+    """A server that claims more than it took, or a way that became shorter: never a negative part."""
+    ways = tuple(way(name, round_trip_ms=400.0) for name in ("key", "aml_token"))
+    parts = decomposed(make_run(ways=ways)).breakdowns[-1].baseline_ms
+    assert parts["front_end"] == pytest.approx(0.0, abs=1e-9)
+    assert sum(parts.values()) == pytest.approx(13.0, abs=0.2)
+
+
+def test_a_round_trip_of_one_variant_alone_splits_nothing(make_run: MakeRun) -> None:
+    """Nothing is guessed for the other one; a null is no round trip either."""
+    ways = (way("key", round_trip_ms=0.1), way("aml_token", round_trip_ms=None))
+    assert "network" not in decomposed(make_run(ways=ways)).breakdowns[-1].baseline_ms
+
+
+def test_a_silent_server_leaves_network_and_rest(make_run: MakeRun) -> None:
+    """The remainder is not called front end, for the model is in it."""
+    sides = tuple(Side(name, tells_server_time=False) for name in ("key", "aml_token"))
+    ways = tuple(way(name, round_trip_ms=2.0) for name in ("key", "aml_token"))
+    parts = decomposed(make_run(sides=sides, ways=ways)).breakdowns[-1].baseline_ms
+    assert list(parts)[-2:] == ["network", "rest"]
+    assert parts["network"] == pytest.approx(2.0)
 
 
 def test_no_difference_is_said_as_such(make_run: MakeRun) -> None:

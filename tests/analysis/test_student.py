@@ -15,6 +15,11 @@ def test_t_quantiles_are_those_of_the_printed_tables(df: float, expected: float)
     assert t_quantile(0.975, df) == pytest.approx(expected, rel=3e-3)
 
 
+def test_far_out_the_expansion_holds_for_ten_blocks() -> None:
+    """Where the confidence sequences of extended runs look: 4.781 in the tables."""
+    assert t_quantile(0.9995, 9) == pytest.approx(4.7809, rel=1e-3)
+
+
 def test_with_many_degrees_t_is_normal() -> None:
     """The expansion ends where it should."""
     assert t_quantile(0.975, 1e9) == pytest.approx(z_quantile(0.975))

@@ -20,6 +20,8 @@ MakeRun = Callable[..., LoadedRun]
 TRUSTED, SUSPECT, INVALID = TrustVerdict.TRUSTED, TrustVerdict.SUSPECT, TrustVerdict.INVALID
 BROKEN = (Side("key", outcomes={"transport_error": 0.05}),)
 REFUSED = (Side("key", auth_failures={"forbidden": 1.0}),)
+NO_DESCRIPTORS = (Side("key", client_limits={"no_descriptors": 0.3}),)
+NO_PORTS = (Side("key", client_limits={"no_ports": 0.002}),)
 MANY_STALLS = tuple((3.0 + i / 4, 60.0) for i in range(60))
 
 
@@ -49,6 +51,8 @@ def test_a_run_without_fault_is_trusted(two_sides: LoadedRun) -> None:
         ({"cut_off": 3_000}, INVALID, "is cut off after 0 samples"),
         ({"sides": BROKEN}, SUSPECT, r"\d\.\d% of the requests failed before an answer came"),
         ({"sides": REFUSED}, INVALID, "no request succeeded"),
+        ({"sides": NO_DESCRIPTORS}, INVALID, r"no file descriptors left .*cause no_descriptors.*raise `ulimit -n`"),
+        ({"sides": NO_PORTS}, INVALID, r"no local ports left .*cause no_ports.*more hosts"),
         ({"duration_s": 0.0}, INVALID, "no request was measured"),
     ],
 )
@@ -150,3 +154,9 @@ def test_what_was_lost_is_judged_by_the_ending(
     found = trust.of(dataclasses.replace(run, manifest={**run.manifest, **changes}, memo={}))
     assert found.verdict is verdict
     assert [one for one in found.reasons if re.search(said, one.text)]
+
+
+def test_the_clients_own_limits_are_not_put_down_to_the_target(make_run: MakeRun) -> None:
+    """One reason, and none that sends anybody to look at the target and the network."""
+    found = trust.of(make_run(rate=200, duration_s=20.0, sides=NO_DESCRIPTORS))
+    assert [reason.text.partition(" left")[0] for reason in found.reasons] == ["the client had no file descriptors"]

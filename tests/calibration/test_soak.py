@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from bench import schemas
 from bench.calibration.plain_server import plain_server
-from bench.rundir import read_jsonl
 from tests.e2e.command import clean_environment
 
 _SOAK_SECONDS = int(os.environ.get("SOAK_SECONDS", "600"))
@@ -47,7 +47,7 @@ def test_memory_does_not_follow_the_number_of_samples(tmp_path: Path) -> None:
             out, _ = process.communicate(timeout=seconds + 240)
     assert process.returncode in {0, 4}, out  # a busy machine makes a run INVALID, but no memory
     run = next(tmp_path.glob("results/*/manifest.json")).parent
-    end = read_jsonl(run / "health" / "w0.jsonl")[-1]
+    end = schemas.load_lines(run / "health" / "w0.jsonl", schemas.HealthTick, cut=False)[0][-1]
     assert end["written"] == end["recorded"] > 500 * seconds, end
     settled = [size for at_s, size in memory if at_s > _SETTLING_S]
     assert len(settled) > (seconds - _SETTLING_S) / _LOOK_EVERY_S / 4

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.calibration import table
-from bench.rundir import read_jsonl, write_json
+from bench.rundir import write_json
 
 _HEAD = """# make chaos
 
@@ -37,7 +37,7 @@ def row_of(kind: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main(log: Path, folder: Path) -> None:
-    runs = sorted(read_jsonl(log), key=lambda run: run["seed"])
+    runs = sorted(map(json.loads, log.read_text().splitlines()), key=lambda run: run["seed"])
     kinds = sorted({run["fault"] for run in runs})
     rows = [row_of(kind, [run for run in runs if run["fault"] == kind]) for kind in kinds]
     broken = "".join(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.rundir import append_jsonl
+from bench.line_file import LineFile
 from tests.chaos.chaotic_run import carry_out
 from tests.chaos.faults import KINDS, Fault
 from tests.chaos.table import main, row_of
@@ -25,7 +25,7 @@ def test_a_run_with_a_fault_ends_well(seed: int, tmp_path: Path) -> None:
     """In time, with a documented code, no orphan, no traceback, its samples readable, and not green when it is not."""
     outcome = carry_out(Fault.drawn(seed), tmp_path)
     if log := os.environ.get("CHAOS_LOG"):
-        append_jsonl(Path(log), [outcome.as_json()])
+        LineFile(Path(log)).write(outcome.as_json())
     assert outcome.broken == (), f"{outcome.as_json()}\n{outcome.said}"
 
 
@@ -40,7 +40,9 @@ def test_a_seed_is_a_fault() -> None:
 def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One row a kind; what was broken is told by its seed."""
     run = {"seed": 3, "fault": "kill", "done": "agent", "code": 0, "took_s": 5.0, "gone_s": 0.1, "broken": []}
-    append_jsonl(tmp_path / "log", [run, {**run, "seed": 4, "code": -1, "broken": ["did not end"]}])
+    log = LineFile(tmp_path / "log")
+    assert log.write(run)
+    assert log.write({**run, "seed": 4, "code": -1, "broken": ["did not end"]})
     main(tmp_path / "log", tmp_path)
     assert "- seed 4 (kill: agent): did not end" in (tmp_path / "chaos.md").read_text()
     assert row_of("kill", [run])["exit codes"] == "1 x 0"

@@ -6,10 +6,12 @@ import time
 
 import pytest
 
-from bench.credentials.doctor import EndpointTarget, Report, StaticTarget, reachable, run_checks
+from bench.credentials import doctor
+from bench.credentials.doctor import Check, EndpointTarget, Report, StaticTarget, run_checks
 from bench.credentials.patience import Patience
 from bench.endpoint import AuthMode
 from bench.errors import CredentialError, PermissionMissing, RunInvalid, UsageError
+from bench.load.wire.reach import reachable_line
 
 MODES = list(AuthMode)
 
@@ -18,12 +20,20 @@ def looks(report: Report) -> list[tuple[str, bool]]:
     return [(check.name, check.ok) for check in report.checks]
 
 
+def reach(uri: str, ca_file: str = "") -> str:
+    return reachable_line(uri, ca_file=ca_file)
+
+
+def reachable(uri: str, ca_file: str = "") -> Check:
+    return doctor.reachable(uri, ca_file, reach)
+
+
 HASTY = Patience(timeout_s=0, sleep=time.sleep, say=lambda _: None)
 
 
 def examine(agent, emulator, mode: AuthMode, **options) -> Report:
     target = {"agent": agent, "endpoint": emulator.endpoint(mode), "patience": HASTY} | options
-    return run_checks(EndpointTarget(**target))
+    return run_checks(EndpointTarget(**target), reach)
 
 
 class TestEndpoint:
@@ -59,7 +69,7 @@ class TestEndpoint:
 
     def test_unknown_endpoint(self, agent):
         """Exit 2, naming the workspace that was searched."""
-        report = run_checks(EndpointTarget(agent=agent, endpoint="nowhere", patience=HASTY))
+        report = run_checks(EndpointTarget(agent=agent, endpoint="nowhere", patience=HASTY), reach)
         assert isinstance(report.error, UsageError)
         assert "workspace 'emulator'" in report.error.describe()
 
@@ -154,13 +164,13 @@ class TestScoringUri:
     def test_static_target(self, emulator):
         """A secret and a server: both there."""
         target = StaticTarget(scoring_uri=emulator.facts["scoring_uri"]["key"], secret="canary-51")
-        report = run_checks(target)
+        report = run_checks(target, reach)
         assert looks(report) == [("credential", True), ("scoring URI", True)]
         assert "canary" not in repr(report) + repr(target)
 
     def test_no_secret(self, emulator):
         """Exit 2, naming the variables to set."""
-        report = run_checks(StaticTarget(scoring_uri=emulator.facts["scoring_uri"]["key"], secret=""))
+        report = run_checks(StaticTarget(scoring_uri=emulator.facts["scoring_uri"]["key"], secret=""), reach)
         assert isinstance(report.error, UsageError)
         assert "BENCH_KEY" in report.error.hint
 

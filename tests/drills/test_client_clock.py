@@ -10,7 +10,7 @@ import pytest
 
 from bench.drills.catalogue import DRILLS
 from bench.drills.runner import carry_out
-from bench.rundir import read_json
+from bench.runreader import load_manifest
 from tests.e2e.command import LOCUSTFILES
 
 SITECUSTOMIZE = """
@@ -37,7 +37,7 @@ def test_costs_nothing(by_s: int, after_s: int, tmp_path: Path, monkeypatch: pyt
     drill = dataclasses.replace(DRILLS["clock_10_min_fast"], faults=(), duration_s=9.0, ends_s=9.0)
     done = carry_out(drill, locustfile=LOCUSTFILES / "aml_token.py", out=tmp_path / "runs")
     if not after_s:
-        wall_s = read_json(done.folder.manifest)["clock"]["wall_ns"] / 1e9
+        wall_s = load_manifest(done.folder)["clock"]["wall_ns"] / 1e9
         assert wall_s - time.time() == pytest.approx(by_s, abs=60), "the clock was right"
     assert done.missed == (), done.findings
     assert done.findings.by_cause == {}

@@ -38,6 +38,12 @@ class TestCompare:
             assert variant["requests"] == 1200  # 300/s for 8 s, in pairs
             assert variant["auth_failures"]["count"] == 0
             assert variant["error_rate"] == 0
+            if sys.platform == "linux":
+                assert 0 < variant["network"]["round_trip_ms"] < variant["service_time_ms"]["p50"]
+                assert list(summary["comparison"]["decomposition"]["p50"]["baseline_ms"])[-2:] == [
+                    "network",
+                    "front_end",
+                ]
         assert summary["variants"]["aml_token"]["refreshes"]["count"] >= 3
         assert summary["variants"]["key"]["refreshes"]["count"] == 0
         p50 = summary["comparison"]["response_time_ms"]["p50"]

@@ -13,7 +13,7 @@ import pytest
 from bench.commands import history as command
 from bench.errors import BenchError
 from bench.history import ledger
-from bench.history.entry import Entry
+from bench.schemas.history import HistoryEntry
 from tests.history.test_ledger import entry
 
 
@@ -28,7 +28,7 @@ def figures(p50: float) -> dict[str, dict[str, tuple[float | None, float | None,
     }
 
 
-def history(folder: Path, p50s: list[float]) -> list[Entry]:
+def history(folder: Path, p50s: list[float]) -> list[HistoryEntry]:
     made = []
     for day, p50 in enumerate(p50s):
         run_id = f"202601{day // 24 + 1:02d}-{day % 24:02d}0000-000-aaaa"

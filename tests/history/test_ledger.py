@@ -11,7 +11,8 @@ import pytest
 
 from bench.errors import RunInvalid, UsageError
 from bench.history import ledger
-from bench.history.entry import Entry, as_entry
+from bench.history.entry import as_entry
+from bench.schemas.history import HistoryEntry
 
 SUMMARY: dict[str, Any] = {
     "run_id": "20260101-000000-000-aaaa",
@@ -32,7 +33,7 @@ MANIFEST: dict[str, Any] = {
 }
 
 
-def entry(run_id: str = "20260101-000000-000-aaaa", **changes: Any) -> Entry:
+def entry(run_id: str = "20260101-000000-000-aaaa", **changes: Any) -> HistoryEntry:
     made = as_entry({**SUMMARY, "run_id": run_id}, MANIFEST, at=run_id[:15], commit="c0ffee", branch="main")
     return msgspec.structs.replace(made, **changes)
 
@@ -42,7 +43,7 @@ def test_a_full_disk_leaves_the_history_as_it_was(tmp_path: Path, monkeypatch: p
     ledger.add(tmp_path, entry("20260101-000000-000-aaaa"))
     before = (tmp_path / ledger.FILE).read_bytes()
     write = os.write
-    monkeypatch.setattr(ledger.os, "write", lambda fd, data: write(fd, data[:20]))
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:20]))
     with pytest.raises(UsageError, match="No space left"):
         ledger.add(tmp_path, entry("20260102-000000-000-bbbb"))
     assert (tmp_path / ledger.FILE).read_bytes() == before
@@ -83,7 +84,7 @@ def test_what_is_no_line_of_a_history_is_named(tmp_path: Path, line: bytes) -> N
 def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     line = msgspec.json.encode(entry(schema_version=2))
     (tmp_path / ledger.FILE).write_bytes(line + b"\n")
-    with pytest.raises(RunInvalid, match="schema 2"):
+    with pytest.raises(RunInvalid, match="schema_version 2"):
         ledger.read(tmp_path)
 
 

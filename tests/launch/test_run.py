@@ -22,6 +22,7 @@ from bench.process import handover
 from bench.process.handover import Handover
 from bench.process.orphans import Orphans, children_of
 from bench.rundir import RunDir, refuse_pipe
+from tests.analysis.synthetic import write_run
 
 
 @pytest.mark.parametrize(
@@ -166,16 +167,19 @@ def test_a_locust_that_was_stopped_for_good_is_killed(
 
 def test_how_long_a_run_may_take(tmp_path: Path) -> None:
     """Its plan, its time-out and a grace, from the zero its manifest tells; no limit without an end."""
-    run = RunDir(tmp_path)
+    run = RunDir(write_run(tmp_path / "run", duration_s=2, warm_up_s=1, rate=10))
+    whole = json.loads(run.manifest.read_text())
     overdue = Overdue(os.getpid())
     overdue._end_s = time.monotonic() - 1
     assert overdue.why(None) == "the run did not begin in time"
-    plan = {"warm_up_s": 1, "duration_s": 2, "timeout_s": 3}
-    clock = {"monotonic_ns": time.monotonic_ns() - 30_000_000_000}
-    run.manifest.write_text(json.dumps({"plan": plan, "clock": clock, "workers": ["w0"]}))
+    whole["plan"]["timeout_s"] = 3
+    whole["clock"]["monotonic_ns"] = time.monotonic_ns() - 30_000_000_000
+    run.manifest.write_text(json.dumps({**whole, "workers": "w0"}))
+    assert overdue.why(run) == "the run did not begin in time"
+    run.manifest.write_text(json.dumps(whole))
     assert overdue.why(run) == "Locust did not end in time"
     endless = Overdue(os.getpid())
-    run.manifest.write_text(json.dumps({"plan": {**plan, "duration_s": None}, "clock": clock, "workers": ["w0"]}))
+    run.manifest.write_text(json.dumps({**whole, "plan": {**whole["plan"], "duration_s": None}}))
     assert endless.why(run) == ""
     endless.asked_to_end()
     assert endless._end_s is not None

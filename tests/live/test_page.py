@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bench import numbers
 from bench.live.page import FAULTS
 from tests.e2e.command import LOCUSTFILES
 from tests.emulator.process import until
@@ -77,6 +78,9 @@ def test_while_it_runs_each_variant_has_its_own_figures(ended: tuple[WebUi, Path
     assert {row["variant"] for row in running["leases"]} == {"key", "aml_token"}
     assert all(one["whole"]["response_time_ms"]["p50"] > 0 for one in running["variants"].values())
     assert running["faults"] == list(FAULTS)
+    assert {row[0] for row in running["rows"]["variants"]} == set(running["variants"])
+    for name, _, _, p50, *_ in running["rows"]["variants"]:
+        assert p50 == numbers.milliseconds(running["variants"][name]["recent"]["response_time_ms"]["p50"])
 
 
 def test_when_it_has_ended_all_of_it_is_kept(ended: tuple[WebUi, Path, dict[str, Any]]) -> None:

@@ -17,7 +17,7 @@ from bench.plan.request_plan import RequestPlan, listed, request_plan_of
 def plan(*words: str) -> RequestPlan:
     """Of a command line."""
     parser = argparse.ArgumentParser()
-    add_options(parser, RUN_OPTIONS)
+    add_options(parser, RUN_OPTIONS, title="options")
     return request_plan_of({name: str(value or "") for name, value in vars(parser.parse_args(words)).items()})
 
 

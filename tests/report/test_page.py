@@ -62,6 +62,11 @@ def test_the_page_is_well_formed(page: Page) -> None:
     assert [name for name, times in ids.items() if times > 1] == []
 
 
+def test_the_page_says_what_is_known_of_the_way(eventful: Reported) -> None:
+    """Beside where a difference comes from; here it is not known, and that is said once for both variants."""
+    assert eventful.page.count("<p>key and aml_token: round trip to the first TCP end (a proxy, or Azure") == 1
+
+
 def test_the_page_loads_nothing(page: Page, eventful: Reported) -> None:
     """No attribute and no style names anything outside the page, and the policy forbids what a browser could fetch."""
     targets = [

@@ -50,6 +50,27 @@ def test_the_one_line_answers_the_four_questions(eventful: Reported) -> None:
     assert "\n" not in line
 
 
+def test_an_invalid_run_says_what_it_measured_and_concludes_nothing(eventful: Reported) -> None:
+    """A slow target is named on the first line whatever the client did; no difference is, and no time of no answer."""
+    doubted = copy.deepcopy(eventful.summary)
+    doubted["trust"] |= {"verdict": "INVALID", "reasons": ["the client was the bottleneck"]}
+    line = text.one_line(doubted)
+    assert re.search(r"; INVALID; nothing is concluded .*; measured all the same: key p50 1\d\.\d+ ms, p99", line)
+    assert "costs" not in line
+    for variant in doubted["variants"].values():
+        variant["outcomes"]["ok"] = 0
+    assert text.one_line(doubted).endswith("nothing is concluded from an INVALID run")
+
+
+def test_the_way_is_told_in_every_output(eventful: Reported) -> None:
+    """Terminal and markdown; the reader of an unknown round trip is told that it is."""
+    told = copy.deepcopy(eventful.summary)
+    told["variants"]["key"]["network"] = {"round_trip_ms": 10.26, "sent_again": 0, "places": []}
+    for output in (text.render_table(told), text.summary_md(told)):
+        assert "key: round trip 10.26 ms to the first TCP end (a proxy, or Azure's front door)" in output
+        assert "aml_token: round trip to the first TCP end (a proxy, or Azure's front door): not known" in output
+
+
 def test_the_markdown_is_a_whole_table(eventful: Reported) -> None:
     """Every row of a markdown table has as many cells as its heading."""
     markdown = text.summary_md(eventful.summary, GATES)

@@ -135,3 +135,25 @@ def test_a_subscription_alone_completes_a_source(nowhere: Path, monkeypatch: pyt
     assert find_workspace({"resource_group": "g", "workspace": "w"}).workspace.subscription_id == "env"
     write(nowhere / "config.json", CONFIG)
     assert find_workspace({}).workspace == FOUND
+
+
+@pytest.mark.parametrize("document", [{"subscription_id": 3}, {"workspace_name": ["w"]}, {"Scope": 3}, {"Scope": {}}])
+def test_a_value_of_another_type_is_no_name(document: object, nowhere: Path) -> None:
+    """It is named by its key, and not taken for the text that it looks like."""
+    write(nowhere / "config.json", {**CONFIG, **document})
+    with pytest.raises(UsageError, match=r"config\.json cannot be read: it does not fit its schema: .*\$"):
+        find_workspace({})
+
+
+def test_another_encoding_has_a_cure(nowhere: Path) -> None:
+    write(nowhere / "config.json", CONFIG, encoding="utf-16")
+    with pytest.raises(UsageError) as caught:
+        find_workspace({})
+    assert "save it as UTF-8 JSON" in caught.value.hint
+
+
+def test_null_is_no_name(nowhere: Path) -> None:
+    """As the portal's file has it where nothing was chosen."""
+    write(nowhere / "config.json", {**CONFIG, "workspace_name": None})
+    with pytest.raises(UsageError, match="needs workspace name"):
+        find_workspace({})

@@ -1,65 +1,26 @@
-"""The first failure of each kind, as a person would want to see it. Edge: writes `failures/<worker>.jsonl`.
+"""Gathering the first failure of each kind, as a person would want to see it. Edge: writes `failures/<worker>.jsonl`.
 
-One line a kind (variant, outcome, cause, status):
-
-    count          failures of this kind so far, warm-up and replays included
-    first_ns       end of the first and of the last one, since the run's zero (`last_ns`)
-    reason         the status line's phrase; where no answer came, what the system or OpenSSL said
-    location       where a redirect points, without its query
-    model_status   `ms-azureml-model-error-statuscode`, and `model_reason` its companion `-reason`
-    server, request_id, content_type   as the answer says, `request_id` from x-request-id or x-ms-request-id
-    body           up to 200 characters of the answer's body (of what came instead, where it was no HTTP)
-
-No secret gets here: see `blot`. A server can make up statuses, so kinds are limited in number; the samples count all.
+A kind is variant, outcome, cause and status. No secret gets here: see `blot`. A server can make up statuses, so kinds
+are limited in number; the samples count all.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bench.failure_sample import AnswerDetails, FailureSample
 from bench.load.engine.blot import blot, blot_location
 from bench.load.wire.answer import Answer
+from bench.rundir import write_bytes
 
 MOST_KINDS = 64
 _BODY_CHARACTERS = 200
 _VALUE_CHARACTERS = 200
 _MARK = "***"
-
-
-@dataclass(slots=True, kw_only=True)
-class AnswerDetails:
-    """What is kept of an answer, or of its absence. Taken at once: the connection may be used again before a failure
-    is recorded."""
-
-    reason: str = ""
-    location: str = ""
-    model_status: str = ""
-    model_reason: str = ""
-    server: str = ""
-    request_id: str = ""
-    content_type: str = ""
-    body: str = ""
-
-
-@dataclass(slots=True, kw_only=True)
-class FailureSample(AnswerDetails):
-    """One line of the file."""
-
-    variant: str
-    outcome: str
-    cause: str
-    status: int
-    count: int
-    first_ns: int
-    last_ns: int
-
-
-NO_DETAILS = AnswerDetails()
 
 
 def details_of(answer: Answer, *, detail: str, secret: str, more_secrets: tuple[str, ...] = ()) -> AnswerDetails:
@@ -137,13 +98,6 @@ class FailureSamples:
         if self._path is None or not self._kinds or (len(self._kinds) == self._written and not all_counts):
             return
         with contextlib.suppress(OSError):
-            _replace(self._path, self.rows())
+            lines = [json.dumps(row, separators=(",", ":"), ensure_ascii=False) + "\n" for row in self.rows()]
+            write_bytes(self._path, "".join(lines).encode("utf-8", "replace"))
             self._written = len(self._kinds)
-
-
-def _replace(path: Path, rows: list[dict[str, Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    lines = [json.dumps(row, separators=(",", ":"), ensure_ascii=False) + "\n" for row in rows]
-    partial.write_text("".join(lines), encoding="utf-8")
-    partial.replace(path)

@@ -1,12 +1,14 @@
-"""One variant's side of a run in this process: address, credential manager, prepared bytes."""
+"""One variant's side of a run in this process: address and connections, credential manager, prepared bytes."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from bench.endpoint import AuthMode
 from bench.load.engine.lateness import LeaseWaits
 from bench.load.wire.address import Address
+from bench.load.wire.ways import Ways
 from bench.plan.request_plan import Header, RequestPlan, Route
 from bench.plan.run_plan import Variant
 from bench.sample import Freshness
@@ -22,6 +24,36 @@ class LeaseHolder(Protocol):
     def refused(self, lease: Any, *, status: int, worked: bool, timeout_s: float) -> Any: ...
 
     def freshness(self, lease: Any, now_ns: int) -> Freshness: ...
+
+
+@dataclass(slots=True)
+class HeldBack:
+    """Answers that say that they, or their requests, were held back for their bandwidth, and for how long together."""
+
+    answers: int = 0
+    request_ms: float = 0.0
+    response_ms: float = 0.0
+
+    def add(self, request_ms: bytes, response_ms: bytes) -> None:
+        """As the server wrote it; what is no time is none."""
+        self.answers += 1
+        self.request_ms += milliseconds(request_ms) or 0.0
+        self.response_ms += milliseconds(response_ms) or 0.0
+
+    def take(self) -> dict[str, Any]:
+        """Everything since the last call."""
+        taken = asdict(self)
+        self.answers, self.request_ms, self.response_ms = 0, 0.0, 0.0
+        return taken
+
+
+def milliseconds(text: bytes) -> float | None:
+    """`12.925` as a server writes it; None for anything that is not a time."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value < 1e9 else None
 
 
 class Lane:
@@ -51,6 +83,8 @@ class Lane:
         self.head = b""
         self.worked = 0
         self.lease_waits = LeaseWaits()
+        self.ways = Ways()
+        self.held_back = HeldBack()
         self.needs_role = variant.auth_mode is AuthMode.AAD_TOKEN
         self._deployment = deployment
         self._headers = request.headers

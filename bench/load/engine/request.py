@@ -12,11 +12,12 @@ from typing import Any, Protocol
 from bench.clock import monotonic_ns
 from bench.credentials import Denied
 from bench.errors import BenchError
+from bench.failure_sample import NO_DETAILS, AnswerDetails
 from bench.load.engine import outcome
 from bench.load.engine.blot import blot
-from bench.load.engine.failure_samples import NO_DETAILS, AnswerDetails, FailureSamples, details_of
+from bench.load.engine.failure_samples import FailureSamples, details_of
 from bench.load.engine.feeder import Feeder
-from bench.load.engine.lane import Lane
+from bench.load.engine.lane import Lane, milliseconds
 from bench.load.engine.payload import Payload
 from bench.load.engine.tokens import Streamed, TokenReader
 from bench.load.wire.answer import Answer
@@ -97,7 +98,9 @@ class Scorer:
         self._held: tuple[Any, ...] | None = None
         keep_body = bench.expectation is not None
         self._connections = [
-            Connection(lane.address, watch=bench.watch, deadlines=bench.deadlines, idle_ns=bench.idle_ns)
+            Connection(
+                lane.address, watch=bench.watch, deadlines=bench.deadlines, ways=lane.ways, idle_ns=bench.idle_ns
+            )
             for lane in bench.lanes
         ]
         self._tokens = TokenReader()
@@ -249,6 +252,8 @@ class Scorer:
             deadline_ns=deadline_ns,
         )
         answer = connection.answer
+        if answer.request_held_ms or answer.response_held_ms:
+            lane.held_back.add(answer.request_held_ms, answer.response_held_ms)
         first_byte_ns, done_ns = connection.first_byte_ns, connection.done_ns
         failure, why = connection.failure, ""
         streamed = self._tokens.take() if answer.events is not None else None
@@ -392,9 +397,5 @@ def _ended_badly(streamed: Streamed) -> tuple[outcome.Verdict, str]:
 
 
 def _server_time_ns(text: bytes) -> int:
-    """`12.925` (ms) to ns; anything that is not a time is no time."""
-    try:
-        value = float(text)
-    except ValueError:
-        return NO_TIME
-    return round(value * 1e6) if 0 <= value < 1e9 else NO_TIME
+    value = milliseconds(text)
+    return NO_TIME if value is None else round(value * 1e6)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.load.engine.line_file import LineFile
+from bench.line_file import LineFile
 
 Record = Mapping[str, Any]
 

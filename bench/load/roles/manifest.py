@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench import schemas
 from bench.clock import ClockAnchor
 from bench.endpoint import Endpoint
 from bench.load.wire.address import proxy_of
 from bench.plan.run_plan import RunPlan
-from bench.rundir import RunDir, read_jsonl
+from bench.rundir import RunDir
 
 _PACKAGES = (
     "azureml-endpoint-bench",
@@ -78,7 +79,7 @@ def rows_written(run: RunDir, counter: str = "written") -> dict[str, int]:
     ends = {
         path.stem: record[counter]
         for path in sorted(run.health.glob("*.jsonl"))
-        for record in read_jsonl(path)
+        for record in schemas.load_lines(path, schemas.HealthTick, cut=True)[0]
         if record.get("end") is True and isinstance(record.get(counter), int)
     }
     return dict(sorted(ends.items()))

@@ -89,7 +89,8 @@ class Master:
         self.board = Board()
         self.last_run: RunDir | None = None
         self._last_view = NOTHING
-        self._progress = Progress()
+        handed = handover.taken()
+        self._progress = Progress(quiet=handed is not None and handed.quiet)
         self._pool: ManagerPool | None = None
         self._emulator: LocalEmulator | None = None
         self._zero_ns = 0

@@ -20,6 +20,7 @@ from bench.clock import monotonic_ns
 from bench.credentials import CredentialManager
 from bench.credentials.patience import Patience
 from bench.errors import RunInvalid
+from bench.line_file import LineFile
 from bench.live.rolling import Rolling
 from bench.load.engine.arrivals import Arrival, asked_rate, body_order, schedule
 from bench.load.engine.client_limits import make_room
@@ -27,7 +28,6 @@ from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.lane import Lane
 from bench.load.engine.lateness import Lateness
-from bench.load.engine.line_file import LineFile
 from bench.load.engine.request import Engine, Scorer, Tally
 from bench.load.engine.request_source import load_again
 from bench.load.engine.seats import Seat, Seats
@@ -39,6 +39,7 @@ from bench.load.wire.address import parse_address
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
+from bench.load.wire.reach import open_once
 from bench.plan.run_plan import RunPlan
 from bench.process import supervise
 from bench.rundir import RunDir
@@ -52,14 +53,6 @@ _POLL_S = 0.01
 _PAUSE_WITHOUT_LEASE_S = 0.1
 _YOUNG_OBJECTS = 50_000
 _SKIPPED_AT_ONCE = 500
-_ADVICE = {
-    "refused": "is the server up, and is this its port?",
-    "dns": "is the host name right?",
-    "no_descriptors": "raise `ulimit -n`, or use fewer --users",
-    "no_ports": "wait until old connections are forgotten, or use fewer --users",
-    "tls": "give the server's certificate authority with --ca-file",
-    "timeout": "is it behind a firewall or a private network?",
-}
 
 
 class Sender:
@@ -186,13 +179,11 @@ class Sender:
         for lane, manager in zip(self.bench.lanes, self.managers, strict=True):
             lane.head_for(manager.first_lease(self._patience))
             probe = Connection(lane.address, watch=self.watch, deadlines=self._deadlines)
-            failure = probe.open(deadline_ns=monotonic_ns() + self.bench.timeout_ns)
-            probe.close()
-            self._deadlines.leave(probe)
-            if failure:
-                raise RunInvalid(
-                    f"cannot reach {lane.variant.shown_uri}: {failure}: {probe.detail}", hint=_ADVICE.get(failure, "")
-                )
+            try:
+                open_once(probe, lane.variant.shown_uri, timeout_ns=self.bench.timeout_ns)
+            finally:
+                probe.close()
+                self._deadlines.leave(probe)
         Rolling(self._words).fold(self.bench.recorder.blank_rows(1))  # the first fold ever costs 10 ms: not in a run
         gc.collect()  # takes tens of milliseconds: now, and not when requests are due
 
@@ -471,6 +462,14 @@ class Sender:
                 "lag_ms": self.lag_ms(),
                 "backlog": self._backlog(now_ns),
                 "overhead_ms": health["busy_ms"] / served if served else 0.0,
+                "ways": [
+                    {"variant": lane.variant.name, **way} for lane in self.bench.lanes for way in lane.ways.read()
+                ],
+                "held_back": [
+                    {"variant": lane.variant.name, **lane.held_back.take()}
+                    for lane in self.bench.lanes
+                    if lane.held_back.answers
+                ],
                 **health,
             }
         )

@@ -15,6 +15,8 @@ _KEEP_BODY_BYTES = 512
 _MOST_HEAD_BYTES = 65_536
 """An answer whose head is not over after this much is given up, or a server could fill the memory with it."""
 
+_HELD_BACK = b"ms-azureml-bandwidth-"
+"""How long the endpoint held request or answer back for their bandwidth: trailers, as Azure documents them."""
 
 _LENIENCIES = {
     "lenient_headers": True,  # folded, with control characters, with a space before the colon
@@ -43,7 +45,9 @@ class Answer:
         "parser",
         "pieces",
         "reason",
+        "request_held_ms",
         "response_bytes",
+        "response_held_ms",
         "run_failed",
         "server_time_ms",
         "sink",
@@ -72,6 +76,7 @@ class Answer:
         self.head = b""
         self.response_bytes = 0
         self.server_time_ms = b""
+        self.request_held_ms = self.response_held_ms = b""
         self.deployment = b""
         self.reason = b""
         self.run_failed = False
@@ -119,9 +124,11 @@ class Answer:
             self.keep_alive = False  # a second answer that nobody asked for: whose is the next one?
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.headers_done:
-            return  # a trailer
         key = name.lower()
+        if self.headers_done:  # a trailer
+            if key.startswith(_HELD_BACK) and not self.complete:
+                self._held_back(key, value)
+            return
         if key == b"x-ms-run-fn-exec-ms":
             self.server_time_ms = value
         elif key == b"ms-azureml-model-time":
@@ -138,6 +145,8 @@ class Answer:
             self.run_failed = value.lower() == b"true"
         elif key == b"content-type" and self.sink is not None and value[:17].lower() == b"text/event-stream":
             self.events = EventParser(self.sink)
+        elif key.startswith(_HELD_BACK):
+            self._held_back(key, value)
 
     def on_headers_complete(self) -> None:
         if self.headers_done:
@@ -148,6 +157,7 @@ class Answer:
             self.length_known = self.run_failed = False
             self.server_time_ms = self.deployment = self.reason = b""
             self.events = None
+            self.request_held_ms = self.response_held_ms = b""
             return
         self.headers_done = True
         self.keep_alive = self.parser.should_keep_alive()
@@ -171,6 +181,12 @@ class Answer:
             self.events = None
         else:
             self.sink.begin()
+
+    def _held_back(self, key: bytes, value: bytes) -> None:
+        if key == b"ms-azureml-bandwidth-request-delay-ms":
+            self.request_held_ms = value
+        elif key == b"ms-azureml-bandwidth-response-delay-ms":
+            self.response_held_ms = value
 
     def on_message_complete(self) -> None:
         if self.headers_done:

@@ -30,6 +30,7 @@ from bench.load.wire.deadlines import NEVER, Deadlines
 from bench.load.wire.dial import DialFailed, dial, failure_of
 from bench.load.wire.hub_watch import HubWatch
 from bench.load.wire.tls import TlsStream
+from bench.load.wire.ways import Ways
 from bench.sample import NO_TIME
 
 _CHUNK_BYTES = 65_536
@@ -48,7 +49,16 @@ class Connection:
     which lies between `sent_ns` and `done_ns`. `replays` is 1 where the request was sent on a second connection.
     """
 
-    def __init__(self, address: Address, *, watch: HubWatch, deadlines: Deadlines, idle_ns: int = 0) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        watch: HubWatch,
+        deadlines: Deadlines,
+        ways: Ways | None = None,
+        idle_ns: int = 0,
+    ) -> None:
+        """`ways` are told of each socket it has."""
         self.answer = Answer()
         self.failure = ""
         self.detail = ""
@@ -61,6 +71,7 @@ class Connection:
         self._deadlines = deadlines
         self._idle_ns = idle_ns
         self._total_ns = NEVER  # the deadline of the whole, of which `deadline_ns` may be an earlier one
+        self._ways = ways if ways is not None else Ways()
         self._hub = get_hub()
         self._gsocket: Any = None
         self._socket: Any = None
@@ -87,6 +98,11 @@ class Connection:
             self.replays = 1
             self._attempt(request, deadline_ns)
 
+    @property
+    def tls_version(self) -> str:
+        """`TLSv1.3`; empty without TLS, and without a connection."""
+        return self._tls.version if self._tls is not None else ""
+
     def open(self, *, deadline_ns: int) -> str:
         """Connect without sending anything; returns the failure's word, or "" when the server is there."""
         self.failure = ""
@@ -101,6 +117,7 @@ class Connection:
             self._watcher.close()
             self._watcher = None
         if self._gsocket is not None:
+            self._ways.closed(self)
             self._gsocket.close()
             self._gsocket = self._socket = self._tls = None
 
@@ -213,10 +230,11 @@ class Connection:
         except DialFailed as exc:
             self.failure, self.detail, self.done_ns = exc.word, exc.detail, monotonic_ns()
             return False
-        self.connect_ns += monotonic_ns() - began_ns
-        self.answer.renew()
         self._gsocket = gsocket
         self._socket = gsocket._sock  # noqa: SLF001 - the plain socket below gevent's: it does not block
+        self._ways.opened(self, self._socket)
+        self.connect_ns += monotonic_ns() - began_ns
+        self.answer.renew()
         self._watcher = self._hub.loop.io(gsocket.fileno(), _READABLE)
         self._watcher.start(self._on_readable)
         return True

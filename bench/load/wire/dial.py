@@ -48,20 +48,23 @@ def dial(address: Address, *, deadline_ns: int) -> tuple[Any, TlsStream | None]:
     timeout = gevent.Timeout(max((deadline_ns - monotonic_ns()) / 1e9, 0.001))
     gsocket = None
     tls = None
+    late = "connecting took too long"
     try:
         with timeout:
             gsocket = _connect(address)
             gsocket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if address.proxy is not None:
+                late = f"the proxy {address.proxy.shown} took too long to connect on"
                 _tunnel(gsocket, address.proxy, address)
             if address.tls is not None:
+                late = "connected, but there was no TLS handshake in time: does it speak TLS?"
                 tls = TlsStream(address.tls, address.host)
                 tls.handshake(gsocket)
     except BaseException as exc:
         if gsocket is not None:
             gsocket.close()
         if exc is timeout:
-            raise DialFailed("timeout", "connecting took too long") from exc
+            raise DialFailed("timeout", late) from exc
         if isinstance(exc, OSError):
             word, detail = failure_of(exc)
             way = f" (through the proxy {address.proxy.shown})" if address.proxy else ""

@@ -21,6 +21,10 @@ class TlsStream:
         """The stream ended without a close_notify: who cut it, nobody can say (RFC 8446, 6.1)."""
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
 
+    @property
+    def version(self) -> str:
+        return self._tls.version() or ""
+
     def handshake(self, gsocket: Any) -> None:
         """Shake hands over a gevent socket, in a user's greenlet. Raises ssl.SSLError and OSError."""
         while True:

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
+from bench.failure_sample import AnswerDetails
 from bench.load.engine.blot import blot, blot_location
-from bench.load.engine.failure_samples import MOST_KINDS, AnswerDetails, FailureSamples, details_of
+from bench.load.engine.failure_samples import MOST_KINDS, FailureSamples, details_of
 from bench.load.wire.answer import Answer
 
 SECRET = "k3y-Of The/endpoint+42"

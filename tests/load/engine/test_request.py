@@ -683,3 +683,19 @@ def test_an_answer_as_expected(rig: MakeRig) -> None:
         made = rig(server)
         made.bench.expectation = expectation_of(("status==200",), ("$.a == 1",), ())
         assert made.score(times=3) == [True, True, True]
+
+
+def test_what_bandwidth_held_back_is_added_up(rig: MakeRig) -> None:
+    """Answers are counted; what a hostile server writes for a time is none, and nothing breaks."""
+    values = (b"12.5", b"1e400", b"nan", b"-3", b"0x10", b"\xff\xfe", b"")
+    answers = [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+        b"ms-azureml-bandwidth-request-delay-ms: 1\r\nms-azureml-bandwidth-response-delay-ms: %b\r\n\r\n" % value
+        for value in values
+    ]
+    with scripted(answering(*answers, OK)) as server:
+        made = rig(server)
+        assert made.score(times=len(values) + 3) == [True] * (len(values) + 3)
+    held_back = made.bench.lanes[0].held_back
+    assert held_back.take() == {"answers": len(values), "request_ms": len(values), "response_ms": 12.5}
+    assert held_back.take() == {"answers": 0, "request_ms": 0.0, "response_ms": 0.0}

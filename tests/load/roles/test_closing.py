@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.load.engine.line_file import LineFile
+from bench.line_file import LineFile
 from bench.load.roles.closing import close_all
 from bench.load.roles.manifest_file import ManifestFile
 
@@ -40,37 +39,6 @@ class TestSteps:
         with pytest.raises(KeyboardInterrupt):
             close_all([("a", interrupted), ("b", lambda: done.append("b"))])
         assert done == ["b"]
-
-
-class TestLineFile:
-    def test_a_line_that_was_cut_off_is_taken_back(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The disk takes half of it: the next one is not glued to that, and tells how many are lost."""
-        path = tmp_path / "w0.jsonl"
-        file = LineFile(path)
-        assert file.write({"a": 1})
-        write = os.write
-        monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[: len(data) // 2]))
-        assert not file.write({"b": 2})
-        monkeypatch.setattr(os, "write", write)
-        assert file.write({"c": 3})
-        file.close()
-        file.close()
-        assert [json.loads(line) for line in path.read_text().splitlines()] == [{"a": 1}, {"c": 3, "lost_lines": 1}]
-        assert file.lost == 1
-
-    @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
-    def test_it_never_raises(self, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Whatever the disk says, and whatever it is given."""
-        file = LineFile(tmp_path / "w0.jsonl")
-
-        def refuse(*_: Any) -> int:
-            raise OSError(number, os.strerror(number))
-
-        monkeypatch.setattr(os, "write", refuse)
-        monkeypatch.setattr(os, "ftruncate", refuse)
-        assert not file.write({"a": 1})
-        assert not file.write({"a": object()})
-        assert file.lost == 2
 
 
 BEGIN: dict[str, Any] = {"run_id": "r", "workers": []}

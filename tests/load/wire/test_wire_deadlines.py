@@ -61,9 +61,21 @@ def test_connecting_to_a_name_with_several_addresses(wiring: Wiring, monkeypatch
 
 
 def test_shaking_hands(wiring: Wiring, silence: threading.Event) -> None:
-    """A server that takes the connection and says nothing of TLS."""
+    """A server that takes the connection and says nothing of TLS: which of the two failed is said."""
     with scripted(silent(silence), raw=True) as server:
-        in_time(wiring, wiring.ask(wiring.connection(server.uri), timeout_s=SHORT_S))
+        seen = wiring.ask(wiring.connection(server.uri), timeout_s=SHORT_S)
+        in_time(wiring, seen)
+        assert "no TLS handshake in time" in seen.detail
+
+
+def test_a_silent_proxy(wiring: Wiring, silence: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named, for the server has not been reached at all."""
+    with scripted(silent(silence)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.uri.rpartition("/")[0])
+        monkeypatch.setenv("NO_PROXY", "example.org")
+        seen = wiring.ask(wiring.connection("https://127.0.0.1:9/score"), timeout_s=SHORT_S)
+        in_time(wiring, seen)
+        assert seen.detail.startswith(f"the proxy 127.0.0.1:{proxy.port} took too long")
 
 
 @pytest.mark.parametrize("tls", [False, True])

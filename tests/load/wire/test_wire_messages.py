@@ -346,3 +346,39 @@ def test_what_is_not_taken_says_why(raw: bytes, why: str, wiring: Wiring) -> Non
         seen = wiring.ask(connection)
     assert seen.failure == "protocol"
     assert why in connection.detail
+
+
+def chunked_with(trailers: bytes, headers: bytes = b"") -> bytes:
+    return CHUNKED + headers + b"\r\n2\r\nok\r\n0\r\n" + trailers + b"\r\n"
+
+
+REQUEST_HELD, RESPONSE_HELD = b"ms-azureml-bandwidth-request-delay-ms", b"ms-azureml-bandwidth-response-delay-ms"
+
+
+@pytest.mark.parametrize(
+    ("answer", "held"),
+    [
+        (chunked_with(RESPONSE_HELD + b": 12\r\n" + REQUEST_HELD + b": 1.5\r\n"), (b"1.5", b"12")),
+        (chunked_with(b"MS-AzureML-Bandwidth-Request-Delay-MS: 7\r\n"), (b"7", b"")),
+        (chunked_with(b"", headers=RESPONSE_HELD + b": 3\r\n"), (b"", b"3")),
+        (b"HTTP/1.1 103 Early Hints\r\n" + REQUEST_HELD + b": 9\r\n\r\n" + OK, (b"", b"")),
+        (chunked_with(b"ms-azureml-bandwidth-: 1\r\nms-azureml-bandwidth-what-else: 5\r\nx: 1\r\n"), (b"", b"")),
+        (OK, (b"", b"")),
+    ],
+    ids=["both trailers", "in other letters", "as a header", "of an informational answer", "unknown ones", "none"],
+)
+def test_what_bandwidth_held_back(answer: bytes, held: tuple[bytes, bytes], wiring: Wiring) -> None:
+    """Azure says it in trailers; the next answer on the same connection does not inherit it."""
+    with scripted(answering(answer, OK)) as server:
+        connection = wiring.connection(server.uri)
+        for expected in (held, (b"", b"")):
+            assert wiring.ask(connection).failure == ""
+            assert (connection.answer.request_held_ms, connection.answer.response_held_ms) == expected
+        connection.close()
+
+
+def test_trailers_of_an_answer_that_nobody_asked_for(wiring: Wiring) -> None:
+    """What comes after the whole answer says nothing about it."""
+    answer = wiring.connection("http://127.0.0.1:1/").answer
+    answer.feed(OK + chunked_with(REQUEST_HELD + b": 9\r\n", headers=RESPONSE_HELD + b": 9\r\n"))
+    assert (answer.request_held_ms, answer.response_held_ms) == (b"", b"")

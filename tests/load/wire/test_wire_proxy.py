@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.credentials.doctor import reachable
 from bench.errors import RunInvalid
+from bench.load.wire.reach import reachable_line
 from tests import tinyproxy
 from tests.load.engine.wiring import Wiring
 from tests.load.wire.authority import Authority
@@ -53,9 +53,8 @@ def test_a_proxy_that_makes_no_tunnel(
         seen = wiring.ask(wiring.connection("https://127.0.0.1:9/score", ca_file=authority.ca_file))
         assert (seen.failure, seen.kept) == ("unreachable", False)
         assert says in seen.detail
-        check = reachable("https://127.0.0.1:9/score", ca_file=authority.ca_file)
-        assert isinstance(check.error, RunInvalid)
-        assert says in check.error.message
+        with pytest.raises(RunInvalid, match=says):
+            reachable_line("https://127.0.0.1:9/score", ca_file=authority.ca_file)
 
 
 def test_a_proxy_that_is_not_there(wiring: Wiring, authority: Authority, proxied: pytest.MonkeyPatch) -> None:
@@ -97,6 +96,5 @@ class TestTinyproxy:
             scripted(_head_then(OK), tls=authority.certificate("127.0.0.1").server_context()) as server,
         ):
             proxied.setenv("HTTPS_PROXY", proxy.uri)
-            check = reachable(server.uri, ca_file=authority.ca_file)
-            assert check.error is None
-            assert f"through the proxy 127.0.0.1:{proxy.port}" in check.detail
+            said = reachable_line(server.uri, ca_file=authority.ca_file)
+            assert f"through the proxy 127.0.0.1:{proxy.port}" in said

@@ -2,11 +2,12 @@
 
 It is opened before the first request and stays open, so that a process that runs out of descriptors can still
 say so. What cannot be written is counted, and a line that was cut off is taken back: the next one must not be glued to
-it.
+it, nor to one that a killed process left behind.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -21,21 +22,24 @@ class LineFile:
         """Raises OSError when there can be no such file."""
         self.lost = 0
         self.why = ""
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o644)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o644)
         self._whole = os.fstat(self._fd).st_size
+        self._begin = b"\n" if self._whole and os.pread(self._fd, 1, self._whole - 1) != b"\n" else b""
 
     def write(self, record: Mapping[str, Any]) -> bool:
         """Add a line. False when it is lost."""
         try:
             told = {**record, "lost_lines": self.lost} if self.lost else record
-            line = (json.dumps(told, separators=(",", ":")) + "\n").encode()
+            line = self._begin + (json.dumps(told, separators=(",", ":")) + "\n").encode()
             written = os.write(self._fd, line)
         except (OSError, ValueError, TypeError) as exc:
             written, line, self.why = 0, b"?", getattr(exc, "strerror", None) or str(exc)
         if written == len(line):
             self._whole += written
+            self._begin = b""
             return True
         self.lost += 1
+        self.why = self.why or os.strerror(errno.ENOSPC)
         try:
             os.ftruncate(self._fd, self._whole)
         except OSError as exc:
