@@ -21,6 +21,8 @@ class AuthMode(StrEnum):
     AAD_TOKEN = "aad_token"  # noqa: S105 - Azure's word for the mode, not a secret
 
 
+SERVERLESS = "serverless/"
+"""Before the name of a serverless endpoint; a name without a kind is an online endpoint's."""
 _PREFIX = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 
 READ_ACTION = f"{_PREFIX}/read"
@@ -77,7 +79,8 @@ class Endpoint:
     """What ARM says about one online endpoint, without any secret.
 
     `name` is empty for a bare scoring URI. `traffic` and `mirror_traffic` hold (deployment, percent) pairs.
-    `deployments` is None when the principal may not list them; `state` empty when nothing was read.
+    `deployments` is None when the principal may not list them, `state` empty when nothing was read. A serverless
+    endpoint is called `serverless/NAME`, and has neither traffic nor deployments.
     """
 
     name: str
@@ -88,6 +91,10 @@ class Endpoint:
     state: str = ""
     network_access: str = ""
     deployments: tuple[Deployment, ...] | None = None
+
+    @property
+    def is_serverless(self) -> bool:
+        return self.name.startswith(SERVERLESS)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for a pipe and for the manifest."""

@@ -49,7 +49,7 @@ class Word:
 class Metric:
     """One word a gate can start with. `per_variant` metrics are judged for each variant, others once a run.
 
-    A `deadline` is written in brackets behind the name: `within(250ms)`.
+    A `deadline` is written in brackets behind the name: `within(250ms)`. `of_flights`: it counts credential fetches.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Metric:
     help: str
     per_variant: bool = True
     deadline: bool = False
+    of_flights: bool = False
 
     @property
     def quantiles(self) -> tuple[str, ...]:
@@ -70,7 +71,12 @@ class Metric:
         """The labels that may stand in its braces."""
         if not self.per_variant:
             return ()
-        return ("variant", *SELECTORS) if self.name == ERROR_RATE else ("variant",)
+        return ("variant", *([CLASS] if self.per_class else []), *(SELECTORS if self.name == ERROR_RATE else ()))
+
+    @property
+    def per_class(self) -> bool:
+        """Whether a run knows it of each class of requests: of requests, and not of what happens between them."""
+        return self.per_variant and (self.kind is not Kind.TIME or self.name in LATENCIES) and not self.of_flights
 
 
 OVERHEAD = "overhead"
@@ -83,6 +89,8 @@ OVERHEADS: Mapping[str, str] = {OVERHEAD: "response_time", FIRST_TOKEN_OVERHEAD:
 ACHIEVED_RATE = "achieved_rate"
 ERROR_RATE = "error_rate"
 WITHIN = "within"
+CLASS = "class"
+"""The label of a kind of request, as a request file or a task names it: `response_time.p99{class=large}`."""
 SELECTORS = ("outcome", "cause", "status")
 """What `error_rate` can be narrowed to: `error_rate{cause=no_lease}`."""
 
@@ -234,8 +242,8 @@ METRICS: dict[str, Metric] = {
         Metric(name="output_tokens", kind=Kind.COUNT, help="tokens of the streamed answers that ended well"),
         Metric(name="errors", kind=Kind.COUNT, help="requests whose outcome is not ok"),
         Metric(name="auth_failures", kind=Kind.COUNT, help="requests that ended in an auth failure"),
-        Metric(name="refreshes", kind=Kind.COUNT, help="credential fetches after the first"),
-        Metric(name="refresh_failures", kind=Kind.COUNT, help="credential fetches that gave none"),
+        Metric(name="refreshes", kind=Kind.COUNT, of_flights=True, help="credential fetches after the first"),
+        Metric(name="refresh_failures", kind=Kind.COUNT, of_flights=True, help="credential fetches that gave none"),
         Metric(
             name="dropped_arrivals", kind=Kind.COUNT, per_variant=False, help="requests that were due and never began"
         ),

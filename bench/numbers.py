@@ -26,6 +26,11 @@ def milliseconds(value: float | None) -> str:
     return f"{value:,.{digits}f}".replace("-", MINUS)
 
 
+def seconds(value: float) -> str:
+    """A moment of a run, `12.50`; one before its zero has a real minus."""
+    return f"{value:,.2f}".replace("-", MINUS)
+
+
 def difference(value: float | None) -> str:
     """A signed number of milliseconds, `+0.312`."""
     text = milliseconds(value)
@@ -92,9 +97,11 @@ def _signed_points(share: float) -> str:
 
 
 def share_span(found: Mapping[str, Any]) -> str:
-    """The interval of a measured share, `0.2 to 11.4 %`; empty where there is none."""
+    """The interval of a measured share, `0.2 % to 11.4 %`, `at most 5 %` from 0 on; empty where there is none."""
     if found.get("low") is None or found.get("high") is None:
         return ""
+    if found["low"] == 0:
+        return f"at most {percent(found['high'])}"
     return f"{percent(found['low'])} to {percent(found['high'])}"
 
 

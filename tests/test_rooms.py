@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "target": {*NOUNS, "rundir", "schemas"},
     "analysis": {*NOUNS},
     "settings": {*NOUNS, "rundir", "schemas"},
-    "schemas": {"errors", "failure_sample", "plan", "rundir"},
+    "schemas": {"endpoint", "errors", "failure_sample", "plan", "rundir"},
     "gates": {*NOUNS, "analysis", "rundir", "schemas", "settings"},
     "report": {*NOUNS, "analysis", "rundir", "runreader", "schemas"},
     "credentials": {*NOUNS, "clock", "process", "target"},
@@ -96,7 +96,7 @@ INSIDE_LOAD: dict[str, set[str]] = {
 """Within `load` too every arrow goes one way: the wire knows no run, the engine no Locust."""
 
 LIBRARIES: dict[str, str] = {
-    "azure": r"credentials\.agent\.(arm|azure_errors|control_plane|identity)",
+    "azure": r"credentials\.agent\.(arm|azure_errors|clouds|control_plane|identity)",
     "flask": r"live\.",
     "gevent": r"process\.supervise|load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
@@ -129,7 +129,7 @@ CONFESSED = {
 PURE_BY_DESIGN = {
     *(f"bench.{noun}" for noun in NOUNS),
     *(f"bench.plan.{noun}" for noun in ("expectation", "options", "request_plan", "run_plan", "variants")),
-    *("bench.target.cloud",),
+    *("bench.target.cloud", "bench.target.endpoint_kinds", "bench.target.scoring_uri"),
     *("bench.credentials.lease", "bench.credentials.policy", "bench.load.engine.arrivals", "bench.load.engine.outcome"),
     *("bench.emulator.state", "bench.emulator.faults", "bench.emulator.routes", "bench.emulator.tokens"),
     *("bench.analysis.quantiles", "bench.analysis.auth_failures", "bench.analysis.compare", "bench.analysis.trust"),

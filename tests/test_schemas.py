@@ -105,7 +105,18 @@ def test_a_manifest_in_which_anything_is_wrong(place: Path, capsys: pytest.Captu
     """Refused with 4; what is accepted gives the figures that the whole manifest gives, or says that it cannot."""
     file = place / "run" / "manifest.json"
     whole = json.loads(file.read_text())
-    free = ("versions", "host", "seed", "endpoint", "scoring_uri", "request_bytes", "pacer", "payload", "ca_file")
+    free = (
+        "versions",
+        "host",
+        "seed",
+        "endpoint",
+        "scoring_uri",
+        "request_bytes",
+        "pacer",
+        "payload",
+        "ca_file",
+        "client_",
+    )
     taken = []
     for name, change in mutations(whole):
         damaged = copy.deepcopy(whole)

@@ -12,6 +12,8 @@ decompose       where a difference comes from; refresh_time: around refreshes ag
 auth_failures   how many requests were refused and why, and what the refreshes did
 series          the figures over time that plots draw
 trust           whether the run can be believed, from its evidence (and backlog: whose fault lateness is)
+figures         the blocks of figures that variants and their parts share
+parts           classes of requests, deployments, stages of the load
 summary         all of it as the JSON of summary.json
 calibration     whether the intervals keep their promise, in simulated scenarios
 """

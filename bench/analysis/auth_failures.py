@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.analysis import rates
 from bench.analysis.blocks import CELLS, cell_of
-from bench.analysis.run import Ints, LoadedRun
+from bench.analysis.run import Ints, LoadedRun, Part
 from bench.sample import Outcome
 
 _INITIAL = "initial"
@@ -89,35 +89,35 @@ def refreshes(run: LoadedRun, variant: str) -> Refreshes:
     )
 
 
-def failure_share(run: LoadedRun, variant: str, *, auth_only: bool) -> rates.Share:
+def failure_share(run: LoadedRun, variant: str, *, auth_only: bool, part: Part | None = None) -> rates.Share:
     """Auth failures, or everything that is not ok, as a share of the measured samples of `variant`."""
     if auth_only:
-        return outcome_share(run, variant, Outcome.AUTH_FAILURE)
-    good = outcome_share(run, variant, Outcome.OK)
-    return rates.Share(hits=good.count - good.hits, count=good.count)
+        return outcome_share(run, variant, Outcome.AUTH_FAILURE, part)
+    good = outcome_share(run, variant, Outcome.OK, part)
+    return rates.Share(hits=good.count - good.hits, count=good.count, span_s=run.span_s)
 
 
-def outcome_share(run: LoadedRun, variant: str, outcome: Outcome) -> rates.Share:
+def outcome_share(run: LoadedRun, variant: str, outcome: Outcome, part: Part | None = None) -> rates.Share:
     """The samples with one outcome as a share of the measured samples of `variant`."""
     words = run.samples.words["outcome"]
-    table = _by_cell(run, variant)
+    table = _by_cell(run, variant, part)
     hits = table[:, words.index(outcome)] if outcome in words else np.zeros(CELLS, np.int64)
-    return rates.Share(hits=hits, count=table.sum(axis=1))
+    return rates.Share(hits=hits, count=table.sum(axis=1), span_s=run.span_s)
 
 
-def within(run: LoadedRun, variant: str, deadline_ms: float) -> rates.Share:
+def within(run: LoadedRun, variant: str, deadline_ms: float, part: Part | None = None) -> rates.Share:
     """The samples answered well within `deadline_ms` of when they were due, as a share of all measured ones."""
-    good = np.flatnonzero(run.rows(variant) & run.samples.where("outcome", Outcome.OK))
+    good = np.flatnonzero(run.rows(variant, part) & run.samples.where("outcome", Outcome.OK))
     good = good[run.samples.durations_ns("response_time", good) <= deadline_ms * 1e6]
     hits = np.bincount(cell_of(run.samples.intended_ns[good], run.window_ns), minlength=CELLS)
-    return rates.Share(hits=hits, count=_by_cell(run, variant).sum(axis=1))
+    return rates.Share(hits=hits, count=_by_cell(run, variant, part).sum(axis=1), span_s=run.span_s)
 
 
-def _by_cell(run: LoadedRun, variant: str) -> Ints:
+def _by_cell(run: LoadedRun, variant: str, part: Part | None) -> Ints:
     """Measured samples of a variant by cell of time (first axis) and outcome; counted once a run."""
-    key = f"outcomes of {variant} by cell"
+    key = f"outcomes of {variant} {part} by cell"
     if key not in run.memo:
-        rows = np.flatnonzero(run.rows(variant))
+        rows = np.flatnonzero(run.rows(variant, part))
         codes = run.samples.outcome[rows].astype(np.int64)
         width = max(len(run.samples.words["outcome"]), int(codes.max(initial=0)) + 1)
         place = cell_of(run.samples.intended_ns[rows], run.window_ns).astype(np.int64) * width + codes

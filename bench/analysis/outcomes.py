@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.analysis import rates
 from bench.analysis.blocks import CELLS, cell_of
-from bench.analysis.run import Ints, LoadedRun
+from bench.analysis.run import Ints, LoadedRun, Part
 from bench.plain_text import printable
 from bench.sample import Outcome
 
@@ -22,17 +22,18 @@ DETAILS = ("model_status", "model_reason", "reason", "location", "server", "requ
 """What is told of the first failure of a kind, where it is known."""
 
 
-def failures(run: LoadedRun, variant: str) -> list[dict[str, Any]]:
+def failures(run: LoadedRun, variant: str, part: Part | None = None) -> list[dict[str, Any]]:
     """One entry a kind, the most frequent first; beyond `MOST_KINDS` the rest is one entry of outcome `other`.
 
-    `share` is of the variant's measured requests, `low` and `high` its interval.
+    `share` is of the variant's measured requests, `low` and `high` its interval. The first failure of a `part` is not
+    known, and so nothing is told of it.
     """
-    kinds, counts, number = _kinds(run, variant)
-    told = _told(run, variant)
+    kinds, counts, number = _kinds(run, variant, part)
+    told = _told(run, variant) if part is None else {}
     entries = []
     for kind in np.argsort(-counts, kind="stable")[:MOST_KINDS]:
         outcome, cause, status = kinds[kind]
-        block = _share(run, variant, np.flatnonzero(run.rows(variant))[number == kind + 1])
+        block = _share(run, variant, part, np.flatnonzero(run.rows(variant, part))[number == kind + 1])
         details = told.get((outcome, cause, status), {})
         entries.append(
             {"outcome": outcome, "cause": cause, "status": status, "count": int(counts[kind]), **block}
@@ -40,16 +41,16 @@ def failures(run: LoadedRun, variant: str) -> list[dict[str, Any]]:
         )
     rest = np.argsort(-counts, kind="stable")[MOST_KINDS:]
     if len(rest):
-        rows = np.flatnonzero(run.rows(variant))[np.isin(number, rest + 1)]
-        block = _share(run, variant, rows)
+        rows = np.flatnonzero(run.rows(variant, part))[np.isin(number, rest + 1)]
+        block = _share(run, variant, part, rows)
         entries.append({"outcome": "other", "cause": "", "status": 0, "count": len(rows), **block})
     return entries
 
 
-def failure_rates(run: LoadedRun, variant: str) -> dict[str, Any]:
+def failure_rates(run: LoadedRun, variant: str, part: Part | None = None) -> dict[str, Any]:
     """Count, share and interval of each outcome, cause and status that failed; `none` is of one that never occurred."""
-    kinds, _, number = _kinds(run, variant)
-    rows = np.flatnonzero(run.rows(variant))
+    kinds, _, number = _kinds(run, variant, part)
+    rows = np.flatnonzero(run.rows(variant, part))
     rates_of: dict[str, dict[str, Any]] = {}
     for place, label in enumerate(("outcome", "cause", "status")):
         groups: dict[str, list[int]] = {}
@@ -57,16 +58,16 @@ def failure_rates(run: LoadedRun, variant: str) -> dict[str, Any]:
             if kind[place]:
                 groups.setdefault(str(kind[place]), []).append(index)
         rates_of[label] = {
-            word: {"count": len(chosen := rows[np.isin(number, indexes)]), **_share(run, variant, chosen)}
+            word: {"count": len(chosen := rows[np.isin(number, indexes)]), **_share(run, variant, part, chosen)}
             for word, indexes in sorted(groups.items())
         }
-    return {**rates_of, "none": {"count": 0, **_share(run, variant, rows[:0])}}
+    return {**rates_of, "none": {"count": 0, **_share(run, variant, part, rows[:0])}}
 
 
-def _kinds(run: LoadedRun, variant: str) -> tuple[list[tuple[str, str, int]], Ints, Ints]:
+def _kinds(run: LoadedRun, variant: str, part: Part | None) -> tuple[list[tuple[str, str, int]], Ints, Ints]:
     """The kinds that occur, how often each does, and for each measured row of the variant its kind's number + 1."""
     samples = run.samples
-    rows = np.flatnonzero(run.rows(variant))
+    rows = np.flatnonzero(run.rows(variant, part))
     code = (samples.outcome[rows].astype(np.int64) << 32) | (samples.cause[rows].astype(np.int64) << 16)
     code |= samples.status[rows].astype(np.int64)
     failed = ~samples.where("outcome", Outcome.OK)[rows]
@@ -84,12 +85,15 @@ def _kinds(run: LoadedRun, variant: str) -> tuple[list[tuple[str, str, int]], In
     return kinds, np.bincount(number, minlength=len(found) + 1)[1:], number
 
 
-def _share(run: LoadedRun, variant: str, rows: Ints) -> dict[str, Any]:
+def _share(run: LoadedRun, variant: str, part: Part | None, rows: Ints) -> dict[str, Any]:
     times = run.samples.intended_ns
-    key = f"requests of {variant} by cell"
+    key = f"requests of {variant} {part} by cell"
     if key not in run.memo:
-        run.memo[key] = np.bincount(cell_of(times[np.flatnonzero(run.rows(variant))], run.window_ns), minlength=CELLS)
-    share = rates.Share(hits=np.bincount(cell_of(times[rows], run.window_ns), minlength=CELLS), count=run.memo[key])
+        run.memo[key] = np.bincount(
+            cell_of(times[np.flatnonzero(run.rows(variant, part))], run.window_ns), minlength=CELLS
+        )
+    hits = np.bincount(cell_of(times[rows], run.window_ns), minlength=CELLS)
+    share = rates.Share(hits=hits, count=run.memo[key], span_s=run.span_s)
     found = rates.own(share)
     return {"share": share.rate, "low": found.low, "high": found.high}
 

@@ -4,8 +4,9 @@ Wilson's score interval on the number of independent samples the clustering in t
 and Newcombe's hybrid of two of them for a difference. Both stay honest at 0 failures, where a bootstrap says [0, 0].
 
 Failures come in bursts, and a run that saw none of them, or one, does not know how long the next one lasts: the limit
-of a share itself is then 3 in the number of blocks (the rule of three, with a block of time as the unit), and not 3 in
-the number of requests. A difference is of what both sides of a run saw, and is left as it is.
+of a share itself is then the rule of three with a second as its unit, 3 in the number of seconds (3 in 40 blocks of a
+run of less than 40 s), and not 3 in the number of requests; see docs/guides/statistics.md. A difference is of what both
+sides of a run saw, and is left as it is.
 """
 
 from __future__ import annotations
@@ -23,14 +24,17 @@ from bench.analysis.student import t_quantile
 _KNOWN_EPISODES = 1.5
 """With fewer, none or one burst was seen."""
 _RULE_OF_THREE = 3.0
+_BURST_S = 1.0
+"""How long the burst is taken to last that a run did not see."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Share:
-    """`hits` of `count` requests, both arrays with one value a cell (`blocks.CELLS`)."""
+    """`hits` of `count` requests in `span_s`, both arrays with one value a cell (`blocks.CELLS`)."""
 
     hits: NDArray[Any]
     count: NDArray[Any]
+    span_s: float
 
     @property
     def n(self) -> int:
@@ -46,7 +50,7 @@ def own(share: Share) -> Interval:
     seen, episodes = _seen(share)
     if episodes >= _KNOWN_EPISODES or not seen.known:
         return replace(seen, episodes=episodes)
-    unseen = _RULE_OF_THREE / min(blocks.MOST_BLOCKS, max(share.n, 3))
+    unseen = _RULE_OF_THREE / max(min(max(share.span_s / _BURST_S, blocks.MOST_BLOCKS), share.n), _RULE_OF_THREE)
     if share.rate <= 0.5:
         return replace(seen, high=max(seen.high, unseen), episodes=episodes)
     return replace(seen, low=min(seen.low, 1 - unseen), episodes=episodes)

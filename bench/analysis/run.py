@@ -24,6 +24,8 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Rows = Mask | Ints
 """Which samples: a mask over all of them, or their row numbers."""
+Part = tuple[str, str]
+"""A part of a variant's requests: a word column and its word, such as ("request_class", "large")."""
 
 METRICS = tuple(DURATIONS)
 """The durations that are summarised, in the order of the summary."""
@@ -196,9 +198,10 @@ class LoadedRun:
         """Rows of requests that got no answer in time: ours ran out, or a 408 or a 504 says so of the target's."""
         return self.samples.where("outcome", Outcome.TIMED_OUT)
 
-    def rows(self, variant: str | None = None) -> Mask:
-        """Measured rows, of one variant or of all."""
-        return self.measured if variant is None else self.measured & self.samples.where("variant", variant)
+    def rows(self, variant: str | None = None, part: Part | None = None) -> Mask:
+        """Measured rows, of one variant or of all; of a part of them."""
+        rows = self.measured if variant is None else self.measured & self.samples.where("variant", variant)
+        return rows if part is None else rows & self.samples.where(*part)
 
     def latency_rows(self, variant: str | None = None) -> Mask:
         """Measured rows that count in latency (`LATENCY_OUTCOMES`), of one variant or of all."""
@@ -217,6 +220,12 @@ class LoadedRun:
         planned = self.plan.duration_s
         until = stopped if planned is None else min(begin + round(planned * 1e9), max(stopped, begin))
         return begin, max(until, begin)
+
+    @property
+    def wall_zero_s(self) -> float | None:
+        """The run's zero in seconds since 1970; None where the manifest does not tell it."""
+        wall_ns = (self.manifest.get("clock") or {}).get("wall_ns")
+        return wall_ns / 1e9 if wall_ns else None
 
     @property
     def span_s(self) -> float:

@@ -115,6 +115,15 @@ class StallMark:
     cause: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultMark:
+    """A scripted fault; one that happens at once ends when it begins."""
+
+    name: str
+    from_s: float
+    to_s: float
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class HealthSeries:
     """One worker's own state, once a second."""
@@ -233,6 +242,20 @@ def stalls(run: LoadedRun) -> tuple[StallMark, ...]:
         for stall in record.get("stalls", ())
     ]
     return tuple(sorted(marks, key=lambda mark: mark.at_s))
+
+
+def faults(run: LoadedRun) -> tuple[FaultMark, ...]:
+    """The faults that the emulator was told to have, in the order they begin; what is for good ends with the run."""
+    end_s = run.window_ns[1] / 1e9
+    marks = [
+        FaultMark(
+            name=" ".join(filter(None, (str(record["do"]).replace("_", " "), str(record.get("answer", ""))))),
+            from_s=float(record["from_s"]),
+            to_s=end_s if record.get("to_s") is None else float(record["to_s"]),
+        )
+        for record in run.manifest.get("faults", ())
+    ]
+    return tuple(sorted(marks, key=lambda mark: mark.from_s))
 
 
 def health(run: LoadedRun) -> tuple[HealthSeries, ...]:

@@ -121,7 +121,7 @@ def good(run: LoadedRun, variant: str, objectives: Sequence[Objective]) -> rates
         np.bincount(cell_of(run.samples.intended_ns[some], run.window_ns), minlength=CELLS)
         for some in (rows[kept], all_rows)
     )
-    return rates.Share(hits=hits, count=count)
+    return rates.Share(hits=hits, count=count, span_s=run.span_s)
 
 
 def _streamed(run: LoadedRun) -> Mask:

@@ -18,16 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import auth_failures, compare, decompose, network, outcomes, refresh_time, streams, trust
-from bench.analysis.bootstrap import Interval
+from bench.analysis import auth_failures, compare, decompose, network, refresh_time, streams, trust
 from bench.analysis.compare import DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED, Comparison
-from bench.analysis.fold import Fold, fold_picked, fold_variant, pick, pick_variant
+from bench.analysis.figures import durations, requests
+from bench.analysis.fold import fold_picked, fold_variant, pick_variant
+from bench.analysis.parts import classes, deployments, stages
 from bench.analysis.quantiles import QuantileCurve
 from bench.analysis.rates import own as share_interval
 from bench.analysis.run import METRICS, LoadedRun
 from bench.metrics import INTER_TOKEN_LATENCY, LATENCIES, PRINTED, STREAM_DURATIONS, TIME_TO_FIRST_TOKEN
 from bench.plan.objectives import parse_objectives
-from bench.sample import Outcome
 
 SCHEMA_VERSION = 1
 
@@ -53,7 +53,7 @@ def summarise(
         min_effect_ms = run.plan.min_effect_ms
     trusted = _trust(run)
     with ThreadPoolExecutor(2) as pool:  # numpy sorts without the interpreter lock
-        blocks = pool.map(lambda variant: _variant(run, variant, seed, deadlines_ms), run.variants)
+        blocks = pool.map(lambda variant: _variant(run, variant, seed, min_effect_ms, deadlines_ms), run.variants)
         summary: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "run_id": run.run_id,
@@ -61,6 +61,8 @@ def summarise(
             "measured_s": run.span_s,
             "variants": dict(zip(run.variants, blocks, strict=True)),
         }
+    if told := stages(run, seed=seed):
+        summary["stages"] = told
     comparisons = []
     for candidate in run.variants[1:]:
         found = compare.variants(
@@ -74,6 +76,8 @@ def summarise(
         comparisons.append(_comparison(run, found, min_effect_ms, min_effect_rate, seed))
     if trusted["verdict"] == trust.TrustVerdict.INVALID:
         comparisons = [without_verdicts(one) for one in comparisons]
+        for block in summary["variants"].values():
+            block["deployments"] = without_verdicts(block["deployments"])
     if comparisons:
         summary["comparison"] = comparisons[0]
     if len(comparisons) > 1:
@@ -117,31 +121,19 @@ def _trust(run: LoadedRun) -> dict[str, Any]:
     }
 
 
-def _variant(run: LoadedRun, variant: str, seed: int, deadlines_ms: Collection[float]) -> dict[str, Any]:
-    rows = run.rows(variant)
-    ended = run.samples.counts("outcome", rows)
-    requests = sum(ended.values())
-    errors = auth_failures.failure_share(run, variant, auth_only=False)
-    error_interval = share_interval(errors)
+def _variant(
+    run: LoadedRun, variant: str, seed: int, min_effect_ms: float, deadlines_ms: Collection[float]
+) -> dict[str, Any]:
     block: dict[str, Any] = {
         "auth_mode": run.auth_mode(variant),
-        "requests": requests,
-        "replays": int((run.samples.attempt[rows] > 0).sum()),
-        "throughput": requests / run.span_s if run.span_s else math.nan,
-        "error_rate": errors.rate,
-        "error_rate_interval": {"low": error_interval.low, "high": error_interval.high},
-        "outcomes": {str(Outcome.OK): 0} | dict(sorted(ended.items())),
-        "outcome_rates": {str(outcome): _outcome_rate(run, variant, outcome) for outcome in Outcome},
-        "failures": outcomes.failures(run, variant),
-        "failure_rates": outcomes.failure_rates(run, variant),
+        "replays": int((run.samples.attempt[run.rows(variant)] > 0).sum()),
+        **requests(run, variant, None, deadlines_ms),
         "auth_failures": _auth_failures(run, variant),
         "refreshes": _refreshes(run, variant),
         "latency_samples": fold_variant(run, "response_time", variant).n,
         "censored_samples": fold_variant(run, "response_time", variant).censored,
         **network.blocks(run, variant),
     }
-    if deadlines_ms:
-        block["within"] = {deadline_name(each): _within(run, variant, each) for each in sorted(set(deadlines_ms))}
     for metric in METRICS:
         fine = metric in _CURVES
         folded = (
@@ -149,63 +141,14 @@ def _variant(run: LoadedRun, variant: str, seed: int, deadlines_ms: Collection[f
             if fine
             else fold_picked(run, metric, pick_variant(run, variant), _PRINTED_Q)
         )
-        block |= _durations(run, metric, folded, seed)
+        block |= durations(run, metric, folded, seed)
     block |= _streams(run, variant, seed)
     if run.plan.goodput:
         block["goodput"] = _goodput(run, variant)
     block["distribution"] = _distribution(run, variant, seed)
-    block["deployments"] = _parts(run, variant, "deployment", seed)
-    block["classes"] = _parts(run, variant, "request_class", seed)
+    block["deployments"] = deployments(run, variant, deadlines_ms, min_effect_ms=min_effect_ms, seed=seed)
+    block["classes"] = classes(run, variant, deadlines_ms, seed=seed)
     return block
-
-
-def _outcome_rate(run: LoadedRun, variant: str, outcome: Outcome) -> dict[str, Any]:
-    share = auth_failures.outcome_share(run, variant, outcome)
-    found = share_interval(share)
-    return {"rate": share.rate, "low": found.low, "high": found.high}
-
-
-def deadline_name(deadline_ms: float) -> str:
-    """The key of a deadline in a summary: its milliseconds."""
-    return f"{deadline_ms:.12g}"
-
-
-def _within(run: LoadedRun, variant: str, deadline_ms: float) -> dict[str, Any]:
-    """Requests answered well within a deadline from when they were due, of all that were measured."""
-    share = auth_failures.within(run, variant, deadline_ms)
-    found = share_interval(share)
-    return {"requests": int(share.hits.sum()), "rate": share.rate, "low": found.low, "high": found.high}
-
-
-def _durations(run: LoadedRun, metric: str, side: Fold, seed: int) -> dict[str, Any]:
-    """`<metric>_ms` with the printed figures, and `<metric>_ms_interval` with their intervals.
-
-    A figure that requests without an answer decide is null, and `<metric>_ms_censored` says what it is above.
-    """
-    quantiles = {**PRINTED, "max": 1.0}
-    figures = {name: side.quantile_ms(q) for name, q in quantiles.items()} | {"mean": side.mean_ms}
-    least = {name: side.least_ms(q) for name, q in quantiles.items()} | {"mean": side.least_ms(None)}
-    block: dict[str, Any] = {
-        f"{metric}_ms": figures,
-        f"{metric}_ms_interval": {
-            name: _interval(run, compare.own_interval(side, q, seed=seed))
-            for name, q in [*PRINTED.items(), ("mean", None)]
-        },
-    }
-    censored = {name: {"above": least[name]} for name, value in figures.items() if math.isinf(value)}
-    return block | ({f"{metric}_ms_censored": censored} if censored else {})
-
-
-def _interval(run: LoadedRun, found: Interval) -> dict[str, Any]:
-    """`open` where the upper end is not known; what it rests on where that is little."""
-    return {
-        "low": found.low,
-        "high": found.high,
-        **({"open": True} if math.isinf(found.high) else {}),
-        **({"more_needed": found.more_needed} if found.more_needed else {}),
-        **({"hangs_together_s": found.reach * run.span_s} if found.too_long else {}),
-        **({"episodes": max(round(found.episodes), 1)} if found.episodes < compare.ENOUGH_EPISODES else {}),
-    }
 
 
 def _streams(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
@@ -222,7 +165,7 @@ def _streams(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
         }
     }
     for metric, folded in folds.items():
-        block |= _durations(run, metric, folded, seed)
+        block |= durations(run, metric, folded, seed)
     return block
 
 
@@ -250,29 +193,6 @@ def _curve(curve: QuantileCurve) -> dict[str, Any]:
 def _distribution(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
     curves = {metric: compare.own_curve(fold_variant(run, metric, variant), seed=seed) for metric in _CURVES}
     return {"q": curves["response_time"].q, **{f"{metric}_ms": _curve(curve) for metric, curve in curves.items()}}
-
-
-def _parts(run: LoadedRun, variant: str, column: str, seed: int) -> dict[str, Any]:
-    """The printed figures for each deployment that answered, or each class of requests; empty when it is only one."""
-    names = run.samples.counts(column, run.rows(variant))
-    if len(names) < 2:
-        return {}
-    blocks = {}
-    for name, requests in sorted(names.items()):
-        there = run.samples.where(column, name)
-        outcomes = run.samples.counts("outcome", run.rows(variant) & there)
-        picked = pick(run, run.latency_rows(variant) & there)
-        folded = fold_picked(run, "response_time", picked, _PRINTED_Q)
-        blocks[name] = {
-            "requests": requests,
-            "throughput": requests / run.span_s if run.span_s else math.nan,
-            "error_rate": 1 - outcomes.get(Outcome.OK, 0) / requests,
-            "outcomes": {str(Outcome.OK): 0} | dict(sorted(outcomes.items())),
-            "latency_samples": folded.n,
-            **_durations(run, "response_time", folded, seed),
-            **_durations(run, "service_time", fold_picked(run, "service_time", picked, _PRINTED_Q), seed),
-        }
-    return blocks
 
 
 def _auth_failures(run: LoadedRun, variant: str) -> dict[str, Any]:

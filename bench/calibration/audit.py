@@ -167,7 +167,7 @@ def shares(failing: Failing, *, trials: int, seed: int = DEFAULT_SEED) -> dict[s
 def _rate_block(times: Floats, hit: Mask, length_s: float) -> dict[str, Any]:
     cell = cell_of((times * 1e9).astype(np.int64), (0, round(length_s * 1e9)))
     hits, count = np.bincount(cell[hit], minlength=CELLS), np.bincount(cell, minlength=CELLS)
-    found = rates.own(rates.Share(hits=hits, count=count))
+    found = rates.own(rates.Share(hits=hits, count=count, span_s=length_s))
     return {
         "requests": len(times),
         "throughput": len(times) / length_s,

@@ -180,7 +180,8 @@ def _truth(scenario: Scenario, generator: np.random.Generator, runs: int) -> tup
 def _refused(failing: Failures, generator: np.random.Generator) -> rates.Share:
     times, refused = failing.draw(generator)
     cell = cell_of((times * 1e9).astype(np.int64), (0, round(failing.duration_s * 1e9)))
-    return rates.Share(hits=np.bincount(cell[refused], minlength=CELLS), count=np.bincount(cell, minlength=CELLS))
+    hits, count = np.bincount(cell[refused], minlength=CELLS), np.bincount(cell, minlength=CELLS)
+    return rates.Share(hits=hits, count=count, span_s=failing.duration_s)
 
 
 def _intervals(scenario: Scenario, baseline: Fold, candidate: Fold, *, seed: int) -> list[Interval]:

@@ -29,7 +29,9 @@ def conclusion(probes: Sequence[Probe], objective: str, *, limit: float | None, 
         if not any(probe.holds is False for probe in probes):
             return f"no rate could be judged by {objective}: {probes[-1].why}"
         return f"no rate held {objective}; the lowest tried was {min(probe.rate for probe in probes):g}/s"
-    said = f"capacity: {best:,.6g}/s hold {objective}"
+    said = f"capacity: {best:,.6g}/s, the highest rate that held {objective}"
+    doubts = [probe.why for probe in probes if probe.rate == best and probe.why]
+    said += f" ({doubts[-1]})" if doubts else ""
     if limit is not None and best >= limit:
         said += f"; {limit:g}/s is where the search was told to stop"
         return said + (
@@ -39,5 +41,6 @@ def conclusion(probes: Sequence[Probe], objective: str, *, limit: float | None, 
     if failing and min(failing, key=lambda probe: probe.rate).client:
         return f"{said}; beyond it this client was the limit, the target may take more"
     if not failing:
-        return f"{said}; higher rates could not be judged"
+        unjudged = [probe for probe in probes if probe.holds is None and probe.rate > best]
+        return f"{said}; {unjudged[0].rate:,.6g}/s could not be judged: {unjudged[-1].why}" if unjudged else said
     return said

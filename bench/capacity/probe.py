@@ -55,7 +55,8 @@ def probe_at(rate: float, gates: Sequence[Gate], found: Measured) -> Probe:
     if broken:
         return Probe(rate=rate, holds=False, why=broken[0], figures=figures)
     if untold or trust["verdict"] == "INVALID":
-        return Probe(rate=rate, holds=None, why=f"not judged: {untold[0] if untold else reason}", figures=figures)
+        invalid = trust["verdict"] == "INVALID"
+        return Probe(rate=rate, holds=None, why=reason if invalid else untold[0], figures=figures, client=invalid)
     doubt = f"SUSPECT: {reason}" if trust["verdict"] == "SUSPECT" else ""
     return Probe(rate=rate, holds=True, why=doubt, figures=figures)
 

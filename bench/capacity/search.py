@@ -18,7 +18,8 @@ _MOST_UNJUDGED = 6
 class Probe:
     """One short run at `rate` (1/s): whether the objective held, why not, and its figures for the table.
 
-    `holds` is None where the run could not be judged; `client` where the client was what did not keep up.
+    `holds` is None where the run could not be judged; `client` where the client was what did not keep up, which no
+    higher rate cures.
     """
 
     rate: float
@@ -55,10 +56,15 @@ class Search:
         return self._confirm(best, probes)
 
     def _after_unjudged(self, rate: float, failing: float | None, probes: Sequence[Probe]) -> float | None:
-        """The same once more, then a higher rate, whose probes hold more requests; not for ever."""
+        """The same once more, then a higher rate, whose probes hold more requests; not for ever.
+
+        No higher one where the client is what could not be judged.
+        """
         unjudged = [probe.rate for probe in probes if probe.holds is None]
         if unjudged.count(rate) < _CONFIRMATIONS:
             return rate
+        if probes[-1].client:
+            return None
         higher = self._within(rate * 2)
         if len(unjudged) >= _MOST_UNJUDGED or higher <= rate or (failing is not None and higher >= failing):
             return None

@@ -150,7 +150,8 @@ def _conclude(probes: Sequence[Probe], *, arguments: argparse.Namespace, limit: 
         (folder / "capacity.md").write_text(f"# Capacity\n\n{said}\n\n{table.markdown(rows)}\n", encoding="utf-8")
     except OSError as exc:
         raise UsageError(f"cannot write to {folder}: {exc.strerror}", hint="choose another folder with --out") from exc
-    for line in (*table.text(rows).split("\n"), said, f"plot: {folder / 'capacity.png'}"):
+    shown = [{name: value for name, value in row.items() if name != "why"} for row in rows]
+    for line in (*table.text(shown).split("\n"), said, f"plot: {folder / 'capacity.png'}"):
         write_line(sys.stdout, line)
     if best is None:
         raise RunInvalid(said, hint="give an objective that one request can meet, or a lower --first")

@@ -19,15 +19,16 @@ from bench.credentials.agent.plain import PlainAgent
 from bench.credentials.doctor import Check, EndpointTarget, Report, StaticTarget, run_checks
 from bench.credentials.patience import Patience
 from bench.plain_text import write_line
-from bench.plan.options import TARGET_OPTIONS, plan_of
+from bench.plan.options import TARGET_OPTIONS, TIMEOUT_OPTION, plan_of
 from bench.plan.variants import sides_of
+from bench.target.client_certificate import ClientCertificate
 from bench.target.local_emulator import LocalEmulator
 from bench.target.spec import TargetSpec, kind_of, spec_of, static_secret
 from bench.target.workspace import find_workspace
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, TARGET_OPTIONS, title="target")
+    add_options(parser, (*TARGET_OPTIONS, TIMEOUT_OPTION), title="target")
     add_settings_arguments(parser)
 
 
@@ -48,9 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Report]:
+    client = ClientCertificate.of(values)
     if spec.workspace is None:
         targets: list[EndpointTarget | StaticTarget] = [
-            StaticTarget(scoring_uri=uri, secret=static_secret(mode, number), ca_file=ca_file)
+            StaticTarget(scoring_uri=uri, secret=static_secret(mode, number), ca_file=ca_file, client=client)
             for uri, mode, number in zip(spec.scoring_uris, spec.auth_modes, spec.secret_numbers, strict=True)
         ]
         return [_show(run_checks(target, _reach)) for target in targets]
@@ -73,8 +75,9 @@ def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Rep
                         auth_mode=None if spec.own_modes else mode,
                         scoring_uri=uri,
                         deployment=deployment,
-                        timeout_s=plan.timeout_s if values.get("timeout") else None,
+                        timeout_s=plan.timeout_s,
                         ca_file=ca_file,
+                        client=client,
                     ),
                     _reach,
                 )
@@ -83,10 +86,10 @@ def _examine(spec: TargetSpec, values: dict[str, Any], ca_file: str) -> list[Rep
         ]
 
 
-def _reach(scoring_uri: str, ca_file: str) -> str:
+def _reach(scoring_uri: str, ca_file: str, client: ClientCertificate) -> str:
     from bench.load.wire.reach import reachable_line  # gevent: `--help` does without
 
-    return reachable_line(scoring_uri, ca_file=ca_file)
+    return reachable_line(scoring_uri, ca_file, client)
 
 
 def _say(line: str) -> None:

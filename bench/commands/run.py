@@ -72,11 +72,11 @@ def run_and_finish(arguments: argparse.Namespace, variants: tuple[str, ...], *, 
     kind_of(values)
     plan = plan_of(values, target="", variants=(), payload_sha256="")
     gates = read_gates(arguments)
-    check_gates(gates, plan, variants)
+    check_gates(gates, plan, variants, classes=_classes(plan, arguments.locustfile) if gates.of_classes else None)
     watch = _watch(arguments, plan, gates)
     if watch is not None and watch.extends:
         values = {**values, "duration": arguments.extend_up_to}
-    for option in ("locustfile", "payload", "ca_file"):
+    for option in ("locustfile", "payload", "ca_file", "client_cert", "client_key"):
         refuse_pipe(values[option], option=f"--{option.replace('_', '-')}")
     locustfile = Path(arguments.locustfile) if arguments.locustfile else locustfile_for(default_file)
     voice = voice_of(arguments)
@@ -93,6 +93,16 @@ def run_and_finish(arguments: argparse.Namespace, variants: tuple[str, ...], *, 
     from bench.launch.finish import finish  # numpy, pyarrow and matplotlib: not before there is something to report
 
     return finish(folder, gates=gates, voice=voice, ended_with=code)
+
+
+def _classes(plan: RunPlan, locustfile: str) -> tuple[str, ...] | None:
+    """The classes of requests the run will have; a locustfile's tasks name theirs only when they run."""
+    if plan.request.requests:
+        from bench.load.engine.request_file import load_requests  # msgspec, and every line of it
+
+        refuse_pipe(plan.request.requests, option="--requests")
+        return load_requests(plan.request).classes
+    return None if locustfile else ()
 
 
 def _has_begun(folder: RunDir) -> bool:

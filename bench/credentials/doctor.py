@@ -19,6 +19,7 @@ from bench.credentials.state import measured, notes, obstacle
 from bench.endpoint import SCORE_ACTION, AuthMode, Deployment, Endpoint
 from bench.errors import BenchError, UsageError
 from bench.plan.run_plan import Variant
+from bench.target.client_certificate import NO_CERTIFICATE, ClientCertificate
 
 
 class AsksAzure(Protocol):
@@ -29,8 +30,8 @@ class AsksAzure(Protocol):
     def fetch(self, endpoint: str, auth_mode: AuthMode | None, *, reads: bool = True) -> Grant | Failure: ...
 
 
-Reach = Callable[[str, str], str]
-"""(scoring URI, CA file) -> what was reached, in words. Raises BenchError when nothing was."""
+Reach = Callable[[str, str, ClientCertificate], str]
+"""(scoring URI, CA file, client certificate) -> what was reached, in words. Raises BenchError when nothing was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class EndpointTarget:
     deployment: str = ""
     timeout_s: float | None = None
     ca_file: str = ""
+    client: ClientCertificate = NO_CERTIFICATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class StaticTarget:
     scoring_uri: str
     secret: str = field(repr=False)
     ca_file: str = ""
+    client: ClientCertificate = NO_CERTIFICATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +92,13 @@ class Report:
 
 def run_checks(target: EndpointTarget | StaticTarget, reach: Reach) -> Report:
     """Everything that can be known about `target` without scoring. Does not raise BenchError."""
-    if isinstance(target, StaticTarget):
-        return Report(tuple(_check_static(target, reach)))
-    return Report(tuple(_check_endpoint(target, reach)))
+    checks = _check_static(target, reach) if isinstance(target, StaticTarget) else _check_endpoint(target, reach)
+    return Report((*_client_certificate(target.client), *checks))
+
+
+def _client_certificate(client: ClientCertificate) -> Iterator[Check]:
+    if client:
+        yield Check(name="client certificate", detail=client.shown)
 
 
 def _check_static(target: StaticTarget, reach: Reach) -> Iterator[Check]:
@@ -100,7 +107,7 @@ def _check_static(target: StaticTarget, reach: Reach) -> Iterator[Check]:
     else:
         missing = UsageError("no credential given for the scoring URI", hint="set BENCH_KEY or BENCH_TOKEN")
         yield Check(name="credential", error=missing)
-    yield reachable(target.scoring_uri, target.ca_file, reach)
+    yield reachable(target.scoring_uri, target.ca_file, target.client, reach)
 
 
 def _check_endpoint(target: EndpointTarget, reach: Reach) -> Iterator[Check]:
@@ -114,7 +121,7 @@ def _check_endpoint(target: EndpointTarget, reach: Reach) -> Iterator[Check]:
     if target.scoring_uri:
         mode = target.auth_mode or AuthMode.KEY
         yield _credential(ask(lambda: target.agent.fetch(target.endpoint, mode, reads=False)))
-        yield reachable(target.scoring_uri, target.ca_file, reach)
+        yield reachable(target.scoring_uri, target.ca_file, target.client, reach)
         return
     endpoint = ask(lambda: target.agent.described(target.endpoint))
     if isinstance(endpoint, Failure):
@@ -126,11 +133,12 @@ def _check_endpoint(target: EndpointTarget, reach: Reach) -> Iterator[Check]:
     )
     yield _auth_mode(endpoint, target.auth_mode)
     yield _credential(ask(lambda: target.agent.fetch(endpoint.name, endpoint.auth_mode)))
-    yield _deployments(endpoint, target.deployment)
+    if not endpoint.is_serverless or obstacle(endpoint, target.deployment) is not None:
+        yield _deployments(endpoint, target.deployment)
     for line in notes(endpoint, target.deployment, timeout_s=target.timeout_s):
         yield Check(name="note", detail=line, is_note=True)
     if endpoint.scoring_uri:
-        yield reachable(endpoint.scoring_uri, target.ca_file, reach)
+        yield reachable(endpoint.scoring_uri, target.ca_file, target.client, reach)
 
 
 def _principal_line(claims: dict[str, str]) -> str:
@@ -169,8 +177,6 @@ def _deployments(endpoint: Endpoint, pinned: str) -> Check:
         return Check(name="deployment" if pinned else "traffic", error=error)
     shares = ", ".join(f"{deployment} {percent} %" for deployment, percent in endpoint.traffic)
     facts = [fact for one in measured(endpoint, pinned) for fact in (_deployment_line(one),) if fact]
-    if endpoint.deployments is None:
-        facts.append("deployments may not be listed, so their states are not known")
     said = f"{pinned} pinned, of {shares}" if pinned else shares
     return Check(name="deployment" if pinned else "traffic", detail="; ".join([said, *facts]))
 
@@ -187,9 +193,9 @@ def _deployment_line(one: Deployment) -> str:
     return f"{one.name}: {', '.join(filter(None, parts))}"
 
 
-def reachable(scoring_uri: str, ca_file: str, reach: Reach) -> Check:
+def reachable(scoring_uri: str, ca_file: str, client: ClientCertificate, reach: Reach) -> Check:
     """Whether somebody answers at the scoring URI, and does not send us on elsewhere."""
     try:
-        return Check(name="scoring URI", detail=reach(scoring_uri, ca_file))
+        return Check(name="scoring URI", detail=reach(scoring_uri, ca_file, client))
     except BenchError as exc:
         return Check(name="scoring URI", error=exc)

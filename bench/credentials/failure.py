@@ -50,7 +50,7 @@ class FailureKind(StrEnum):
 
 _PASSING = {FailureKind.THROTTLED, FailureKind.UNAVAILABLE, FailureKind.TIMED_OUT, FailureKind.AGENT}
 _TRY_AGAIN = re.compile(r"again after '(\d+)' seconds")
-_LONG_WORD = re.compile(r"(?<![\w+/=.~-])(?!/subscriptions/|Microsoft\.)[\w+/=.~-]{40,}")
+_LONG_WORD = re.compile(r"(?<![\w+/=.~-])(?!/subscriptions/|Microsoft\.|//sts\.windows\.net/|//login\.)[\w+/=.~-]{40,}")
 _LONGEST_LINE = 300
 
 

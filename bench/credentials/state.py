@@ -20,6 +20,10 @@ def obstacle(endpoint: Endpoint, deployment: str = "") -> BenchError | None:
         return RunInvalid(f"endpoint {endpoint.name!r} is {endpoint.state}", hint=_next(endpoint.state))
     if not endpoint.scoring_uri:
         return RunInvalid(f"endpoint {endpoint.name!r} has no scoring URI yet", hint=_next("Creating"))
+    if endpoint.is_serverless:
+        if not deployment:
+            return None
+        return UsageError(f"endpoint {endpoint.name!r} has no deployments", hint="leave --deployment out")
     names = [name for name, _ in endpoint.traffic]
     if deployment and endpoint.deployments is not None and deployment.lower() not in (name.lower() for name in names):
         return UsageError(
@@ -53,6 +57,8 @@ def notes(endpoint: Endpoint, deployment: str = "", *, timeout_s: float | None =
     if endpoint.mirror_traffic:
         shares = ", ".join(f"{percent} % to {name}" for name, percent in endpoint.mirror_traffic)
         found.append(f"endpoint {endpoint.name!r} mirrors traffic ({shares}): the copies are load as well")
+    if endpoint.deployments is None and endpoint.state:
+        found.append(f"endpoint {endpoint.name!r} has deployments that may not be listed: their states are not known")
     for one in measured(endpoint, deployment):
         if one.state == "Updating":
             found.append(f"deployment {one.name!r} is being updated: what is measured may change on the way")

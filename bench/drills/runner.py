@@ -15,22 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import schemas
 from bench.analysis import auth_failures
 from bench.clock import monotonic_ns
 from bench.drills import goals
 from bench.drills.drill import Deed, DeedKind, Drill
-from bench.drills.evidence import Attempt, Call, Evidence, Flight
+from bench.drills.evidence import Call, Evidence
 from bench.drills.findings import Findings, find
-from bench.drills.rig import Admin, LocustRun
-from bench.errors import BenchError, RunInvalid
+from bench.drills.rig import Admin, LocustRun, attempts_of, await_zero, environment_for, flights_of, values_for
+from bench.errors import BenchError
 from bench.rundir import RunDir
 from bench.runreader import load_run
-from bench.samples import stream
 from bench.target.local_emulator import LocalEmulator
 
-_LOOK_EVERY_S = 0.02
-_START_WITHIN_S = 60.0
 _END_WITHIN_S = 40.0
 
 
@@ -53,9 +49,9 @@ def carry_out(drill: Drill, *, locustfile: Path, out: Path, processes: int = 1, 
         admin = Admin(emulator.facts["admin"])
         admin.script([fault for fault in drill.faults if "at" not in fault])
         facts = emulator.facts
-        rig = LocustRun(drill, locustfile=locustfile, facts=facts, out=out, processes=processes, extra=extra)
-        with closing(rig) as locust:
-            zero_ns = _await_zero(locust)
+        values = values_for(drill, facts=facts, out=out, processes=processes)
+        with closing(LocustRun(locustfile, values, environment=environment_for(facts), extra=extra)) as locust:
+            zero_ns = await_zero(locust)
             _schedule(admin, drill.faults, zero_ns)
             for deed in sorted(drill.deeds, key=lambda deed: deed.at_s):
                 _sleep_until(zero_ns + round(deed.at_s * 1e9))
@@ -76,16 +72,6 @@ def _emulator(options: str) -> Iterator[LocalEmulator]:
     finally:
         emulator.process.send_signal(signal.SIGCONT)
         emulator.stop()
-
-
-def _await_zero(locust: LocustRun) -> int:
-    deadline_ns = monotonic_ns() + round(_START_WITHIN_S * 1e9)
-    while (zero_ns := locust.zero_ns()) is None:
-        if locust.process.poll() is not None or monotonic_ns() > deadline_ns:
-            locust.finish(0.1)
-            raise BenchError("the drill's run ended before it began", hint="try the same with `bench run --emulator`")
-        time.sleep(_LOOK_EVERY_S)
-    return zero_ns
 
 
 def _schedule(admin: Admin, faults: tuple[Mapping[str, Any], ...], zero_ns: int) -> None:
@@ -112,19 +98,8 @@ def _sleep_until(at_ns: int) -> None:
 
 def _gather(folder: RunDir, admin: Admin, *, zero_ns: int, due: int) -> Evidence:
     return Evidence(
-        attempts=tuple(
-            attempt for file in sorted(folder.samples.glob("*.arrows")) for attempt in _attempts(folder, file)
-        ),
-        flights=tuple(
-            Flight(
-                started_ns=record["started_ns"],
-                ended_ns=record["ended_ns"],
-                attempts=record["attempts"],
-                ok=record["outcome"] == "ok",
-                error=record["error"],
-            )
-            for record in _flights(folder)
-        ),
+        attempts=attempts_of(folder),
+        flights=flights_of(folder),
         calls=tuple(
             Call(at_ns=record["at_ns"] - zero_ns, operation=record["operation"], status=record["status"])
             for record in admin.get("log")
@@ -132,36 +107,6 @@ def _gather(folder: RunDir, admin: Admin, *, zero_ns: int, due: int) -> Evidence
         refusals={record["x-ms-client-request-id"]: record["reason"] for record in admin.get("refusals")},
         due=due,
     )
-
-
-def _flights(folder: RunDir) -> list[dict[str, Any]]:
-    records, fault = schemas.load_lines(folder.flights, schemas.Flight, cut=False)
-    if fault:
-        raise RunInvalid(f"flights.jsonl {fault}", hint="run the drill again")
-    return records
-
-
-def _attempts(folder: RunDir, file: Path) -> Iterator[Attempt]:
-    """Every sample of one worker, with the id its request had (`x-ms-client-request-id`)."""
-    found = stream.inspect(file)
-    if found.fault:
-        raise RunInvalid(f"samples/{file.name} {found.fault}", hint="run the drill again")
-    names = ("intended_ns", "began_ns", "sent_ns", "done_ns", "attempt", "status", "outcome", "cause", "sequence")
-    for batch in stream.batches(found, names):
-        for intended, began, sent, done, number, status, outcome, cause, sequence in zip(
-            *(batch.column(name) for name in names), strict=True
-        ):
-            yield Attempt(
-                intended_ns=intended,
-                began_ns=began,
-                sent_ns=sent,
-                done_ns=done,
-                number=number,
-                status=status,
-                outcome=outcome,
-                cause=cause,
-                request_id=f"{folder.run_id}-{file.stem}-{sequence:08x}",
-            )
 
 
 def _summary(folder: RunDir) -> dict[str, Any]:

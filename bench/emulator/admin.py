@@ -1,6 +1,6 @@
 """The admin interface over HTTP: faults in, counts and logs out. It has a port of its own, which no fault closes.
 
-POST   /admin/start      now is the zero of the fault script
+POST   /admin/start      now is the zero of the fault script, or {"zero_ns": N} on this machine's monotonic clock
 POST   /admin/faults     add one fault, a list of them, or {"faults": [...]}; JSON or YAML
 GET    /admin/faults     what is waiting, on or over;   DELETE  forgets them all
 GET    /admin/stats      answers by endpoint and status, refusals by reason, control-plane calls by operation
@@ -9,6 +9,7 @@ GET    /admin/log        the control plane's requests;  GET /admin/refusals  the
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -45,7 +46,7 @@ class Admin:
     def handle(self, request: Request) -> Response:
         match request.method, request.path.rstrip("/"):
             case "POST", "/admin/start":
-                return as_json(200, {"zero_ns": round(self._weather.start() * 1e9)})
+                return self._start(request.body)
             case "POST", "/admin/faults":
                 return self._add(request.body)
             case "GET", "/admin/faults":
@@ -60,6 +61,14 @@ class Admin:
             case "GET", "/admin/refusals":
                 return as_json(200, self._refusals.records())
         return as_json(404, {"error": f"no {request.method} {request.path}; see docs/guides/emulator.md"})
+
+    def _start(self, body: bytes) -> Response:
+        try:
+            zero_ns = json.loads(body)["zero_ns"] if body else None
+            zero_s = None if zero_ns is None else int(zero_ns) / 1e9
+        except (ValueError, TypeError, KeyError, OverflowError):
+            return as_json(400, {"error": 'the body is {"zero_ns": N}, or empty for now'})
+        return as_json(200, {"zero_ns": round(self._weather.start(zero_s) * 1e9), "faults": self._weather.describe()})
 
     def _add(self, body: bytes) -> Response:
         try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bench.emulator import resources
 from bench.emulator.messages import Request, Response, arm_error, as_json
 from bench.emulator.roles import Principal
-from bench.emulator.settings import Settings
+from bench.emulator.settings import ENDPOINT_NAMES, SERVERLESS_NAME, Settings
 from bench.emulator.state import EndpointState, State
 from bench.emulator.tokens import TokenKind
 
@@ -43,6 +43,8 @@ def answer(call: Call, operation: str) -> Response:
             return as_json(200, {"value": every, "nextLink": None})
         case "operation_status" | "operation_result":
             return _operation(call, operation)
+    if operation.startswith("serverless"):
+        return _serverless(call, operation)
     endpoint = call.state.endpoints.get(call.names["endpoint"].lower())
     if endpoint is None:
         return not_found(settings, f"workspaces/{settings.workspace_name}/onlineEndpoints/{call.names['endpoint']}")
@@ -87,6 +89,17 @@ def _deployment(call: Call, endpoint: EndpointState) -> Response:
 def _list_keys(_call: Call, endpoint: EndpointState) -> Response:
     if endpoint.auth_mode != "key":
         return _wrong_mode(endpoint, "keys")
+    return as_json(200, {"primaryKey": endpoint.primary_key, "secondaryKey": endpoint.secondary_key})
+
+
+def _serverless(call: Call, operation: str) -> Response:
+    """A serverless endpoint is a second name of the one with keys: its URI, its keys, its states."""
+    settings, name = call.state.settings, call.names["endpoint"]
+    if name.lower() != SERVERLESS_NAME:
+        return not_found(settings, f"workspaces/{settings.workspace_name}/serverlessEndpoints/{name}")
+    endpoint = call.state.endpoints[ENDPOINT_NAMES["key"]]
+    if operation == "serverless":
+        return as_json(200, resources.serverless(settings, endpoint))
     return as_json(200, {"primaryKey": endpoint.primary_key, "secondaryKey": endpoint.secondary_key})
 
 

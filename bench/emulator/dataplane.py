@@ -96,6 +96,7 @@ class ScoringFront:
         if conditions.models:
             fault = conditions.model_fault(slots.deployment)
             if fault is not None and self._random() < fault.share:
+                self._state.on_used(fault)
                 job.service_ns += round(fault.delay_s * 1e9)
                 if fault.answer != "slow":
                     job.status, job.model_status, job.stream = 424, fault.answer, None

@@ -6,7 +6,8 @@
       - {at: 5, do: rotate_key, key: primary}
       - {at: 10, for: 3, do: identity, answer: 429, retry_after: 2}
 
-`at` is when it begins (from the script's zero; left out: now), `for` how long it lasts (left out: for good).
+`at` is when it begins (from the script's zero; left out: now), `for` how long it lasts (left out: for good), `times`
+how many answers it spoils before all is well again.
 Durations are seconds or carry a unit (500ms, 30s, 2m). `FIELDS` lists what each fault may say.
 """
 
@@ -50,11 +51,12 @@ class FaultScriptError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One fault. `at_s` is None for "when it is added"; `for_s` None for "for good". Unused words are empty."""
+    """One fault. `at_s` is None for "when it is added"; `for_s`, `times` for "for good". Others are empty."""
 
     kind: FaultKind
     at_s: float | None = None
     for_s: float | None = None
+    times: int | None = None
     endpoint: str = ""
     key: str = "primary"
     tokens: str = "all"
@@ -108,11 +110,11 @@ FIELDS: dict[FaultKind, tuple[tuple[str, ...], tuple[str, ...]]] = {
     FaultKind.DENY: (("action",), ("principal",)),
     FaultKind.AUTH_MODE: (("to",), ("endpoint",)),
     FaultKind.CLOCK_SKEW: (("by",), ()),
-    FaultKind.IDENTITY: (("answer",), ("retry_after", "delay")),
-    FaultKind.ARM: (("answer",), ("operation", "retry_after", "delay")),
+    FaultKind.IDENTITY: (("answer",), ("retry_after", "delay", "times")),
+    FaultKind.ARM: (("answer",), ("operation", "retry_after", "delay", "times")),
     FaultKind.STALL: ((), ("every", "lasts")),
     FaultKind.VALIDATION_DELAY: (("by",), ()),
-    FaultKind.MODEL: (("answer",), ("share", "delay", "deployment")),
+    FaultKind.MODEL: (("answer",), ("share", "delay", "deployment", "times")),
     FaultKind.STATE: (("to",), ("endpoint", "deployment")),
     FaultKind.NETWORK_ACCESS: (("to",), ("endpoint",)),
     FaultKind.NO_MACHINE_IDENTITY: ((), ()),
@@ -169,6 +171,8 @@ def _parse_word(kind: FaultKind, word: str, value: Any, where: str) -> tuple[str
             return _DURATIONS[word], seconds(value)
         if word == "share":
             return word, float(value)
+        if word == "times":
+            return word, _whole(value)
         if word == "action":
             return word, full_action(str(value))
     except (TypeError, ValueError) as exc:
@@ -180,6 +184,12 @@ def _parse_word(kind: FaultKind, word: str, value: Any, where: str) -> tuple[str
     return word, text
 
 
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{value!r} is no number of times")
+    return value
+
+
 def _check_sense(fault: Fault, where: str) -> None:
     if fault.at_s is not None and fault.at_s < 0:
         raise FaultScriptError(f"{where}: `at` is before the script's zero")
@@ -189,5 +199,7 @@ def _check_sense(fault: Fault, where: str) -> None:
         raise FaultScriptError(f"{where}: `lasts` must be shorter than `every`")
     if not 0 <= fault.share <= 1:
         raise FaultScriptError(f"{where}: `share` is from 0 to 1")
+    if fault.times is not None and fault.answer in ("hang", "refuse"):
+        raise FaultScriptError(f"{where}: `times` counts answers, and `{fault.answer}` gives none")
     if fault.answer == "slow" and fault.delay_s <= 0:
         raise FaultScriptError(f"{where}: `answer: slow` needs `delay`")

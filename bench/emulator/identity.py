@@ -49,6 +49,8 @@ def identify(request: Request, state: State, secrets: IdentitySecrets, *, base_u
             response = _error(404, "not_found", f"No such identity endpoint: {request.path}")
         if fault:
             response = twisted(response, fault, now_s)
+    if fault:
+        state.on_used(fault)
     principal = {"msi_token": "managed_identity", "entra_token": "service_principal"}.get(operation, "")
     return Handled(response=response, operation=operation, principal=principal, fault=fault.answer if fault else "")
 

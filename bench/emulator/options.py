@@ -60,6 +60,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
         ),
         tls=given.tls,
         faults=given.faults,
+        hold_faults=given.hold_faults,
         truth=given.truth,
         log=given.log,
         json_line=given.json,
@@ -178,6 +179,7 @@ def _parser() -> argparse.ArgumentParser:
 
     files = parser.add_argument_group("files")
     files.add_argument("--faults", type=Path, metavar="FILE", help="fault script, JSON or YAML")
+    files.add_argument("--hold-faults", action="store_true", help="faults with an `at` wait for POST /admin/start")
     files.add_argument("--truth", type=Path, metavar="FILE", help="write the true times of every scored request")
     files.add_argument("--log", type=Path, metavar="FILE", help="control-plane request log (default: a folder in /tmp)")
     return parser

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.emulator.settings import Settings
+from bench.emulator.settings import SERVERLESS_NAME, Settings
 from bench.emulator.state import EndpointState
 
 _PROVIDER = "Microsoft.MachineLearningServices"
@@ -90,6 +90,28 @@ def endpoint(settings: Settings, state: EndpointState) -> dict[str, Any]:
             "description": "",
             "properties": {"azureml.onlineendpointid": endpoint_id(settings, state.name).lower()},
             "keys": None,
+        },
+    }
+
+
+def serverless(settings: Settings, state: EndpointState) -> dict[str, Any]:
+    """`GET` of the serverless endpoint, which is served by the online one with keys."""
+    return {
+        "id": f"{workspace_id(settings)}/serverlessEndpoints/{SERVERLESS_NAME}",
+        "name": SERVERLESS_NAME,
+        "type": f"{_PROVIDER}/workspaces/serverlessEndpoints",
+        "location": settings.location,
+        "kind": "ServerlessEndpoint",
+        "tags": {},
+        "sku": {"name": "Consumption"},
+        "systemData": _SYSTEM_DATA,
+        "properties": {
+            "authMode": "Key",
+            "modelSettings": {"modelId": "azureml://registries/azureml/models/emulated"},
+            "inferenceEndpoint": {"uri": state.scoring_uri, "headers": {}},
+            "contentSafety": {"contentSafetyStatus": "Disabled"},
+            "provisioningState": state.provisioning,
+            "endpointState": "Online",
         },
     }
 

@@ -19,6 +19,8 @@ ACTIONS: dict[str, str] = {
     "token/action": f"{_ENDPOINT}/token/action",
     "regeneratekeys/action": f"{_ENDPOINT}/regenerateKeys/action",
     "score/action": f"{_ENDPOINT}/score/action",
+    "serverless/read": f"{_WORKSPACE}/serverlessEndpoints/read",
+    "serverless/listkeys/action": f"{_WORKSPACE}/serverlessEndpoints/listKeys/action",
 }
 """Short name, lower case -> the action in full, spelled as Azure spells it."""
 

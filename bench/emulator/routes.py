@@ -24,6 +24,7 @@ _WORKSPACE = (
     r"/providers/Microsoft\.MachineLearningServices/workspaces/(?P<workspace>[^/]+)"
 )
 _ENDPOINT = rf"{_WORKSPACE}/onlineEndpoints/(?P<endpoint>[^/]+)"
+_SERVERLESS = rf"{_WORKSPACE}/serverlessEndpoints/(?P<endpoint>[^/]+)"
 _LOCATION = r"/subscriptions/(?P<subscription>[^/]+)/providers/Microsoft\.MachineLearningServices/locations/[^/]+"
 
 _ROUTES: tuple[tuple[str, re.Pattern[str], str, str], ...] = tuple(
@@ -37,6 +38,8 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], str, str], ...] = tuple(
         ("POST", rf"{_ENDPOINT}/listKeys", "listkeys", "listkeys/action"),
         ("POST", rf"{_ENDPOINT}/token", "token", "token/action"),
         ("POST", rf"{_ENDPOINT}/regenerateKeys", "regeneratekeys", "regeneratekeys/action"),
+        ("GET", _SERVERLESS, "serverless", "serverless/read"),
+        ("POST", rf"{_SERVERLESS}/listKeys", "serverless_listkeys", "serverless/listkeys/action"),
         ("GET", rf"{_LOCATION}/mfeOperationsStatus/(?P<id>[^/]+)", "operation_status", ""),
         ("GET", rf"{_LOCATION}/mfeOperationResults/(?P<id>[^/]+)", "operation_result", ""),
     )
@@ -78,6 +81,8 @@ def route(request: Request, state: State, *, base_url: str, now_s: float) -> Han
         response = _judge(call, operation, action)
         if fault is not None:
             response = twisted(response, fault, now_s + state.conditions.skew_s)
+    if fault is not None:
+        state.on_used(fault)
     return Handled(
         response=response.with_headers(("x-ms-request-id", str(uuid.uuid4()))),
         operation=operation,

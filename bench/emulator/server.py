@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import secrets
 import signal
@@ -63,7 +64,7 @@ class Emulator:
     async def open(self, script: tuple[Fault, ...]) -> dict[str, Any]:
         """Bind every port and say where everything is. PortTakenError when one is taken.
 
-        The zero of `script` is this moment, until `POST /admin/start` moves it.
+        The zero of `script` is this moment, or with `hold_faults` none, until `POST /admin/start` moves it.
         """
         for plane in self._planes.values():
             await plane.open()
@@ -71,7 +72,7 @@ class Emulator:
         for mode, name in ENDPOINT_NAMES.items():
             self._state.endpoints[name].scoring_uri = f"{self._ports[mode + tls].url}/score"
         self.tick()
-        self._weather.start()
+        self._weather.start(math.inf if self._settings.hold_faults else None)
         self._weather.add(script)
         return self._announce()
 

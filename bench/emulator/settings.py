@@ -12,6 +12,7 @@ HOST = "127.0.0.1"
 
 ENDPOINT_NAMES = {"key": "ep-key", "aml_token": "ep-aml-token", "aad_token": "ep-aad-token"}
 """Auth mode at the start -> name of its endpoint."""
+SERVERLESS_NAME = "ep-serverless"
 
 
 CLOUDS = {
@@ -100,6 +101,7 @@ class Settings:
     tokens: TokenSettings = field(default_factory=TokenSettings)
     tls: bool = False
     faults: Path | None = None
+    hold_faults: bool = False
     truth: Path | None = None
     log: Path | None = None
     json_line: bool = False

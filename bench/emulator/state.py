@@ -54,6 +54,8 @@ class State:
         self.settings = settings
         self.authority = authority
         self.conditions = Conditions()
+        self.on_used: Callable[[Fault], None] = lambda _fault: None
+        """Told whenever a fault has spoilt an answer."""
         self._make_key = make_key
         self.throttle = ArmThrottle(settings.subscription_id, enforced=settings.arm_throttling)
         self.operations: dict[str, float] = {}

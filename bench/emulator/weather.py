@@ -24,6 +24,7 @@ class Weather:
         self._on_change = on_change
         self._book = FaultBook(_now_s())
         self._timer = best_timer(loop, self._turn)
+        state.on_used = self._used
         self._turn()
 
     def add(self, faults: tuple[Fault, ...]) -> None:
@@ -31,9 +32,9 @@ class Weather:
         self._book.add(faults, _now_s())
         self._turn()
 
-    def start(self) -> float:
-        """Make now the script's zero (monotonic seconds, returned): its faults begin anew from here."""
-        self._book.start(_now_s())
+    def start(self, zero_s: float | None = None) -> float:
+        """Make this moment, or now, the script's zero (monotonic seconds, returned): its faults begin anew from it."""
+        self._book.start(_now_s() if zero_s is None else zero_s)
         self._turn()
         return self._book.zero_s
 
@@ -47,6 +48,11 @@ class Weather:
 
     def close(self) -> None:
         self._timer.close()
+
+    def _used(self, fault: Fault) -> None:
+        """A fault that spoils so many answers has spoilt one more; after the last all is well again."""
+        if fault.times is not None and self._book.use(fault):
+            self._turn()
 
     def _turn(self) -> None:
         now_s = _now_s()

@@ -28,6 +28,11 @@ class Gates:
     baseline: Baseline | None = None
 
     @property
+    def of_classes(self) -> bool:
+        """Whether any is of one class of requests."""
+        return any(each.request_class is not None for each in self.gates)
+
+    @property
     def deadlines_ms(self) -> tuple[float, ...]:
         """Those of `within(...)`: what a summary must count for these gates."""
         return tuple(each.deadline_ms for each in self.gates if each.deadline_ms is not None)
@@ -63,13 +68,19 @@ def _allowed(text: str) -> tuple[str, ...]:
     return words
 
 
-def check_gates(gates: Gates, plan: RunPlan, variants: Sequence[str]) -> None:
-    """UsageError when a gate asks for what such a run cannot have, or the baseline is of another load."""
+def check_gates(
+    gates: Gates, plan: RunPlan, variants: Sequence[str], *, classes: tuple[str, ...] | None = None
+) -> None:
+    """UsageError when a gate asks for what such a run cannot have, or the baseline is of another load.
+
+    `classes` of requests are those it will have, None where nobody knows before.
+    """
     gate.check(
         gates.gates,
         variants=tuple(variants),
         open_model=plan.model is WorkloadModel.OPEN or bool(plan.request.requests),
         has_baseline=gates.baseline is not None,
+        classes=classes,
         where=gates.where or "--gate",
     )
     if gates.baseline is not None:

@@ -211,16 +211,19 @@ def _figures(summary: Mapping[str, Any]) -> dict[str, Any]:
     sides = ("baseline", "candidate", *(f"{metric}_ms" for metric in OVERHEADS.values()))
     figures = {key: summary[key] for key in ("schema_version", "run_id", "measured_s") if key in summary}
     figures["trust"] = _only(summary.get("trust", {}), _TRUST)
-    figures["variants"] = {
-        name: {key: value for key, value in block.items() if key in _VARIANT or "_ms" in key}
-        | ({"streams": _only(block["streams"], _STREAMS)} if "streams" in block else {})
-        for name, block in summary.get("variants", {}).items()
-    }
+    figures["variants"] = {name: _of_variant(block) for name, block in summary.get("variants", {}).items()}
     if "comparison" in summary:
         figures["comparison"] = _only(summary["comparison"], sides)
     if "comparisons" in summary:
         figures["comparisons"] = [_only(each, sides) for each in summary["comparisons"]]
     return figures
+
+
+def _of_variant(block: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in block.items() if key in _VARIANT or "_ms" in key}
+    classes = {name: _of_variant(one) for name, one in block.get("classes", {}).items()}
+    streams = {"streams": _only(block["streams"], _STREAMS)} if "streams" in block else {}
+    return kept | ({"classes": classes} if classes else {}) | streams
 
 
 def _only(values: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:

@@ -4,7 +4,9 @@
     metric     = "within" "(" number unit ")"       share of the requests answered well in so much time from when due
                | "response_time" | "error_rate" | ...                     every word of `metrics.METRICS`
     quantile   = "p50" | "p90" | "p95" | "p99" | "p99.9" | "mean" | "max"       after a time, and only there
-    label      = "variant" | "outcome" | "cause" | "status"         the last three after `error_rate`
+    label      = "variant" | "class"                    a class of requests, of what is told of requests
+               | "outcome" | "cause" | "status"         after `error_rate`
+    name       = letters, digits, "_" "." "#" "-", or anything in double quotes: {class="two words"}
     comparison = "<" | "<=" | ">" | ">=" | "=="
     bound      = amount | "baseline" [ ( "+" | "-" ) amount ]
     amount     = number [ unit ]
@@ -25,8 +27,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from bench.errors import UsageError
-from bench.gates.gate import Bound, Comparison, Gate
-from bench.metrics import CAUSES, METRICS, OUTCOMES, UNITS, Kind, Metric
+from bench.gates.gate import NAME, Bound, Comparison, Gate
+from bench.metrics import CAUSES, CLASS, METRICS, OUTCOMES, UNITS, Kind, Metric
 from bench.spelling import nearest
 
 _LONGEST_NUMBER = 30
@@ -49,6 +51,7 @@ def parse(text: str, *, where: str = "--gate", name: str = "") -> Gate:
         metric=metric,
         quantile=quantile,
         variant=labels.pop("variant", ""),
+        request_class=labels.pop(CLASS, None),
         where=tuple(labels.items()),
         comparison=comparison,
         bound=bound,
@@ -155,7 +158,7 @@ def _labels(reader: _Reader, metric: Metric) -> dict[str, str]:
         if label in labels:
             raise reader.error(f"{label} stands there twice", "one value a label", at=start)
         start = reader.mark()
-        labels[label] = (reader.take(r"=") and reader.take(r"[A-Za-z0-9_][A-Za-z0-9_.#-]*")) or ""
+        labels[label] = ((reader.take(r"=") and reader.take(f'{NAME}|"[^"]+"')) or "").strip('"')
         if labels[label]:
             _check_label(reader, label, labels[label], at=start)
         elif label != "variant":

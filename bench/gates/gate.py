@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
 from bench.errors import UsageError
-from bench.metrics import ACHIEVED_RATE, OVERHEADS, UNITS, Kind, Metric
+from bench.metrics import ACHIEVED_RATE, CLASS, OVERHEADS, UNITS, Kind, Metric
 
 
 class Comparison(StrEnum):
@@ -68,13 +69,15 @@ class Bound:
 class Gate:
     """One rule a run must keep. `str(gate)` is its expression, and parses to an equal gate.
 
-    `quantile` is empty for what is not a time, `variant` is empty for each variant; `name` is only a label. `deadline`
-    is that of `within(...)`, None elsewhere. `where` narrows an error rate to pairs such as ("cause", "no_lease").
+    `quantile` is empty for what is not a time, `variant` is empty for each variant, `request_class` is None for all
+    requests; `name` is only a label. `deadline` is that of `within(...)`, None elsewhere. `where` narrows an error rate
+    to pairs such as ("cause", "no_lease").
     """
 
     metric: Metric
     quantile: str = ""
     variant: str = ""
+    request_class: str | None = None
     where: tuple[tuple[str, str], ...] = ()
     comparison: Comparison
     bound: Bound
@@ -94,18 +97,52 @@ class Gate:
     @property
     def labels(self) -> str:
         """`{variant=key, cause=no_lease}`, or nothing."""
-        pairs = [*([("variant", self.variant)] if self.variant else ()), *self.where]
-        return f"{{{', '.join(f'{label}={value}' for label, value in pairs)}}}" if pairs else ""
+        return _in_braces([*([("variant", self.variant)] if self.variant else ()), *self.narrowed])
+
+    @property
+    def narrowing(self) -> str:
+        """The same without the variant."""
+        return _in_braces(self.narrowed)
+
+    @property
+    def narrowed(self) -> tuple[tuple[str, str], ...]:
+        """What narrows the requests of a variant."""
+        return (*(() if self.request_class is None else ((CLASS, self.request_class),)), *self.where)
+
+
+NAME = r"[A-Za-z0-9_][A-Za-z0-9_.#-]*"
+"""A label's value that needs no quotes."""
+
+
+def _in_braces(pairs: Sequence[tuple[str, str]]) -> str:
+    return f"{{{', '.join(f'{label}={_quoted(value)}' for label, value in pairs)}}}" if pairs else ""
+
+
+def _quoted(value: str) -> str:
+    return value if re.fullmatch(NAME, value) else f'"{value}"'
 
 
 def check(
-    gates: Iterable[Gate], *, variants: tuple[str, ...], open_model: bool, has_baseline: bool, where: str = "--gate"
+    gates: Iterable[Gate],
+    *,
+    variants: tuple[str, ...],
+    open_model: bool,
+    has_baseline: bool,
+    classes: tuple[str, ...] | None = None,
+    where: str = "--gate",
 ) -> None:
-    """UsageError when a gate asks for what this run cannot have: a variant, a second side, a rate, a baseline."""
+    """UsageError when a gate asks for what this run cannot have: a variant, a class, a second side, a rate, a baseline.
+
+    `classes` are those of the request file; None where they are not known before the run.
+    """
     for gate in gates:
         if gate.variant and gate.variant not in variants:
             problem = f"this run has no variant {gate.variant!r}"
             hint = f"variants: {', '.join(variants)}"
+        elif classes is not None and gate.request_class is not None and gate.request_class not in classes:
+            problem = f"this run has no class {gate.request_class!r} of requests"
+            named = ", ".join(one for one in classes if one)
+            hint = f"classes: {named}" if named else "classes come from --requests FILE, or from tasks' names"
         elif gate.metric.name in OVERHEADS and len(variants) < 2:
             problem, hint = f"overhead compares two variants, this run has {len(variants)}", "use `bench compare`"
         elif gate.metric.name == ACHIEVED_RATE and not open_model:

@@ -7,11 +7,11 @@ A time and the share of an outcome have the interval the summary gives them. Wha
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.analysis.summary import deadline_name
+from bench.analysis.figures import deadline_name
 from bench.gates.gate import Gate
 from bench.metrics import ACHIEVED_RATE, GOODPUT, OVERHEADS, Kind
 from bench.sample import Outcome
@@ -66,6 +66,11 @@ def find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
     if not gate.metric.per_variant:
         return _of_run(gate.metric.name, summary.get("trust", {}))
     block = summary.get("variants", {}).get(variant)
+    if block is not None and gate.request_class is not None:
+        classes = block.get("classes") or {}
+        if gate.request_class not in classes:
+            return Figure(doubt=_no_class(classes))
+        block = classes[gate.request_class]
     if block is None or not block.get("requests"):
         return NOTHING
     match gate.metric.kind:
@@ -83,6 +88,11 @@ def find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
             return Figure(value=_count(gate.metric.name, block), counted=True, requests=block["requests"])
         case Kind.THROUGHPUT:
             return Figure(value=_throughput(gate.metric.name, block), counted=True, requests=block["requests"])
+
+
+def _no_class(classes: Iterable[str]) -> str:
+    named = ", ".join(filter(None, classes))
+    return f"no request was of that class; there were: {named}" if named else "its requests had no classes"
 
 
 def of_runs(gate: Gate, summaries: Sequence[Mapping[str, Any]], variant: str) -> Figure:
@@ -246,7 +256,7 @@ def _count(metric: str, block: Mapping[str, Any]) -> int | None:
         case "errors":
             return _events("error", block)
         case "auth_failures":
-            return int(block["auth_failures"]["count"])
+            return _events("auth_failure", block)
         case "output_tokens":
             return _known(block.get("streams", {}).get("output_tokens"))
         case "refreshes":

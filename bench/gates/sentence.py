@@ -13,14 +13,13 @@ def subject(gate: Gate, variant: str) -> str:
     """`response_time.p99 of key`, `within(250ms) of key`."""
     deadline = f"({gate.deadline})" if gate.deadline else ""
     quantile = f".{gate.quantile}" if gate.quantile else ""
-    labels = f"{{{', '.join(f'{label}={value}' for label, value in gate.where)}}}" if gate.where else ""
-    return f"{gate.metric.name}{deadline}{quantile}{labels}{f' of {variant}' if variant else ''}"
+    return f"{gate.metric.name}{deadline}{quantile}{gate.narrowing}{f' of {variant}' if variant else ''}"
 
 
 def no_data(gate: Gate, variant: str, figure: Figure) -> str:
     """Why a figure cannot be judged: it does not exist, or rests on too few requests."""
     if figure.value is None:
-        reason = "no comparison was made" if gate.metric.name in OVERHEADS else "no request tells it"
+        reason = "no comparison was made" if gate.metric.name in OVERHEADS else figure.doubt or "no request tells it"
         return f"{subject(gate, variant)} has no data: {reason}"
     return (
         f"{subject(gate, variant)} rests on {figure.requests:,} requests, too few to judge it"

@@ -90,7 +90,10 @@ TARGET_OPTIONS = (
     Option(name="emulator", switch=True, help="start the emulator that comes with this tool, and measure that"),
     Option(name="emulator-options", help="options for that emulator, as `bench emulator` takes them"),
     Option(
-        name="endpoint", metavar="NAME", listed=True, help="online endpoint; several, comma-separated, to compare them"
+        name="endpoint",
+        metavar="NAME",
+        listed=True,
+        help="online endpoint, or serverless/NAME; several, comma-separated, to compare them",
     ),
     Option(name="subscription-id", metavar="ID", help="Azure subscription (else config.json of the workspace)"),
     Option(name="resource-group", metavar="NAME", help="resource group (else config.json)"),
@@ -115,6 +118,12 @@ TARGET_OPTIONS = (
         help="pin a deployment, past the traffic weights; several, comma-separated, to compare them",
     ),
     Option(name="ca-file", metavar="PEM", help="certificate authorities to trust beside the system's"),
+    Option(
+        name="client-cert",
+        metavar="PEM",
+        help="certificate to show to a server that asks for one (mTLS), as an ingress of Kubernetes may",
+    ),
+    Option(name="client-key", metavar="PEM", help="its private key, not encrypted (else it is in the same file)"),
     Option(name="cloud", metavar="NAME", help="AzureCloud (default), AzureUSGovernment or AzureChinaCloud"),
     Option(name="tenant-id", metavar="ID", help="tenant to sign in to (else the one of `az`, or AZURE_TENANT_ID)"),
     Option(name="client-id", metavar="ID", help="which managed identity or application to sign in as"),
@@ -125,6 +134,13 @@ TARGET_OPTIONS = (
         default=f"{DEFAULT_START_TIMEOUT_S:g}s",
         help="how long to ask Azure again before the run, while it or the sign-in is in trouble",
     ),
+)
+TIMEOUT_OPTION = Option(
+    name="timeout",
+    from_browser=True,
+    metavar="TIME",
+    default=f"{DEFAULT_TIMEOUT_S:g}s",
+    help="total deadline of a request",
 )
 LOAD_OPTIONS = (
     Option(
@@ -168,13 +184,7 @@ LOAD_OPTIONS = (
         help="replay recorded arrivals instead: a CSV file of seconds since the start (a request file has its at_s)",
     ),
     Option(name="speed", from_browser=True, metavar="N", default="1", help="replay a trace that many times as fast"),
-    Option(
-        name="timeout",
-        from_browser=True,
-        metavar="TIME",
-        default=f"{DEFAULT_TIMEOUT_S:g}s",
-        help="total deadline of a request",
-    ),
+    TIMEOUT_OPTION,
     Option(
         name="idle-timeout",
         from_browser=True,
@@ -359,6 +369,8 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         payload_sha256=payload_sha256,
         deployment=_header_word(text.get("deployment", "")),
         ca_file=text.get("ca_file", ""),
+        client_cert=text.get("client_cert", ""),
+        client_key=text.get("client_key", ""),
         min_effect_ms=min_effect_ms_of(text.get("min_effect") or f"{DEFAULT_MIN_EFFECT_MS}ms"),
         seed=_whole(text, "seed", least=0, most=1 << 63, default=0),
         processes=processes,

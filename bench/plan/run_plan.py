@@ -92,6 +92,8 @@ class RunPlan:
     payload_sha256: str = ""
     deployment: str = ""
     ca_file: str = ""
+    client_cert: str = ""
+    client_key: str = ""
     min_effect_ms: float = DEFAULT_MIN_EFFECT_MS
     seed: int = 0
     processes: int = 1

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.analysis.run import LoadedRun
 from bench.numbers import MINUS
 from bench.report.palette import Stroke, light
 
@@ -40,18 +42,40 @@ def quantile_axis(axes: Any, *, last: float) -> None:
     axes.set_xlim(0, max(float(tail_position(last)), 1.0) * 1.02)
 
 
-def time_axis(axes: Any, begin_s: float, until_s: float) -> None:
-    """Time since the run's start on the lowest axes of a figure; minutes and seconds once a run is long."""
-    axes.set_xlim(begin_s, max(until_s, begin_s + 0.1))
-    unit = "s"
-    if until_s > MINUTES_FROM_S:
-        unit = "min:s"
-        from matplotlib.ticker import MultipleLocator
+def time_axis(axes: Any, begin_s: float, until_s: float, *, wall_zero_s: float | None = None) -> None:
+    """Time since the run's start on the lowest axes of a figure; minutes and seconds once a run is long.
 
-        step_s = next((step for step in _TIME_STEPS_S if (until_s - begin_s) / step <= 10), until_s)
-        axes.xaxis.set_major_locator(MultipleLocator(step_s))
-        axes.xaxis.set_major_formatter(lambda t, _: f"{int(t // 60)}:{int(t % 60):02d}")
-    axes.set_xlabel(f"time since the run's start, {unit}", loc="left")
+    With the zero on the wall clock, the time of day stands below, for whoever has another log to look at.
+    """
+    from matplotlib.ticker import MaxNLocator, MultipleLocator
+
+    axes.set_xlim(begin_s, max(until_s, begin_s + 0.1))
+    is_long = until_s > MINUTES_FROM_S
+    step_s = next((step for step in _TIME_STEPS_S if (until_s - begin_s) / step <= 10), until_s)
+    axes.xaxis.set_major_locator(MultipleLocator(step_s) if is_long else MaxNLocator(8))
+
+    def told(t_s: float, _: int) -> str:
+        since = f"{int(t_s // 60)}:{int(t_s % 60):02d}" if is_long else f"{t_s:g}"
+        return since if wall_zero_s is None else f"{since}\n{time_of_day(wall_zero_s + t_s)}"
+
+    axes.xaxis.set_major_formatter(told)
+    below = "" if wall_zero_s is None else "; below it the time of day, UTC"
+    axes.set_xlabel(f"time since the run's start, {'min:s' if is_long else 's'}{below}", loc="left")
+
+
+def time_of_day(wall_s: float) -> str:
+    """`08:15:30`, UTC."""
+    return f"{datetime.fromtimestamp(wall_s, UTC):%H:%M:%S}"
+
+
+def at_time(t_s: float, wall_zero_s: float | None) -> str:
+    """A moment of a run as a hover value says it: `12.5 s, 08:15:30 UTC`."""
+    return f"{t_s:.2f} s" + ("" if wall_zero_s is None else f", {time_of_day(wall_zero_s + t_s)} UTC")
+
+
+def wall_zero(runs: Sequence[LoadedRun]) -> float | None:
+    """The zero of a single run on the wall clock; several have none in common."""
+    return runs[0].wall_zero_s if len({id(run) for run in runs}) == 1 else None
 
 
 def latency_axis(axes: Any, values_ms: Sequence[NDArray[Any]]) -> None:

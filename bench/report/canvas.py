@@ -15,6 +15,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from bench.report import hover
 from bench.report.palette import COLOURS, light
 
 WIDTH_IN = 9.2
@@ -116,7 +117,7 @@ def finish(figure: Any, *, name: str, title: str, caption: str, alt: str) -> Plo
         title=title,
         caption=caption,
         alt=alt,
-        svg=_inline(svg.getvalue(), name=name, title=title, alt=alt),
+        svg=_inline(svg.getvalue(), name=name, title=title, alt=alt, over=hover.svg(figure)),
         png=png.getvalue(),
     )
 
@@ -126,8 +127,11 @@ def _shorten(tag: re.Match[str]) -> str:
     return re.sub(r"(\.\d\d)\d+", r"\1", tag[0])
 
 
-def _inline(svg: str, *, name: str, title: str, alt: str) -> Markup:
-    """matplotlib's SVG file as an element of a page: themed, named, with ids of its own, and nothing to load."""
+def _inline(svg: str, *, name: str, title: str, alt: str, over: str) -> Markup:
+    """matplotlib's SVG file as an element of a page: themed, named, with ids of its own, and nothing to load.
+
+    `over` is SVG that lies above it all.
+    """
     view_box = re.search(r'viewBox="([^"]+)"', svg)
     body = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
@@ -141,5 +145,5 @@ def _inline(svg: str, *, name: str, title: str, alt: str) -> Markup:
         body = body.replace(colour.light, f"var(--{role})")
     return Markup(  # noqa: S704 - matplotlib escapes every text it writes
         f'<svg viewBox="{view_box[1] if view_box else ""}" role="img" aria-labelledby="{name}-title {name}-desc">'
-        f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(alt)}</desc>{body}</svg>'
+        f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(alt)}</desc>{body}{over}</svg>'
     )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.series import HeatMap
-from bench.report.axes import latency_axis, say_no_data, time_axis
+from bench.report.axes import latency_axis, say_no_data, time_axis, wall_zero
 from bench.report.canvas import CRISP, new_figure
 from bench.report.palette import light
 from bench.report.side import Side
@@ -32,7 +32,8 @@ def heat_maps(sides: Sequence[Side], maps: Sequence[HeatMap]) -> Any:
     axes = [row[0] for row in rows]
     steps = _steps(max((int(one.counts.max(initial=0)) for one in maps), default=0))
     if maps:
-        time_axis(axes[-1], min(float(m.edges_s[0]) for m in maps), max(float(m.edges_s[-1]) for m in maps))
+        begin_s, until_s = min(float(m.edges_s[0]) for m in maps), max(float(m.edges_s[-1]) for m in maps)
+        time_axis(axes[-1], begin_s, until_s, wall_zero_s=wall_zero([side.run for side in sides]))
     for target, side, one in zip(axes, sides, maps, strict=False):
         target.set_title(f"response time of {side.label}, ms")
         if not one.counts.any():

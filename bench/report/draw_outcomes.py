@@ -9,7 +9,9 @@ import numpy as np
 
 from bench.analysis.outcome_series import OutcomeSeries
 from bench.metrics import OUTCOMES
-from bench.report.axes import legend, lonely, say_no_data, time_axis
+from bench.numbers import rate
+from bench.report import hover
+from bench.report.axes import at_time, legend, lonely, say_no_data, time_axis, wall_zero
 from bench.report.canvas import CRISP, new_figure
 from bench.report.palette import light
 from bench.report.side import Side
@@ -24,7 +26,7 @@ def outcomes_over_time(sides: Sequence[Side], found: Sequence[OutcomeSeries]) ->
     figure, rows = new_figure(heights_in=[1.5] * len(sides) + [0.9])
     axes = [row[0] for row in rows]
     edges = [edge for one in found for edge in (one.edges_s[0], one.edges_s[-1])]
-    time_axis(axes[-1], min(edges), max(edges))
+    time_axis(axes[-1], min(edges), max(edges), wall_zero_s=wall_zero([side.run for side in sides]))
     names = list(dict.fromkeys(name for one in found for name, _ in one.bands if name != _OK))
     colours = {name: light(_FAILURES[i % len(_FAILURES)]) for i, name in enumerate(names)} | {_OK: light("zone")}
     for target, side, one in zip(axes, sides, found, strict=False):
@@ -41,12 +43,18 @@ def outcomes_over_time(sides: Sequence[Side], found: Sequence[OutcomeSeries]) ->
 def _draw(axes: Any, side: Side, one: OutcomeSeries, colours: dict[str, str]) -> None:
     axes.set_title(f"{side.label}, requests/s")
     below = np.zeros(len(one.t_s))
-    for name, rate in one.bands:
+    for i, t_s in enumerate(one.t_s):
+        rates = ", ".join(f"{name} {rate(values[i])}" for name, values in one.bands if values[i])
+        when = at_time(t_s, side.run.wall_zero_s)
+        sent, answered = rate(one.sent[i]), rate(one.answered[i])
+        told = f"{when}: {rates or 'nothing due'}; sent {sent}, answered {answered}"
+        hover.say(axes, one.edges_s[i], one.edges_s[i + 1], told)
+    for name, band in one.bands:
         drawn = axes.stairs(
-            below + rate, one.edges_s, baseline=below, fill=True, color=colours[name], label=name, linewidth=0
+            below + band, one.edges_s, baseline=below, fill=True, color=colours[name], label=name, linewidth=0
         )
         drawn.set_gid(CRISP)
-        below = below + rate
+        below = below + band
     axes.plot(one.t_s, one.sent, linewidth=1.0, linestyle="dotted", color=light("ink"), label="sent")
     axes.plot(one.t_s, one.answered, linewidth=1.0, color=light("ink"), label="answered")
     axes.set_ylim(0, max(1.0, float(max(below.max(initial=0.0), one.answered.max(initial=0.0))) * 1.15))

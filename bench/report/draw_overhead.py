@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench import numbers
+from bench.report import hover
 from bench.report.axes import say_no_data
 from bench.report.canvas import new_figure
 from bench.report.palette import Stroke, light
@@ -50,6 +51,8 @@ def _draw_bars(axes: Any, stack: Stack) -> None:
             axes.barh(
                 y, value_ms, 0.62, left=left_ms, color=light(_COLOURS[name]), edgecolor=light("page"), linewidth=0.6
             )
+            told = f"{NAMES[name]}: {numbers.milliseconds(value_ms)} ms"
+            hover.say(axes, left_ms, left_ms + value_ms, told, low=y + 0.3, high=y - 0.3)
             left_ms += value_ms
         axes.annotate(
             numbers.milliseconds(left_ms), (left_ms, y), xytext=(5, 0), textcoords="offset points", va="center"

@@ -13,12 +13,23 @@ import numpy as np
 
 from bench import numbers
 from bench.metrics import PRINTED
-from bench.report.axes import difference_axis, latency_axis, legend, quantile_axis, say_no_data, tail_position
+from bench.report import hover
+from bench.report.axes import (
+    difference_axis,
+    latency_axis,
+    legend,
+    quantile_axis,
+    quantile_name,
+    say_no_data,
+    tail_position,
+)
 from bench.report.canvas import new_figure
 from bench.report.palette import Stroke, light
 
 _TITLES = {"response_time_ms": "response time, ms", "service_time_ms": "service time, ms"}
 _TOKEN_TITLES = {"time_to_first_token_ms": "time to first token, ms", "inter_token_latency_ms": "between tokens, ms"}
+_AROUND = 0.1
+"""How far from a quantile, on the axis of the tail, its figures are still said."""
 _MARKERS = {"WORSE": "^", "BETTER": "v", "EQUIVALENT": "o", "INCONCLUSIVE": "o"}
 
 
@@ -32,6 +43,7 @@ def percentile_curves(variants: Mapping[str, Any], strokes: Mapping[str, Stroke]
         curves = {name: (v["distribution"]["q"], v["distribution"][metric]) for name, v in variants.items()}
         drawn_ms, last_q = _draw_curves(axes, curves, strokes)
         last, shown_ms = max(last, last_q), [*shown_ms, *drawn_ms]
+        _say_quantiles(axes, metric, variants)
         quantile_axis(axes, last=last)
         if not last:
             say_no_data(axes, "too few samples")
@@ -74,6 +86,18 @@ def _draw_curves(
     return shown_ms, last
 
 
+def _say_quantiles(axes: Any, metric: str, variants: Mapping[str, Any]) -> None:
+    """The figures of all variants around each printed quantile."""
+    for name, q in PRINTED.items():
+        told = [
+            f"{variant} {numbers.at_least(block[metric][name], block.get(f'{metric}_censored', {}).get(name))} ms"
+            + (f" ({span})" if (span := numbers.span(block[f"{metric}_interval"].get(name, {}))) else "")
+            for variant, block in variants.items()
+        ]
+        x = float(tail_position(q))
+        hover.say(axes, x - _AROUND, x + _AROUND, f"{name}: {', '.join(told)}")
+
+
 def differences(comparisons: Sequence[Mapping[str, Any]], strokes: Mapping[str, Stroke]) -> Any:
     """Candidate less baseline at each quantile with its interval; what lies in the grey zone does not matter."""
     figure, (row,) = new_figure(heights_in=[3.4], columns=2, share_y=True)
@@ -106,6 +130,8 @@ def _mark(axes: Any, q: float, found: Mapping[str, Any], stroke: Stroke, *, numb
     """A marker whose shape is the verdict, and the number beside it: p95's below, for p90's is near."""
     x, y = float(tail_position(q)), found["estimate"]
     axes.plot(x, y, **_marker(found["verdict"], stroke.light))
+    told = f"{quantile_name(q)}: {numbers.estimate(found)} ms, {found['verdict']}"
+    hover.say(axes, x - _AROUND / 2, x + _AROUND / 2, told)
     if numbered:
         number = numbers.difference(y)
         below = q == PRINTED["p95"]

@@ -15,8 +15,9 @@ from bench.analysis import series
 from bench.analysis.run import LoadedRun
 from bench.analysis.series import AuthFailureSeries, LatencySeries, QuantileLines, ScheduleLagSeries
 from bench.analysis.trust import LIMITS
-from bench.report import draw_events
-from bench.report.axes import latency_axis, legend, lonely, say_no_data, time_axis
+from bench.numbers import milliseconds, plural
+from bench.report import draw_events, hover
+from bench.report.axes import at_time, latency_axis, legend, lonely, say_no_data, time_axis, wall_zero
 from bench.report.canvas import new_figure
 from bench.report.palette import CAUSE_COLOURS, light
 from bench.report.side import Side
@@ -40,7 +41,8 @@ def latency_over_time(
     heights_in = [draw_events.height_in(lanes)] * bool(lanes) + [2.5, 2.0] + ([1.05] * len(failing) or [0.55])
     figure, rows = new_figure(heights_in=heights_in)
     axes = [row[0] for row in rows]
-    time_axis(axes[-1], *_window_s([side.run for side in sides]))
+    runs = [side.run for side in sides]
+    time_axis(axes[-1], *_window_s(runs), wall_zero_s=wall_zero(runs))
     if lanes:
         draw_events.draw(axes.pop(0), lanes)
     _draw_latency(axes[0], "response time, ms", sides, latencies, [one.response_time for one in latencies])
@@ -61,7 +63,7 @@ def harness_over_time(run: LoadedRun, lag: ScheduleLagSeries) -> Any:
 
     figure, rows = new_figure(heights_in=[2.0, 0.9, 0.9])
     lagging, flying, cpu = (row[0] for row in rows)
-    time_axis(cpu, *_window_s([run]))
+    time_axis(cpu, *_window_s([run]), wall_zero_s=run.wall_zero_s)
     _draw_schedule_lag(lagging, run, lag)
     flying.set_title("requests in flight (thin) and overdue (thick), per worker")
     cpu.set_title("CPU, % of one core, per worker")
@@ -112,6 +114,21 @@ def _draw_latency(
     elif not any(one.count.any() for one in latencies):
         say_no_data(axes, "no sample")
     draw_events.mark_refreshes(axes, sides)
+    _say_bins(axes, sides, latencies, lines)
+
+
+def _say_bins(
+    axes: Any, sides: Sequence[Side], latencies: Sequence[LatencySeries], lines: Sequence[QuantileLines]
+) -> None:
+    """The figures of each stretch of time, of all sides that have the same one."""
+    told: dict[tuple[float, float], list[str]] = {}
+    for side, one, line in zip(sides, latencies, lines, strict=True):
+        for i in np.flatnonzero(one.count):
+            texts = told.setdefault((one.edges_s[i], one.edges_s[i + 1]), [at_time(one.t_s[i], side.run.wall_zero_s)])
+            p50, p99 = (milliseconds(float(values[i])) for values in (line.p50_ms, line.p99_ms))
+            texts.append(f"{side.label}: p50 {p50} ms, p99 {p99} ms of {plural(int(one.count[i]), 'answer')}")
+    for (left, right), texts in told.items():
+        hover.say(axes, left, right, "; ".join(texts))
 
 
 def _draw_auth_failures(axes: Any, side: Side, failed: AuthFailureSeries) -> None:

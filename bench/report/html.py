@@ -1,13 +1,17 @@
 """The report as one HTML page that loads nothing: figures, plots and tables. Edge: reads its template.
 
-Everything that came from a run is escaped by the template; only the SVG that `canvas` made is not.
+Everything that came from a run is escaped by the template; only the SVG that `canvas` made is not. The one script sorts
+tables; the page's policy knows it by its hash and runs no other, and without it nothing is missing but that.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib.resources import files as package_files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -15,9 +19,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from bench import metrics, numbers
 from bench.analysis.series import FlightMark
 from bench.report import network_words, palette, text, words
+from bench.report.axes import at_time
 from bench.report.canvas import Plot
-from bench.report.modes import ARM_BUDGET, ASSUMED, modes_page
+from bench.report.modes import ARM_BUDGET, ASSUMED, DRILLED, modes_page
 from bench.report.side import Side
+from bench.report.target_facts import target_facts
 from bench.report.trust_facts import trust_facts
 from bench.report.words import GateRow, Summary
 
@@ -41,7 +47,10 @@ def render(
     shown = _telling(flights)
     compares_modes = modes_page(summary, manifest, flight_records)
     deployed = any(variant["deployments"] for variant in variants.values())
+    classed = any(variant.get("classes") for variant in variants.values())
     tables = {
+        "classes": "Classes of requests",
+        "stages": "Stages of the load",
         "failures": "Failures",
         "flights": "Credential fetches",
         "deployments": "Deployments",
@@ -50,6 +59,8 @@ def render(
     }
     failing = any(variant.get("failures") for variant in variants.values())
     there = {
+        "classes": classed,
+        "stages": bool(summary.get("stages")),
         "failures": failing,
         "flights": bool(flights),
         "deployments": deployed,
@@ -68,8 +79,14 @@ def render(
         gates=gates,
         gates_verdict=words.gates_verdict(gates),
         modes=compares_modes,
-        modes_notes=(ARM_BUDGET, ASSUMED),
+        modes_notes=(ARM_BUDGET, ASSUMED, DRILLED),
+        target_facts=target_facts(manifest),
+        target_notes=(manifest.get("target") or {}).get("notes") or (),
         files=files,
+        script=_script(),
+        script_hash=_hash(_script()),
+        stages=summary.get("stages", ()),
+        wall_zero_s=_wall_zero_s(manifest),
         failing=failing,
         requests=sum(variant["requests"] for variant in variants.values()),
         latencies=text.LATENCIES,
@@ -97,6 +114,21 @@ def render(
 
 
 @cache
+def _script() -> str:
+    return (package_files("bench.report") / "report.js").read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """As a content security policy names a script."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
+def _wall_zero_s(manifest: Mapping[str, Any]) -> float | None:
+    wall_ns = (manifest.get("clock") or {}).get("wall_ns") if isinstance(manifest.get("clock"), dict) else None
+    return wall_ns / 1e9 if wall_ns else None
+
+
+@cache
 def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("bench.report", "."),
@@ -110,6 +142,8 @@ def _template() -> Template:
         "count": numbers.count,
         "difference": numbers.difference,
         "failure_detail": words.failure_detail,
+        "at_time": at_time,
+        "unseen": words.unseen_sentence,
         "failure_kind": words.failure_kind,
         "response_time": words.response_time,
         "meaning": lambda kind: metrics.meaning_of_failure(kind["outcome"], kind["cause"], kind["status"]),
@@ -121,6 +155,7 @@ def _template() -> Template:
         "points": numbers.points,
         "points_interval": numbers.points_interval,
         "rate": numbers.rate,
+        "seconds": numbers.seconds,
         "share_span": numbers.share_span,
         "span": numbers.span,
         "tone": words.tone,

@@ -33,6 +33,8 @@ _TONES = {
     **dict.fromkeys(("FAIL", "INVALID", "WORSE"), "bad"),
     "EQUIVALENT": "even",
 }
+_RULE_OF_THREE = 3.0
+"""Of n requests without a failure, a share of 3 / n may still fail (Hanley and Lippman-Hand 1983)."""
 _GATE_VERDICTS = ("FAIL", "NO_DATA", "INCONCLUSIVE", "PASS")
 
 
@@ -180,6 +182,15 @@ def failure_sentence(summary: Summary) -> str:
     return "; ".join(f"{name} {text}" for name, text in failing.items()) + (
         f"; {listed(well)} 0 % failed" if well else ""
     )
+
+
+def unseen_sentence(variant: Mapping[str, Any]) -> str:
+    """How much may fail of a variant of which nothing failed; empty where that is not known."""
+    most = variant.get("error_rate_interval", {}).get("high")
+    if most is None or variant.get("failures") or not variant["requests"]:
+        return ""
+    by_themselves = percent(min(_RULE_OF_THREE / variant["requests"], 1.0))
+    return f"95 % sure: at most {by_themselves} fail, if they come one by one; at most {percent(most)}, if in bursts"
 
 
 def _failed(variant: Mapping[str, Any]) -> str:

@@ -65,6 +65,24 @@ class Goodput(Struct, frozen=True, kw_only=True):
     throughput: Figure = None
 
 
+class ClassFigures(Struct, frozen=True, kw_only=True):
+    """The figures of one class of a variant's requests that a gate can ask for."""
+
+    requests: Count
+    latency_samples: Count
+    throughput: Figure
+    error_rate: Figure
+    outcomes: dict[str, Count]
+    response_time_ms: dict[str, Figure] = {}
+    service_time_ms: dict[str, Figure] = {}
+    response_time_ms_interval: dict[str, Interval] = {}
+    service_time_ms_interval: dict[str, Interval] = {}
+    response_time_ms_censored: dict[str, Censored] = {}
+    service_time_ms_censored: dict[str, Censored] = {}
+    error_rate_interval: Interval | None = None
+    outcome_rates: dict[str, Interval] = {}
+
+
 class VariantFigures(Struct, frozen=True, kw_only=True):
     """The figures of a variant that a gate can ask for; on one that is missing a gate has no data."""
 
@@ -106,6 +124,7 @@ class VariantFigures(Struct, frozen=True, kw_only=True):
     service_time_to_first_token_ms_censored: dict[str, Censored] = {}
     error_rate_interval: Interval | None = None
     outcome_rates: dict[str, Interval] = {}
+    classes: dict[str, ClassFigures] = {}
 
 
 class Estimate(Interval, frozen=True, kw_only=True):

@@ -6,14 +6,29 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from bench.endpoint import Deployment
 from bench.schemas.plan import Plan
 from bench.schemas.values import Count, Name, Ns, Version, WallNs
 
 
+class EndpointFacts(Struct, frozen=True):
+    """What ARM told of an endpoint; `deployments` is null where they may not be listed."""
+
+    name: str = ""
+    auth_mode: str = ""
+    state: str = ""
+    network_access: str = ""
+    traffic: list[tuple[str, int]] = []
+    mirror_traffic: list[tuple[str, int]] = []
+    deployments: list[Deployment] | None = None
+
+
 class Target(Struct, frozen=True):
-    """What kind of target it was: an emulator, an endpoint, a scoring URI."""
+    """What kind of target it was: an emulator, an endpoint, a scoring URI. `notes` were told before the run."""
 
     kind: str
+    endpoints: dict[str, EndpointFacts] = {}
+    notes: list[str] = []
 
 
 class VariantFacts(Struct, frozen=True):
@@ -22,6 +37,9 @@ class VariantFacts(Struct, frozen=True):
     auth_mode: str
     endpoint: str = ""
     scoring_uri: str = ""
+    deployment: str = ""
+    proxy: str = ""
+    proxy_auth: str = ""
     request_bytes: Count | None = None
 
 
@@ -49,6 +67,15 @@ class Ended(Struct, frozen=True):
     at_ns: Ns
     reason: str
     error: str = ""
+
+
+class ScriptedFault(Struct, frozen=True):
+    """A fault that the emulator was told to have, in seconds from the run's zero; `to_s` is null for good."""
+
+    do: str
+    from_s: float
+    to_s: float | None = None
+    answer: str = ""
 
 
 class LostWorker(Struct, frozen=True):
@@ -92,6 +119,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     lost: list[LostWorker] = []
     lost_samples: Count = 0
     disk: DiskLoss | None = None
+    faults: list[ScriptedFault] = []
 
 
 class Flight(Struct, frozen=True, kw_only=True):

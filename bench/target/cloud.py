@@ -12,6 +12,8 @@ from bench.errors import UsageError
 
 CLOUD_VARIABLE = "AZUREML_CURRENT_CLOUD"
 """What azure-ai-ml itself reads, and sets."""
+METADATA_VARIABLE = "ARM_CLOUD_METADATA_URL"
+"""Where azure-ai-ml finds a list of clouds beside its own three."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -21,6 +22,7 @@ from bench.errors import BenchError, UsageError
 from bench.plan.options import without_secrets
 
 _STARTS_WITHIN_S = 60.0
+_ANSWERS_WITHIN_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ class LocalEmulator:
             raise UsageError(f"--emulator-options: {exc}", hint="see `bench emulator --help`") from exc
         # from a thread that may end before this process does the system must not be asked to take the emulator along
         life = f"--die-with-parent={os.getpid()}" if threading.get_native_id() == os.getpid() else "--die-with-parent"
-        command = [sys.executable, "-m", "bench.emulator", "--json", life, *words]
+        command = [sys.executable, "-m", "bench.emulator", "--json", "--hold-faults", life, *words]
         with _output() as said:
             process = subprocess.Popen(
                 command,
@@ -64,6 +66,21 @@ class LocalEmulator:
                     raise UsageError(f"--emulator-options: {why}", hint="see `bench emulator --help`")
                 raise BenchError(f"the emulator did not start: {why}", hint="try `bench emulator` by hand")
         return cls(facts=json.loads(line), process=process)
+
+    def begin_faults(self, zero_ns: int) -> list[dict[str, Any]]:
+        """Make `zero_ns` (monotonic) the zero of the fault script, and return its faults. BenchError without an answer.
+
+        Until then none of those with an `at` acts.
+        """
+        body = json.dumps({"zero_ns": zero_ns}).encode()
+        request = urllib.request.Request(f"{self.facts['admin']}/start", data=body, method="POST")  # noqa: S310
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with direct.open(request, timeout=_ANSWERS_WITHIN_S) as answer:
+                faults: list[dict[str, Any]] = json.loads(answer.read())["faults"]
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            raise BenchError(f"the emulator does not take the run's zero: {exc}", hint="look whether it lives") from exc
+        return faults
 
     def stop(self) -> None:
         """Ask it to end and wait for that; safe to call twice."""

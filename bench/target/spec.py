@@ -26,8 +26,11 @@ from bench.plan.request_plan import Header, RequestPlan, checked_value, listed, 
 from bench.plan.run_plan import Variant, parse_duration_s
 from bench.plan.variants import Sides, distinguished, sides_of, uris_of
 from bench.target.authorities import trusting_context
-from bench.target.cloud import CLOUD_VARIABLE, cloud_of
+from bench.target.client_certificate import ClientCertificate
+from bench.target.cloud import CLOUD_VARIABLE, METADATA_VARIABLE, cloud_of
+from bench.target.endpoint_kinds import check_kind
 from bench.target.local_emulator import LocalEmulator
+from bench.target.scoring_uri import read_scoring_uri
 from bench.target.workspace import find_workspace
 
 KEY_VARIABLE = "BENCH_KEY"
@@ -115,6 +118,7 @@ def spec_of(
     sides = sides_of(values, default_modes=default_modes)
     modes = sides.auth_modes
     sign_in = sign_in_of(values)
+    certificate = ClientCertificate.of(values)
     if kind == "emulator":
         assert emulator is not None  # noqa: S101 - the caller started it
         facts = emulator.facts
@@ -128,6 +132,9 @@ def spec_of(
         )
     if kind == "endpoint":
         trusting_context(sign_in.ca_file)
+        _check_uris(sides, certificate)
+        for name in sides.endpoints:
+            check_kind(name)
         return TargetSpec(
             kind=kind,
             auth_modes=modes,
@@ -146,7 +153,14 @@ def spec_of(
                 hint=f"set {base}_{number} for {origin_of(uri)}, and so on in the list's order",
             )
         static_secret(mode, number)
+    trusting_context(sign_in.ca_file)
+    _check_uris(sides, certificate)
     return TargetSpec(kind=kind, auth_modes=modes, scoring_uris=sides.scoring_uris, secret_numbers=numbers)
+
+
+def _check_uris(sides: Sides, certificate: ClientCertificate) -> None:
+    for uri in sides.scoring_uris:
+        read_scoring_uri(uri, shows_certificate=bool(certificate))
 
 
 def origin_of(uri: str) -> str:
@@ -275,8 +289,11 @@ def _workspace_for(values: Mapping[str, Any], modes: tuple[AuthMode, ...], has_u
 
 def sign_in_of(values: Mapping[str, Any]) -> SignIn:
     """How the principal signs in. UsageError for an unknown cloud, and for an id that cannot be one."""
-    named = str(values.get("cloud") or "")
-    cloud = cloud_of(named) if named else cloud_of(os.environ.get(CLOUD_VARIABLE, ""), given_by=CLOUD_VARIABLE)
+    named, given_by = str(values.get("cloud") or "").strip(), "--cloud"
+    if not named:
+        named, given_by = os.environ.get(CLOUD_VARIABLE, "").strip(), CLOUD_VARIABLE
+    if not os.environ.get(METADATA_VARIABLE):  # else the agent reads there which clouds there are
+        named = cloud_of(named, given_by=given_by).name
     ids = {name: str(values.get(name) or "").strip() for name in ("tenant_id", "client_id")}
     for name, value in ids.items():
         if not _ID.fullmatch(value):
@@ -286,4 +303,4 @@ def sign_in_of(values: Mapping[str, Any]) -> SignIn:
     timeout_s = parse_duration_s(str(values.get("sign_in_timeout") or "10s"), option="--sign-in-timeout")
     if timeout_s <= 0:
         raise UsageError("--sign-in-timeout must be above 0", hint="write 10s")
-    return SignIn(cloud=cloud.name, timeout_s=timeout_s, ca_file=str(values.get("ca_file") or ""), **ids)
+    return SignIn(cloud=named, timeout_s=timeout_s, ca_file=str(values.get("ca_file") or ""), **ids)

@@ -60,7 +60,7 @@ def _from_surroundings(start: Path) -> tuple[dict[str, str], str]:
         found = {name: os.environ.get(variable, "") for name, variable in zip(_NAMES, variables, strict=True)}
         if found["resource_group"] or found["workspace_name"]:
             found["subscription_id"] = found["subscription_id"] or _subscription_of_the_environment()
-            return found, f"{variables[1]} and its sisters"
+            return found, ", ".join(variables)
     path = _config_file(start)
     return ({}, "") if path is None else (_read(path), str(path))
 
@@ -68,7 +68,7 @@ def _from_surroundings(start: Path) -> tuple[dict[str, str], str]:
 def _complete(names: Mapping[str, str], source: str) -> Found:
     missing = [name.replace("_", " ") for name in _NAMES if not names.get(name)]
     if missing:
-        where = f" ({source} names only the others)" if source and len(missing) < len(_NAMES) else ""
+        where = f" (only the others are in {source})" if source and len(missing) < len(_NAMES) else ""
         raise UsageError(f"--endpoint needs {' and '.join(missing)}{where}", hint=_HINT)
     return Found(Workspace(**{name: names[name] for name in _NAMES}), source)
 

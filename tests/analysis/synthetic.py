@@ -38,6 +38,7 @@ class Side:
     client_limits       cause of this host's own -> share of the requests that fail for it before they are sent
     tells_server_time   whether the server sends its own time (service time less 0.3 ms)
     deployments         the names traffic is split over evenly
+    classes             (name, share, added ms) of the kinds of request; none: requests have no class
     """
 
     name: str
@@ -53,6 +54,7 @@ class Side:
     client_limits: dict[str, float] = field(default_factory=dict)
     tells_server_time: bool = True
     deployments: tuple[str, ...] = ("blue",)
+    classes: tuple[tuple[str, float, float], ...] = ()
 
     @property
     def auth_mode(self) -> str:
@@ -122,6 +124,10 @@ def write_run(
         tail_share, factor = one.tail
         own = one.floor_ms + rng.exponential(one.mean_ms, len(at)) + one.shift_ms
         own *= np.where(rng.random(len(at)) < tail_share, factor, 1.0)
+        if one.classes:
+            kind = rng.choice(len(one.classes), len(at), p=[share for _, share, _ in one.classes])
+            words["request_class"][at] = np.array([name for name, _, _ in one.classes], object)[kind]
+            own += np.array([added_ms for _, _, added_ms in one.classes])[kind]
         service[at] = np.maximum(own + shared[at], 0.5)
         if one.tells_server_time:
             server[at] = service[at] - 0.3
@@ -132,7 +138,7 @@ def write_run(
         records += _flights(one, refreshes)
     words["outcome"][words["outcome"] == ""] = Outcome.OK
     words["freshness"][:] = "fresh"
-    words["request_class"][:] = ""
+    words["request_class"][words["request_class"] == ""] = ""
     words["phase"][:] = np.where(intended < warm_up_s, Phase.WARM_UP, Phase.MEASURE)
     no_lease = words["cause"] == "no_lease"
     service[no_lease], server[no_lease], generation[no_lease], status[no_lease] = 0.0, NO_TIME, 0, 0

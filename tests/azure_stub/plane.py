@@ -36,6 +36,10 @@ class Stub:
         self.script: Script = lambda _method, _path: None
         self.asked: list[str] = []
         self.scored_with: list[str] = []
+        self.keys = {"primary": "first-key", "secondary": "second-key"}
+        self.polls = 0
+        self.clouds: Any = []
+        self.manager = MANAGEMENT
         self.origin = ""
 
     @property
@@ -48,7 +52,7 @@ class Stub:
             "NO_PROXY": "127.0.0.1",
         }
 
-    def answer(self, method: str, target: str, headers: Any) -> Answer:
+    def answer(self, method: str, target: str, headers: Any, body: bytes = b"") -> Answer:
         parts = urlsplit(target)
         if (scripted := self.script(method, parts.path)) is not None:
             return scripted
@@ -56,16 +60,22 @@ class Stub:
             return self._identity(parse_qs(parts.query), headers)
         if method == "POST" and parts.path == "/score":
             return self._score(headers.get("Authorization", ""))
-        if headers.get("Authorization") != f"Bearer token-for {MANAGEMENT}":
+        if parts.path == "/metadata/endpoints":
+            return 200, {}, self.clouds
+        if headers.get("Authorization") not in (f"Bearer token-for {self.manager}", f"Bearer token-for {self.origin}"):
             return _error(401, "InvalidAuthenticationToken", "The access token is invalid.")
+        if parts.path == "/operations/1":
+            return self._operation()
         if "api-version" not in parse_qs(parts.query):
             return _error(
                 400, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required"
             )
+        if parts.path.lower().startswith(f"{BASE}/serverlessEndpoints/model".lower()):
+            return self._serverless(method, parts.path.lower().endswith("/listkeys"))
         match = re.fullmatch(rf"{re.escape(BASE)}/onlineEndpoints/([^/]+)(?:/(\w+))?", parts.path, re.IGNORECASE)
         if match is None:
             return _error(404, "ResourceNotFound", f"The Resource '{parts.path}' was not found.")
-        return self._arm(method, match[1], (match[2] or "").lower())
+        return self._arm(method, match[1], (match[2] or "").lower(), body)
 
     def _identity(self, query: dict[str, list[str]], headers: Any) -> Answer:
         if headers.get("X-IDENTITY-HEADER") != "proof":
@@ -76,10 +86,44 @@ class Stub:
 
     def _score(self, authorization: str) -> Answer:
         self.scored_with.append(authorization)
-        good = authorization in ("Bearer first-key", "Bearer scoring-token", f"Bearer token-for {SCORING}")
+        secrets = (*self.keys.values(), "scoring-token", f"token-for {SCORING}", "token-for https://ml.azure.sovereign")
+        good = authorization.removeprefix("Bearer ") in secrets
         return (200, {}, {"ok": True}) if good else (401, {}, "key_auth_access_denied")
 
-    def _arm(self, method: str, name: str, what: str) -> Answer:
+    def _serverless(self, method: str, keys: bool) -> Answer:
+        """One called `model`."""
+        self.asked.append(f"{method} serverless{' keys' if keys else ''}")
+        if keys:
+            return 200, {}, {"primaryKey": self.keys["primary"], "secondaryKey": self.keys["secondary"]}
+        properties = {
+            "authMode": self.mode,
+            "modelSettings": {"modelId": "m"},
+            "inferenceEndpoint": {"uri": f"{self.origin}/score", "headers": {}},
+            "provisioningState": "Succeeded",
+        }
+        return (
+            200,
+            {},
+            {"id": f"{BASE}/serverlessEndpoints/model", "name": "model", "location": "x", "properties": properties},
+        )
+
+    def _operation(self) -> Answer:
+        """A long-running one: in progress when it is asked for first, then done."""
+        self.polls += 1
+        if self.polls > 1:
+            return 200, {}, {"status": "Succeeded"}
+        return 200, {"Retry-After": "1"}, {"status": "InProgress"}
+
+    def _regenerate(self, body: bytes) -> Answer:
+        """202 with where to look. The SDK sends the key it has just listed: that asks for a new one."""
+        asked = json.loads(body)
+        kind = asked["keyType"].lower()
+        given = asked.get("keyValue")
+        self.keys[kind] = given if given and given != self.keys[kind] else f"new-{self.keys[kind]}"
+        place = f"{self.origin}/operations/1"
+        return 202, {"Azure-AsyncOperation": place, "Location": place, "Retry-After": "1"}, {}
+
+    def _arm(self, method: str, name: str, what: str, body: bytes) -> Answer:
         self.asked.append(f"{method} {what or 'endpoint'}")
         if name != "ep":
             text = f"The Resource '{BASE[1:]}/onlineEndpoints/{name}' under resource group 'rg-1' was not found."
@@ -102,7 +146,9 @@ class Stub:
             case "GET", "deployments":
                 return 200, {}, {"value": self.deployments, "nextLink": None}
             case "POST", "listkeys":
-                return 200, {}, {"primaryKey": "first-key", "secondaryKey": "second-key"}
+                return 200, {}, {"primaryKey": self.keys["primary"], "secondaryKey": self.keys["secondary"]}
+            case "POST", "regeneratekeys":
+                return self._regenerate(body)
             case "POST", "token":
                 times = {"expiryTimeUtc": now_s + 1800, "refreshAfterTimeUtc": now_s + 900}
                 return 200, {}, {"accessToken": "scoring-token", "tokenType": "Bearer", **times}
@@ -124,8 +170,8 @@ def serving() -> Iterator[Stub]:
         disable_nagle_algorithm = True
 
         def _reply(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, headers, body = stub.answer(self.command, self.path, self.headers)
+            asked = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, headers, body = stub.answer(self.command, self.path, self.headers, asked)
             data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", **headers}.items():

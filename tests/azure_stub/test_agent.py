@@ -8,7 +8,9 @@ from bench.credentials import Failure, FailureKind, Grant, PlainAgent
 from bench.credentials.doctor import EndpointTarget, run_checks
 from bench.credentials.patience import Patience
 from bench.endpoint import AuthMode
+from bench.load.wire.reach import reachable_line
 from tests.azure_stub.plane import BASE, PLACE, Stub, serving
+from tests.credentials.agent.programs import NOT_LOGGED_IN, failing, sign_in_with, write_program
 
 MODES = {AuthMode.KEY: "Key", AuthMode.AML_TOKEN: "AMLToken", AuthMode.AAD_TOKEN: "AADToken"}
 DENIED = (
@@ -162,7 +164,50 @@ def test_the_doctor_waits_and_is_content(asked, stub):
     stub.script = script
     said: list[str] = []
     patience = Patience(timeout_s=600, sleep=lambda _seconds: None, say=said.append)
-    report = run_checks(EndpointTarget(agent=asked, endpoint="ep", patience=patience))
+    report = run_checks(EndpointTarget(agent=asked, endpoint="ep", patience=patience), reachable_line)
     assert report.error is None
     assert left == [0]
     assert "503" in said[0]
+
+
+def test_a_serverless_endpoint(asked, stub):
+    """Its keys through the SDK, with no read of ARM before them; it has no deployments."""
+    endpoint = asked.described("serverless/model")
+    assert (endpoint.auth_mode, endpoint.state, endpoint.scoring_uri) == ("key", "Succeeded", f"{stub.origin}/score")
+    stub.asked.clear()
+    for reads in (True, False):
+        assert asked.fetch("serverless/model", AuthMode.KEY, reads=reads).secrets == ("first-key", "second-key")
+    assert stub.asked == ["POST serverless keys"] * 2
+    patience = Patience(timeout_s=0, sleep=lambda _seconds: None, say=lambda _: None)
+    report = run_checks(EndpointTarget(agent=asked, endpoint="serverless/model", patience=patience), reachable_line)
+    assert [check.name for check in report.checks if not check.ok] == []
+    pinned = EndpointTarget(agent=asked, endpoint="serverless/model", patience=patience, deployment="blue")
+    assert "has no deployments" in str(run_checks(pinned, reachable_line).error)
+
+
+def test_a_serverless_endpoint_of_another_mode(asked, stub):
+    """What nobody here knows how to ask for is one line."""
+    stub.mode = "AAD"
+    assert asked.described("serverless/model").kind is FailureKind.MALFORMED
+
+
+def test_a_pinned_deployment_needs_no_traffic(asked, stub):
+    """It is the one that is looked at (D12)."""
+    stub.endpoint_extra = {"traffic": {"green": 100}}
+    patience = Patience(timeout_s=0, sleep=lambda _seconds: None, say=lambda _: None)
+    report = run_checks(
+        EndpointTarget(agent=asked, endpoint="ep", patience=patience, deployment="blue"), reachable_line
+    )
+    assert report.error is None
+    assert any("blue pinned" in check.detail for check in report.checks)
+
+
+def test_a_machine_without_identity(stub, tmp_path):
+    """The metadata service's 400 is its own, and the login comes first (D4)."""
+    refusal = (400, {}, {"error": "invalid_request", "error_description": "Identity not found"})
+    stub.script = lambda _method, path: refusal if path.startswith("/metadata/") else None
+    write_program(tmp_path, "az", failing(NOT_LOGGED_IN))
+    failure = sign_in_with(tmp_path, AZURE_POD_IDENTITY_AUTHORITY_HOST=stub.origin)
+    assert "AzureCliCredential: nobody is logged in to az" in failure.message
+    assert "400" not in failure.message.partition("ManagedIdentityCredential")[0]
+    assert failure.hint == "log in with `az login`"

@@ -45,11 +45,28 @@ def test_without_data_a_probe_is_repeated_longer_and_no_rate_is_said_to_fail() -
     assert conclusion(probes, "x", limit=None, limit_is_azures=False).startswith("no rate could be judged")
 
 
+def test_where_the_client_cannot_be_judged_no_higher_rate_is_tried() -> None:
+    """Once more, and then the answer says which rate it was and why."""
+
+    def measure(rate: float, seconds: float) -> Measured:
+        if rate < 100:
+            return _summary(p99=50.0, verdict="TRUSTED"), ""
+        summary = _summary(p99=50.0, verdict="INVALID")
+        summary["trust"]["reasons"] = ["the client stood still"]
+        return summary, ""
+
+    probes = find(Search(first=50), P99, least_s=10, measure=measure, tell=lambda _: None)
+    assert [(probe.rate, probe.holds) for probe in probes] == [(50, True), (100, None), (100, None)]
+    assert conclusion(probes, "x", limit=None, limit_is_azures=False) == (
+        "capacity: 50/s, the highest rate that held x; 100/s could not be judged: the client stood still"
+    )
+
+
 @pytest.mark.parametrize(
     ("summary", "unstable", "holds", "client"),
     [
         ({"p99": 50.0, "verdict": "TRUSTED"}, "", True, False),
-        ({"p99": 50.0, "verdict": "INVALID"}, "", None, False),
+        ({"p99": 50.0, "verdict": "INVALID"}, "", None, True),
         ({"p99": 90.0, "verdict": "TRUSTED"}, "", False, False),
         ({"p99": 50.0, "verdict": "TRUSTED"}, "the backlog grew", False, False),
         ({"p99": 90.0, "verdict": "INVALID", "late": ["the client was late"]}, "", False, True),

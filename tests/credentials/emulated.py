@@ -39,6 +39,10 @@ class Emulator:
         """Add a fault; left in place until `calm`."""
         self._admin("POST", "faults", {name.rstrip("_"): value for name, value in words.items()})
 
+    def fault_all(self, faults: Any) -> None:
+        """Add several."""
+        self._admin("POST", "faults", {"faults": [dict(fault) for fault in faults]})
+
     def calm(self) -> None:
         """Forget all faults, and wait until ports that were closed are open again."""
         self._admin("DELETE", "faults")

@@ -12,6 +12,7 @@ from bench.credentials.patience import Patience
 from bench.endpoint import AuthMode
 from bench.errors import CredentialError, PermissionMissing, RunInvalid, UsageError
 from bench.load.wire.reach import reachable_line
+from bench.target.client_certificate import NO_CERTIFICATE
 
 MODES = list(AuthMode)
 
@@ -20,12 +21,8 @@ def looks(report: Report) -> list[tuple[str, bool]]:
     return [(check.name, check.ok) for check in report.checks]
 
 
-def reach(uri: str, ca_file: str = "") -> str:
-    return reachable_line(uri, ca_file=ca_file)
-
-
 def reachable(uri: str, ca_file: str = "") -> Check:
-    return doctor.reachable(uri, ca_file, reach)
+    return doctor.reachable(uri, ca_file, NO_CERTIFICATE, reachable_line)
 
 
 HASTY = Patience(timeout_s=0, sleep=time.sleep, say=lambda _: None)
@@ -33,7 +30,7 @@ HASTY = Patience(timeout_s=0, sleep=time.sleep, say=lambda _: None)
 
 def examine(agent, emulator, mode: AuthMode, **options) -> Report:
     target = {"agent": agent, "endpoint": emulator.endpoint(mode), "patience": HASTY} | options
-    return run_checks(EndpointTarget(**target), reach)
+    return run_checks(EndpointTarget(**target), reachable_line)
 
 
 class TestEndpoint:
@@ -69,7 +66,7 @@ class TestEndpoint:
 
     def test_unknown_endpoint(self, agent):
         """Exit 2, naming the workspace that was searched."""
-        report = run_checks(EndpointTarget(agent=agent, endpoint="nowhere", patience=HASTY), reach)
+        report = run_checks(EndpointTarget(agent=agent, endpoint="nowhere", patience=HASTY), reachable_line)
         assert isinstance(report.error, UsageError)
         assert "workspace 'emulator'" in report.error.describe()
 
@@ -108,7 +105,7 @@ class TestEndpoint:
         emulator.fault(do="deny", action="deployments/read")
         report = examine(agent, emulator, AuthMode.KEY)
         assert report.error is None
-        assert "may not be listed" in next(check.detail for check in report.checks if check.name == "traffic")
+        assert "may not be listed" in next(check.detail for check in report.checks if check.is_note)
 
     @pytest.mark.parametrize("mode", [AuthMode.KEY, AuthMode.AML_TOKEN])
     def test_the_least_role(self, agent, emulator, mode):
@@ -119,6 +116,16 @@ class TestEndpoint:
         before = emulator.calls()
         assert examine(agent, emulator, mode, auth_mode=mode, scoring_uri=uri).error is None
         assert set(emulator.calls() - before) <= {"listkeys", "token", "msi_token"}
+
+    def test_a_serverless_endpoint(self, agent, emulator):
+        """Without deployments; a role that is lacking is named as its own."""
+        target = EndpointTarget(agent=agent, endpoint="serverless/ep-serverless", patience=HASTY)
+        names = ["principal", "endpoint", "auth mode", "credential", "scoring URI"]
+        assert looks(run_checks(target, reachable_line)) == [(name, True) for name in names]
+        emulator.fault(do="deny", action="serverless/listkeys/action")
+        error = run_checks(target, reachable_line).error
+        assert isinstance(error, PermissionMissing)
+        assert error.action == "Microsoft.MachineLearningServices/workspaces/serverlessEndpoints/listKeys/action"
 
     def test_an_entra_token_needs_nothing_of_arm(self, agent, emulator):
         """With the URI known, only the identity service is asked (D1)."""
@@ -164,13 +171,13 @@ class TestScoringUri:
     def test_static_target(self, emulator):
         """A secret and a server: both there."""
         target = StaticTarget(scoring_uri=emulator.facts["scoring_uri"]["key"], secret="canary-51")
-        report = run_checks(target, reach)
+        report = run_checks(target, reachable_line)
         assert looks(report) == [("credential", True), ("scoring URI", True)]
         assert "canary" not in repr(report) + repr(target)
 
     def test_no_secret(self, emulator):
         """Exit 2, naming the variables to set."""
-        report = run_checks(StaticTarget(scoring_uri=emulator.facts["scoring_uri"]["key"], secret=""), reach)
+        report = run_checks(StaticTarget(scoring_uri=emulator.facts["scoring_uri"]["key"], secret=""), reachable_line)
         assert isinstance(report.error, UsageError)
         assert "BENCH_KEY" in report.error.hint
 

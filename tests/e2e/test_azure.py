@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import subprocess
 import sys
 import urllib.request
@@ -11,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from tests.e2e.command import Done, bench, clean_environment
+from tests.load.wire.scripted import OK, answering, scripted
+from tests.target import certificates
 
 SHORT = ("--arrival-rate", "20", "--duration", "1s", "--warm-up", "0", "--users", "5")
 
@@ -41,7 +45,7 @@ def faulty(emulator: dict[str, Any]):
 def _admin(emulator: dict[str, Any], method: str, body: Any = None) -> None:
     data = None if body is None else json.dumps(body).encode()
     url = f"{emulator['admin']}/faults"
-    with urllib.request.urlopen(urllib.request.Request(url, data=data, method=method), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, data=data, method=method), timeout=120) as answer:
         assert answer.status == 200
 
 
@@ -122,3 +126,35 @@ def test_another_cloud(tmp_path: Path) -> None:
     typo = bench("doctor", "--emulator", cwd=tmp_path, AZUREML_CURRENT_CLOUD="AzureUSGoverment")
     assert typo.code == 2
     assert "AZUREML_CURRENT_CLOUD: 'AzureUSGoverment' is no Azure cloud" in typo.err
+
+
+def test_three_endpoints_of_two_kinds(emulator, workspace, tmp_path: Path) -> None:
+    """More than two in one run, a serverless one among them, each with its own credential."""
+    names = f"{emulator['endpoints']['key']},{emulator['endpoints']['aml_token']},serverless/ep-serverless"
+    done = bench("compare", *SHORT, "--users", "6", "--endpoint", names, *workspace, cwd=tmp_path, **emulator["env"])
+    found = outcomes(done, tmp_path)
+    assert len(found) == 3
+    assert all(kinds.keys() == {"ok"} for kinds in found.values()), found
+    manifest = json.loads((tmp_path / done.run / "manifest.json").read_text())
+    assert manifest["target"]["endpoints"].keys() == set(names.split(","))
+
+
+def test_a_server_that_asks_for_a_certificate(tmp_path: Path) -> None:
+    """mTLS in a whole run, also from a worker process; of the key nothing is left but its file's name."""
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    mine = certificates.issued(ca, tmp_path, "mine")
+    pem = tmp_path / "server.pem"
+    ca.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    certificates.asking(context, str(tmp_path / "ca.pem"))
+    words = ("--ca-file", "ca.pem", "--client-cert", str(mine.certificate), "--client-key", str(mine.key))
+    with scripted(answering(OK), tls=context) as server:
+        done = run("--scoring-uri", server.uri, *words, "--processes", "2", cwd=tmp_path, BENCH_KEY="k")
+    assert outcomes(done, tmp_path) == {"key": {"ok": 20}}
+    folder = tmp_path / done.run
+    secret = mine.key.read_bytes().splitlines()[1]
+    for file in filter(Path.is_file, folder.rglob("*")):
+        assert secret not in file.read_bytes(), file
+        assert str(mine.key).encode() not in file.read_bytes(), file

@@ -184,7 +184,7 @@ def emulator(*options: str) -> Iterator[EmulatorProcess]:
             process.stdout.close()
 
 
-def until(condition: Callable[[], bool], *, within_s: float = 30.0) -> None:
+def until(condition: Callable[[], bool], *, within_s: float = 300.0) -> None:
     """Wait for `condition`, however long that takes up to `within_s`."""
     deadline = time.monotonic() + within_s
     while not condition():

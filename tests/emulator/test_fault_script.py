@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import pytest
@@ -87,7 +89,7 @@ def test_a_book_hands_each_instant_fault_out_once():
     assert book.due(104.9) == []
     assert book.due(105.0) == [ROTATE_AT_5]
     assert book.due(105.0) == []
-    book.start(now_s=200.0)
+    book.start(zero_s=200.0)
     assert book.due(204.9) == []
     assert book.due(205.1) == [ROTATE_AT_5]
 
@@ -104,7 +106,7 @@ def test_a_fault_without_a_time_begins_when_it_is_added():
     """A new zero does not move it."""
     book = FaultBook(zero_s=0.0)
     book.add((STALL_NOW,), now_s=50.0)
-    book.start(now_s=50.5)
+    book.start(zero_s=50.5)
     assert [bool(book.active(at)) for at in (50.6, 51.1)] == [True, False]
 
 
@@ -116,6 +118,22 @@ def test_the_book_tells_what_is_waiting_on_and_over():
     assert [row["phase"] for row in book.describe(3.0)] == ["waiting", "on"]
     book.due(6.0)
     assert [row["phase"] for row in book.describe(6.0)] == ["over", "over"]
+
+
+def test_a_book_that_is_held_back_waits_for_its_zero():
+    """Whatever has an `at` waits, however long it takes until there is a zero; a zero may lie in the future."""
+    book = FaultBook(zero_s=math.inf)
+    now = Fault(kind=FaultKind.ARM, answer="503")
+    book.add((ROTATE_AT_5, SKEW_FROM_2_TO_4, now), now_s=1.0)
+    assert book.due(1e6) == []
+    assert [one.fault for one in book.active(1e6)] == [now]
+    assert book.next_change_s(1e6) is None
+    assert json.loads(json.dumps(book.describe(1.0), allow_nan=False))[2]["begins_s"] == 0.0
+    book.start(100.0)
+    assert book.due(104.9) == []
+    assert [fault.kind for fault in book.due(105.0)] == [FaultKind.ROTATE_KEY]
+    rows = [(row["do"], row["begins_s"], row["ends_s"]) for row in book.describe(105.0)]
+    assert rows == [("rotate_key", 5.0, 5.0), ("clock_skew", 2.0, 4.0), ("arm", -99.0, None)]
 
 
 def test_conditions_fold_what_is_active():
@@ -130,3 +148,28 @@ def test_conditions_fold_what_is_active():
     assert conditions.arm_fault("token") == two
     assert conditions.arm_fault("listkeys") is None
     assert (conditions.validation_delay_ns, conditions.skew_s) == (2_000_000, 60.0)
+
+
+def test_a_fault_that_spoils_so_many_answers():
+    """The first ones only, whoever asks; a new start gives it all of them again. It counts for itself."""
+    script = [{"at": 0, "do": "arm", "answer": 503, "times": 2}, {"do": "arm", "answer": 503, "times": 2}]
+    first, second = parse_script(script)
+    book = FaultBook(0.0)
+    book.add((first, second), 0.0)
+    assert [book.use(first), book.use(first), book.use(first)] == [False, True, False]
+    assert [one.fault for one in book.active(1.0)] == [second]
+    assert [row["phase"] for row in book.describe(1.0)] == ["over", "on"]
+    book.start(2.0)
+    assert len(book.active(2.0)) == 2
+
+
+@pytest.mark.parametrize("word", ["hang", "refuse"])
+def test_what_gives_no_answer_cannot_be_counted(word: str):
+    with pytest.raises(FaultScriptError, match="`times` counts answers"):
+        parse_script({"do": "arm", "answer": word, "times": 1})
+
+
+@pytest.mark.parametrize("times", [0, -1, 1.5, "two", True])
+def test_a_number_of_times(times: Any):
+    with pytest.raises(FaultScriptError, match="`times`"):
+        parse_script({"do": "arm", "answer": 503, "times": times})

@@ -328,3 +328,20 @@ def test_a_bad_fault_is_refused_over_http(healthy: EmulatorProcess):
     assert caught.value.code == 400
     assert "unknown `do: explode`" in json.load(caught.value)["error"]
     assert healthy.admin("GET", "faults") == {"faults": []}
+
+
+def test_it_fails_twice_and_recovers(healthy: EmulatorProcess):
+    """ARM, identity and the model: the first answers are spoilt, the next is good."""
+
+    def keys() -> int:
+        return healthy.arm("POST", "/onlineEndpoints/ep-key/listKeys").status
+
+    token, key = healthy.msi_token("https://management.azure.com"), healthy.secret("key")
+    healthy.fault(do="arm", answer="503", operation="listkeys", times=2)
+    assert healthy.arm("GET", "/onlineEndpoints/ep-key", token=token).status == 200
+    assert [keys() for _ in range(3)] == [503, 503, 200]
+    healthy.fault(do="identity", answer="429", times=1)
+    assert [msi(healthy).status for _ in range(2)] == [429, 200]
+    healthy.fault(do="model", answer="500", times=2)
+    assert [healthy.score("key", key).status for _ in range(3)] == [424, 424, 200]
+    assert {fault["phase"] for fault in healthy.admin("GET", "faults")["faults"]} == {"over"}

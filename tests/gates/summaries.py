@@ -49,7 +49,7 @@ def variant(
 def scattered(hits: int, requests: int) -> dict[str, float | None]:
     """The interval of the share of events that come by themselves."""
     spread = np.bincount(np.linspace(0, CELLS - 1, hits).astype(int), minlength=CELLS)
-    found = rates.own(rates.Share(hits=spread, count=np.full(CELLS, requests / CELLS)))
+    found = rates.own(rates.Share(hits=spread, count=np.full(CELLS, requests / CELLS), span_s=40.0))
     return {"low": found.low, "high": found.high} if requests else {"low": None, "high": None}
 
 

@@ -48,7 +48,20 @@ def test_an_expression_means_what_it_says(
     assert parse(str(gate)) == gate
 
 
+def test_a_class_is_named_plainly_or_in_quotes() -> None:
+    """What a task may call itself can be asked for; what cannot be told of a class is refused."""
+    for text, named in (("large", "large"), ('"GET /item"', "GET /item"), ('"a}=,b"', "a}=,b"), ('"large"', "large")):
+        gate = parse(f"response_time.p99{{variant=key, class={text}}} < 1s")
+        assert (gate.variant, gate.request_class) == ("key", named)
+        assert parse(str(gate)) == gate
+
+
 MISTAKES = [
+    ("refreshes{class=large} == 0", "unknown label 'class' at character 11", "the only label is {variant=NAME}"),
+    ("schedule_lag.p99{class=large} < 1ms", "unknown label 'class' at character 18", "{variant=NAME}"),
+    ("error_rate{class=} < 1%", "class has no value at character 18", "{class=VALUE}"),
+    ('error_rate{class="large} < 1%', "class has no value at character 18", "{class=VALUE}"),
+    ('error_rate{class=""} < 1%', "class has no value at character 18", "{class=VALUE}"),
     ("", "a metric is missing at its end", "response_time, service_time"),
     ("p99 < 3ms", "unknown metric 'p99' at character 1", "metrics: "),
     ("  response_tim.p99 < 3ms", "unknown metric 'response_tim' at character 3", "did you mean response_time?"),
@@ -103,6 +116,8 @@ RUN = {"variants": ("key", "aml_token"), "open_model": True, "has_baseline": Tru
         ("overhead.p50 < 1ms", RUN | {"variants": ("key",)}, "this run has 1"),
         ("achieved_rate >= 98%", RUN | {"open_model": False}, "needs a rate that was asked for"),
         ("response_time.p99 <= baseline + 10%", RUN | {"has_baseline": False}, "no baseline"),
+        ("errors{class=lrge} == 0", RUN | {"classes": ("small", "large", "")}, "no class 'lrge' of requests"),
+        ("errors{class=large} == 0", RUN | {"classes": ()}, "no class 'large' of requests"),
     ],
 )
 def test_a_gate_the_run_cannot_answer_is_refused_before_it_starts(text: str, run: dict, problem: str) -> None:

@@ -33,7 +33,7 @@ def test_every_gate_in_the_guide_parses() -> None:
     """What is copied from the guide works."""
     text = (GUIDES / "gates.md").read_text(encoding="utf-8")
     gates = re.findall(r"--gate '([^']+)'", text) + re.findall(r'= \[?"([^"]+)"', text)
-    gates += re.findall(r"`(error_rate\{[^`]+)`", text)
+    gates += re.findall(r"`((?:error_rate|response_time)[.p0-9]*\{[^`]+)`", text)
     assert len(gates) >= 8
     for gate in gates:
         parse(gate)

@@ -127,3 +127,42 @@ def test_the_manifest_opens(page: Page) -> None:
     assert not manifest.is_visible()
     page.get_by_text("Plan, target, versions, host and seed").click()
     assert manifest.is_visible()
+
+
+def test_a_table_is_sorted_by_its_heading(page: Page) -> None:
+    """By numbers as numbers, up and then down, with the keyboard too; what is sorted says so."""
+    table = page.get_by_role("table", name="Every fetch; waiters are requests that waited for it")
+    heading = table.get_by_role("columnheader", name="took, ms")
+    took = "rows => rows.map(row => parseFloat(row.cells[4].textContent))"
+    body = "tbody tr"
+    heading.get_by_role("button").click()
+    rising = table.locator(body).evaluate_all(took)
+    assert rising == sorted(rising)
+    assert heading.get_attribute("aria-sort") == "ascending"
+    heading.get_by_role("button").press("Enter")
+    assert table.locator(body).evaluate_all(took) == rising[::-1]
+
+
+def test_without_scripts_everything_is_there_to_read(browser: Browser, eventful: Reported) -> None:
+    """Only the buttons that would sort are missing."""
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(eventful.folder.report.as_uri())
+        assert page.get_by_role("button").count() == 0
+        assert page.get_by_role("columnheader", name="took, ms").is_visible()
+        assert page.get_by_role("img").count() == 7
+
+
+def test_on_a_phone_the_verdicts_come_first(page: Page) -> None:
+    """Without a swipe: whether it passed, each gate's verdict, and what each auth mode takes."""
+    page.set_viewport_size({"width": 390, "height": 800})
+    first = page.get_by_role("region", name="Did it pass?").bounding_box()
+    remarks = page.locator("#remarks")
+    assert first is not None
+    assert first["y"] < 300
+    assert not remarks.count() or (remarks.bounding_box() or {"y": 0})["y"] > first["y"]
+    for cell in (page.get_by_role("cell", name="FAIL"), page.get_by_role("cell", name="1,312")):
+        box = cell.first.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import hashlib
+import json
 import re
 from collections import Counter
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.analysis import series
-from bench.report import html
+from bench.report import html, modes
+from bench.report.build import write_report
 from bench.report.modes import modes_page
 from bench.report.side import sides_of
 from bench.runreader import load_run
+from tests.analysis.synthetic import Side, write_run
 from tests.report.conftest import GATES, Reported
 
 VOID = {"meta", "link", "br", "img", "hr", "input", "use", "path"}
@@ -76,9 +82,11 @@ def test_the_page_loads_nothing(page: Page, eventful: Reported) -> None:
     assert [link for link in links if ":" in link or link.startswith(("/", "."))] == []
     assert [target for target in targets if not target.startswith(("#", "data:"))] == []
     assert re.findall(r"url\((?!#)[^)]*\)|@import", eventful.page) == []
-    assert page.all("script") == []
+    assert page.all("script") == [{}]
     policy = next(meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
-    assert policy.startswith("default-src 'none';")
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    script = re.findall(r"<script>(.*?)</script>", eventful.page, flags=re.DOTALL)[0]
+    assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in policy
 
 
 def test_references_within_the_page_lead_somewhere(page: Page, eventful: Reported) -> None:
@@ -99,7 +107,7 @@ def test_headings_go_down_one_step_at_a_time(page: Page) -> None:
 
 def test_every_table_says_what_it_is(page: Page) -> None:
     """Each table has a caption and each heading cell its scope."""
-    assert len(page.all("table")) == len(page.all("caption")) == 9
+    assert len(page.all("table")) == len(page.all("caption")) == 10
     assert all(cell.get("scope") in ("col", "row", "colgroup") for cell in page.all("th"))
 
 
@@ -128,6 +136,8 @@ def test_names_from_a_run_are_never_markup(eventful: Reported) -> None:
     summary = copy.deepcopy(eventful.summary)
     evil = "<script>alert(1)</script>"
     summary["variants"]["key"]["deployments"][evil] = summary["variants"]["key"]["deployments"]["blue"]
+    summary["variants"]["key"]["classes"] = {evil: summary["variants"]["key"]["deployments"]["blue"]}
+    summary["stages"] = [{"name": evil, "from_s": 1, "to_s": 2, "variants": {"key": summary["variants"]["key"]}}]
     summary["problems"] = [evil]
     text = html.render(
         summary,
@@ -138,8 +148,8 @@ def test_names_from_a_run_are_never_markup(eventful: Reported) -> None:
         manifest={"plan": evil},
         gates=[{**GATES[0], "metric": evil}],
     )
-    assert "<script" not in text
-    assert text.count("&lt;script&gt;") == 5
+    assert text.count("<script") == text.count("</script") == 1
+    assert text.count("&lt;script&gt;") == 7
 
 
 def test_key_or_token_is_answered_on_one_screen(eventful: Reported) -> None:
@@ -178,3 +188,64 @@ def test_the_page_explains_its_words_and_links_its_files(eventful: Reported) -> 
     """A glossary from the catalogue; links are relative, so that nothing is loaded and a copied folder still works."""
     assert "<dt>response time</dt>" in eventful.page
     assert '<a href="samples/w0.arrows">' in eventful.page
+
+
+def test_values_are_said_where_the_pointer_rests(eventful: Reported) -> None:
+    """Each stretch of time, mark and quantile has a title with its figures, and the time of day."""
+    told = re.findall(r"<rect [^>]*pointer-events=.all.><title>([^<]+)</title></rect>", eventful.page)
+    assert len(told) > 200
+    joined = "\n".join(told)
+    for said in (
+        r"\d+\.\d\d s, 00:00:\d\d UTC; key: p50 \d+\.\d+ ms, p99 \d+\.?\d* ms of \d+ answers; aml_token: ",
+        r"p50: key \d+\.\d+ ms \(\d",
+        r"00:00:\d\d UTC: stale, \d+\.\d+ ms, ok",
+        r"server: \d+\.\d+ ms",
+        r"ok \d+\.?\d*/s, auth failure: ",
+    ):
+        assert re.search(said, joined), said
+
+
+def test_what_a_rotation_costs_is_what_the_drills_found() -> None:
+    """The page quotes results/calibration/drills.md: requests refused, seconds without a credential, calls."""
+    table = (Path(__file__).parents[2] / "results" / "calibration" / "drills.md").read_text(encoding="utf-8")
+    rows = {cells[1]: cells for line in table.splitlines() if (cells := [one.strip() for one in line.split("|")])[1:]}
+    for mode, drill in (
+        ("key", "key_both_rotated"),
+        ("aml_token", "aml_token_revoked"),
+        ("aad_token", "aad_token_revoked"),
+    ):
+        without_s, calls, refused = rows[drill][4], rows[drill][7], rows[drill][10]
+        said = modes.ROTATIONS[mode]
+        assert f"{round(1000 * float(without_s))} ms without" in said
+        assert f" {calls} call" in said
+        assert said.startswith(refused.replace("refused", "request refused"))
+
+
+def test_a_run_without_failures_says_what_it_did_not_see(tmp_path: Path) -> None:
+    """Nobody reads `0 %` as never: the rule of three for single failures, and for bursts."""
+    path = write_run(tmp_path / "run", sides=(Side("key"),), rate=50, duration_s=12)
+    write_report(path)
+    page = (path / "report.html").read_text(encoding="utf-8")
+    assert "95 % sure: at most 0.5 % fail, if they come one by one; at most 7.5 %, if in bursts." in page
+
+
+def test_scripted_faults_are_lanes(tmp_path: Path) -> None:
+    """Drawn where they were, from the run's zero; one in the warm-up, or after the end, is not drawn."""
+    path = write_run(tmp_path / "run", sides=(Side("key"),), rate=50, duration_s=12, warm_up_s=2)
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["faults"] = [
+        {"do": "model", "answer": "503", "from_s": 4, "to_s": 6},
+        {"do": "rotate_key", "from_s": 5, "to_s": 5},
+        {"do": "stall", "from_s": 0, "to_s": 1},
+        {"do": "arm", "answer": "<b>", "from_s": 9, "to_s": None},
+    ]
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    write_report(path)
+    page = (path / "report.html").read_text(encoding="utf-8")
+    assert re.findall(r">(fault: [^<]+)</text>", page) == [
+        "fault: model 503",
+        "fault: rotate key",
+        "fault: arm &lt;b&gt;",
+    ]
+    assert "scripted fault model 503: 4.00 s, 00:00:04 UTC to 6.00 s, 00:00:06 UTC" in page
+    assert "scripted fault rotate key: 5.00 s, 00:00:05 UTC</title>" in page

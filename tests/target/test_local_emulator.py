@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
+import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +38,23 @@ def test_no_room_for_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
     with pytest.raises(UsageError, match="no temporary file can be written"):
         LocalEmulator.start()
+
+
+def test_scripted_faults_count_from_the_zero_of_a_run(tmp_path: Path) -> None:
+    """However long the run takes to begin, nothing happens before; then each is told with its times."""
+    script = tmp_path / "faults.yaml"
+    script.write_text("faults:\n  - {at: 0, for: 1h, do: model, answer: 503}\n  - {at: 2h, do: rotate_key}\n")
+    emulator = LocalEmulator.start(f"--faults {script}")
+    try:
+        with urllib.request.urlopen(f"{emulator.facts['admin']}/faults", timeout=20) as answer:
+            assert answer.read().count(b'"waiting"') == 2
+        told = emulator.begin_faults(time.monotonic_ns())
+        assert [(one["do"], one["answer"], one["begins_s"], one["ends_s"], one["phase"]) for one in told] == [
+            ("model", "503", 0, 3600, "on"),
+            ("rotate_key", "", 7200, 7200, "waiting"),
+        ]
+        assert emulator.begin_faults(time.monotonic_ns() + 3_600 * 10**9)[0]["phase"] == "waiting"
+    finally:
+        emulator.stop()
+    with pytest.raises(BenchError, match="the emulator does not take the run's zero"):
+        emulator.begin_faults(1)

@@ -10,8 +10,8 @@ system's.
     -> {"id": 1, "op": "fetch", "endpoint": "e", "auth_mode": "key"}
     <- {"id": 1, "answer": {...}}  or  {"id": 1, "failure": {...}}              in order of completion, not of asking
 
-Operations: describe, fetch, principal, ping. A few threads serve them, so that one that hangs holds up no other.
-Secrets travel through the pipe and are in no message about a failure.
+Operations: describe, fetch, regenerate, principal, ping. A few threads serve them, so that one that hangs holds up no
+other. Secrets travel through the pipe and are in no message about a failure.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.lease import Grant
 from bench.endpoint import AuthMode, Endpoint, SignIn, Workspace
+from bench.errors import UsageError
 from bench.process import lifeline
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def main() -> None:
     first = json.loads(sys.stdin.readline() or "{}")
     if not first or not lifeline.follow(first["life"], number=signal.SIGKILL):
         return  # the parent was gone before that
-    control_plane = _connect(first)
+    control_plane = _connected(first)
     replies.send({"ready": True})
     pool = ThreadPoolExecutor(max_workers=_THREADS)
     for line in sys.stdin:
@@ -55,7 +56,7 @@ def main() -> None:
     os._exit(0)  # a hanging thread must not keep an orphan alive
 
 
-def _serve(control_plane: ControlPlane, request: dict[str, Any], replies: _Replies) -> None:
+def _serve(control_plane: ControlPlane | Failure, request: dict[str, Any], replies: _Replies) -> None:
     try:
         answer = _answer(control_plane, request)
     except Exception as exc:  # noqa: BLE001 - every request gets its reply
@@ -66,7 +67,9 @@ def _serve(control_plane: ControlPlane, request: dict[str, Any], replies: _Repli
         replies.send({"id": request["id"], "answer": answer})
 
 
-def _answer(control_plane: ControlPlane, request: dict[str, Any]) -> dict[str, Any] | Failure:
+def _answer(control_plane: ControlPlane | Failure, request: dict[str, Any]) -> dict[str, Any] | Failure:
+    if isinstance(control_plane, Failure):
+        return control_plane
     match request["op"]:
         case "fetch":
             wanted = request["auth_mode"]
@@ -76,10 +79,20 @@ def _answer(control_plane: ControlPlane, request: dict[str, Any]) -> dict[str, A
         case "describe":
             described = control_plane.describe(request["endpoint"])
             return described.as_json() if isinstance(described, Endpoint) else described
+        case "regenerate":
+            return control_plane.regenerate(request["endpoint"], request["key"])
         case "principal":
             return control_plane.principal()
         case _:
             return {}
+
+
+def _connected(config: dict[str, Any]) -> ControlPlane | Failure:
+    """What is wrong with the sign-in's own options is the answer to everything."""
+    try:
+        return _connect(config)
+    except UsageError as exc:
+        return Failure(kind=FailureKind.NOT_FOUND, message=exc.message, hint=exc.hint)
 
 
 def _connect(config: dict[str, Any]) -> ControlPlane:

@@ -38,7 +38,8 @@ class Arm:
             f"/providers/Microsoft.MachineLearningServices/workspaces/{quote(workspace.workspace_name, safe='')}"
         )
         self._endpoints = f"{origin.rstrip('/')}{place}/onlineEndpoints"
-        self._is_secure = origin.lower().startswith("https")
+        self.options: dict[str, Any] = {"enforce_https": origin.lower().startswith("https")}
+        """For every call, azure-ai-ml's as well: the emulator's control plane is plain http."""
         policies = [
             RequestIdPolicy(),
             HeadersPolicy({"Accept": "application/json"}),
@@ -67,7 +68,7 @@ class Arm:
 
     def _ask(self, method: str, path: str) -> dict[str, Any]:
         request = HttpRequest(method, f"{self._endpoints}/{path}", params={"api-version": _API_VERSION})
-        response = self._client.send_request(request, enforce_https=self._is_secure)
+        response = self._client.send_request(request, **self.options)
         if response.status_code != 200:
             raise HttpResponseError(response=response, error_format=ARMErrorFormat)
         answer = response.json()

@@ -22,7 +22,7 @@ from bench.credentials.agent.arm_errors import CODES, is_about_the_workspace, me
 from bench.credentials.agent.sign_in import Attempt, half_of_a_service_principal, no_sign_in
 from bench.credentials.failure import Failure, FailureKind, retry_after_s, safe_line
 from bench.credentials.lease import NoLifeLeft
-from bench.endpoint import READ_ACTION, Workspace, role_advice
+from bench.endpoint import READ_ACTION, SERVERLESS, Workspace, role_advice
 
 _ACTION = re.compile(r"perform action '([^']+)'")
 _LOG_IN = "sign in again: `az login`"
@@ -138,8 +138,12 @@ def _not_found(text: str, answer: str, *, endpoint: str, workspace: Workspace) -
             hint="check --workspace and --resource-group",
         )
     place = f"workspace {workspace.workspace_name!r}, {group}"
+    kind, name = (
+        ("serverless", endpoint.removeprefix(SERVERLESS)) if endpoint.startswith(SERVERLESS) else ("online", endpoint)
+    )
     return Failure(
         kind=FailureKind.NOT_FOUND,
-        message=f"no online endpoint {endpoint!r} in {place} ({answer})",
-        hint="check the name, the workspace and the subscription",
+        message=f"no {kind} endpoint {name!r} in {place} ({answer})",
+        hint="check the name, the workspace and the subscription"
+        + ("" if kind == "serverless" else "; a serverless endpoint is written serverless/NAME"),
     )

@@ -56,6 +56,10 @@ class AgentCalls(ABC):
         answer = self.ask("fetch", endpoint=endpoint, auth_mode=mode, reads=reads)
         return answer if isinstance(answer, Failure) else Grant.from_json(answer)
 
+    def regenerated(self, endpoint: str, key: str) -> dict[str, bool] | Failure:
+        """Replace its `primary` or `secondary` key for everybody: whether Azure is `done`, and it has `changed`."""
+        return self.ask("regenerate", endpoint=endpoint, key=key)
+
     def principal(self) -> dict[str, str]:
         """Who asks: the claims oid, tid, appid, upn, name of its ARM token. CredentialError when it has no token."""
         answer = self.asked_by()

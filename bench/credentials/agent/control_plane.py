@@ -18,9 +18,11 @@ from azure.ai.ml.entities import EndpointAadToken, EndpointAuthKeys
 from azure.core.exceptions import HttpResponseError
 
 from bench import clock
+from bench.credentials.agent import serverless
 from bench.credentials.agent.arm import Arm
 from bench.credentials.agent.azure_clock import AzureClock
 from bench.credentials.agent.azure_errors import Unusable, explain
+from bench.credentials.agent.clouds import cloud_and_details
 from bench.credentials.agent.described import endpoint_of
 from bench.credentials.agent.identity import Identity
 from bench.credentials.claims import claims_of
@@ -28,18 +30,22 @@ from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.lease import Grant, Validity, validity
 from bench.endpoint import AuthMode, Endpoint, SignIn, Workspace
 from bench.target.authorities import trusted_pem
-from bench.target.cloud import CLOUD_VARIABLE, cloud_of
 
 _FORBIDDEN = 403
 _CACHED_UNTIL_S = 290.0
 """MSAL, and with it `az`, hands out a cached token until five minutes before its end."""
+_OPERATION_TIMEOUT_S = 40.0
+"""azure-core looks every 30 s whether an operation is done, unless Azure says when to."""
 _TOLD = ("oid", "tid", "appid", "upn", "name", "idtyp")
 
 T = TypeVar("T")
 
 
 class ControlPlane:
-    """One workspace, asked as one principal. Methods answer with a value or a `Failure`; they do not raise."""
+    """One workspace, asked as one principal. UsageError for a cloud that there is not.
+
+    Methods answer with a value or a `Failure`; they do not raise.
+    """
 
     def __init__(
         self, workspace: Workspace, *, sign_in: SignIn, connection_timeout_s: float, read_timeout_s: float
@@ -52,7 +58,7 @@ class ControlPlane:
         }
         self._workspace = workspace
         self._tenant = sign_in.tenant_id
-        self._cloud = cloud_of(sign_in.cloud or os.environ.get(CLOUD_VARIABLE, ""))
+        self._cloud, self._details = cloud_and_details(sign_in.cloud, settings)
         self._clock = AzureClock()
         self._identity = Identity(self._clock, settings, sign_in=sign_in, cloud=self._cloud)
         self._settings = settings
@@ -72,6 +78,7 @@ class ControlPlane:
             show_progress=False,
             cloud=self._cloud.name,
             raw_response_hook=self._saw,
+            **self._details,
             **self._settings,
         )
 
@@ -92,6 +99,11 @@ class ControlPlane:
             return self._attempt(endpoint, lambda: self._granted_token(endpoint))
         return self._attempt(endpoint, lambda: self._keys_or_token(endpoint))
 
+    def regenerate(self, endpoint: str, key: str) -> dict[str, bool] | Failure:
+        """Replace its `primary` or `secondary` key, which nobody can undo: whether Azure says that it is done within
+        some seconds, and whether the list of keys shows another one."""
+        return self._attempt(endpoint, lambda: self._regenerated(endpoint, key))
+
     def principal(self) -> dict[str, str] | Failure:
         """Who asks, by the claims of its ARM token (not verified; it is our own)."""
         return self._attempt("", self._claims)
@@ -107,6 +119,8 @@ class ControlPlane:
         return failure
 
     def _describe(self, endpoint: str) -> Endpoint:
+        if serverless.is_serverless(endpoint):
+            return serverless.described(self._client.serverless_endpoints, endpoint, **self._arm.options)
         found = self._arm.endpoint(endpoint)
         try:
             listed = self._arm.deployments(endpoint)
@@ -117,6 +131,8 @@ class ControlPlane:
         return endpoint_of(endpoint, found, listed)
 
     def _keys_or_token(self, endpoint: str) -> Grant:
+        if serverless.is_serverless(endpoint):
+            return self._listed_keys(endpoint)
         answer = self._client.online_endpoints.get_keys(endpoint)
         if isinstance(answer, EndpointAadToken):
             return self._entra_token()
@@ -125,12 +141,21 @@ class ControlPlane:
         return self._token(answer.access_token, answer.expiry_time_utc, answer.refresh_after_time_utc)
 
     def _listed_keys(self, endpoint: str) -> Grant:
+        if serverless.is_serverless(endpoint):
+            primary, secondary = serverless.keys(self._client.serverless_endpoints, endpoint, **self._arm.options)
+            return _keys(primary=primary, secondary=secondary)
         answer = self._arm.keys(endpoint)
         return _keys(primary=answer.get("primaryKey"), secondary=answer.get("secondaryKey"))
 
     def _granted_token(self, endpoint: str) -> Grant:
         answer = self._arm.token(endpoint)
         return self._token(answer.get("accessToken"), answer.get("expiryTimeUtc"), answer.get("refreshAfterTimeUtc"))
+
+    def _regenerated(self, endpoint: str, key: str) -> dict[str, bool]:
+        before = self._arm.keys(endpoint).get(f"{key}Key")
+        poller = self._client.online_endpoints.begin_regenerate_keys(endpoint, key_type=key)
+        poller.wait(_OPERATION_TIMEOUT_S)
+        return {"done": poller.done(), "changed": self._arm.keys(endpoint).get(f"{key}Key") != before}
 
     def _token(self, secret: Any, expiry_s: Any, refresh_at_s: Any) -> Grant:
         now_ns = clock.monotonic_ns()

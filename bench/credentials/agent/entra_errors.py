@@ -65,7 +65,6 @@ CURES: dict[str, str] = {
     "AADSTS90038": "the tenant lives in another cloud: set --cloud",
     "AADSTS900382": "the tenant lives in another cloud: set --cloud",
     "AADSTS900023": "AZURE_TENANT_ID (--tenant-id) is neither a domain nor an id of a tenant",
-    "AADSTS900971": _TRANSIENT,
 }
 """Code -> what cures it. `{tenant}` becomes ` --tenant T` when the tenant is known."""
 

@@ -24,6 +24,7 @@ _NOT_LOGGED_IN = re.compile(r"az login|azd auth login|Connect-AzAccount|az accou
 _NO_MACHINE_IDENTITY = re.compile(r"identity not found|no managed identity|identity has been assigned", re.IGNORECASE)
 _PREFIX = re.compile(r"^(?:ERROR:|Authentication failed:|\w+Credential authentication (?:failed|unavailable)[.:])\s*")
 _SENTENCE = re.compile(r"(?<=[\w'\")])[.!]\s")
+_REFUSALS = 400
 _OUR_FAULT = (400, 401, 403)
 _LONGEST = 180
 _LOGINS = {
@@ -96,10 +97,11 @@ def no_sign_in(attempts: Sequence[Attempt], *, pinned: bool, half_set: str = "",
 def _finding(attempt: Attempt, tenant: str) -> _Finding:
     name, text = attempt.credential, attempt.said
     code = code_in(text)
-    answered = f"answered {attempt.status}" if attempt.status is not None and attempt.status >= 400 else ""
+    answered = f"answered {attempt.status}" if attempt.status is not None and attempt.status >= _REFUSALS else ""
     if code:
         line = f"{name}: {_first_sentence(text[text.index(code) :])}" + (f" ({answered})" if answered else "")
-        return _Finding(line, cure_for(code, tenant=tenant), 0, code in TRANSIENT)
+        theirs = attempt.status is not None and attempt.status >= _REFUSALS and attempt.status not in _OUR_FAULT
+        return _Finding(line, cure_for(code, tenant=tenant), 0, theirs or code in TRANSIENT)
     if name in _LOGINS:
         program, login = _LOGINS[name]
         login = login.replace("{tenant_ps}", f" -Tenant {tenant}" if tenant else "")

@@ -6,7 +6,7 @@ import dataclasses
 import importlib.metadata
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,14 @@ _PACKAGES = (
 
 
 def manifest_of(
-    run: RunDir, plan: RunPlan, *, anchor: ClockAnchor, described: Mapping[str, Endpoint] | None = None
+    run: RunDir,
+    plan: RunPlan,
+    *,
+    anchor: ClockAnchor,
+    described: Mapping[str, Endpoint] | None = None,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Everything a reader needs to know what was measured, on what; no secret.
+    """Everything a reader needs to know what was measured, on what; no secret. `notes` were told before the run.
 
     The master fills in clock and workers when the run starts, and `ended` at its end.
     """
@@ -40,12 +45,15 @@ def manifest_of(
     return {
         "schema_version": 1,
         "run_id": run.run_id,
-        "plan": dataclasses.replace(plan, variants=shown).as_json(),
+        "plan": dataclasses.replace(
+            plan, variants=shown, client_cert=Path(plan.client_cert).name, client_key=Path(plan.client_key).name
+        ).as_json(),
         "seed": plan.seed,
         "measure_from_ns": round(plan.warm_up_s * 1e9),
         "target": {
             "kind": plan.target,
             "endpoints": {name: _shown(endpoint) for name, endpoint in (described or {}).items()},
+            "notes": list(notes),
         },
         "variants": {
             variant.name: {
@@ -53,6 +61,7 @@ def manifest_of(
                 "endpoint": variant.endpoint,
                 "scoring_uri": variant.scoring_uri,
                 "proxy": proxy.shown if (proxy := proxy_of(variant.scoring_uri)) else "",
+                "proxy_auth": "basic" if proxy is not None and proxy.authorization else "",
                 "deployment": variant.deployment,
             }
             for variant in shown

@@ -93,6 +93,7 @@ class Master:
         self._progress = Progress(quiet=handed is not None and handed.quiet)
         self._pool: ManagerPool | None = None
         self._emulator: LocalEmulator | None = None
+        self._notes: tuple[str, ...] = ()
         self._zero_ns = 0
         self._cut_ns = 0
         self._point_s = 0.0
@@ -119,7 +120,8 @@ class Master:
         known = self._pool.notes(lasts_s=lasts_s)
         for deployment in words_of(plan.deployment) or ("",):
             known += preflight(described.values(), deployment, plan.timeout_s)
-        for line in dict.fromkeys(known):
+        self._notes = tuple(dict.fromkeys(known))
+        for line in self._notes:
             _say(line)
         sides = sides_of(values, default_modes=self._default_modes)
         self.plan = dataclasses.replace(plan, variants=variants_of(spec, described, sides))
@@ -138,7 +140,7 @@ class Master:
         """The options under the names of a plan, and the requests. The options' own errors come first."""
         values = {**options, "users": options.get("num_users"), "processes": options.get("processes") or 1}
         plan = plan_of(values, target="", variants=(), payload_sha256="")
-        for option in ("ca_file",):
+        for option in ("ca_file", "client_cert", "client_key"):
             refuse_pipe(str(values.get(option) or ""), option=f"--{option.replace('_', '-')}")
         bound, asked = (secret_origins(each, default_modes=self._default_modes) for each in (self._started, values))
         named, wanted = header_origins(self._started), header_origins(values)
@@ -315,7 +317,7 @@ class Master:
 
     def _give_orders(self, plan: RunPlan, pool: ManagerPool) -> None:
         """Make the run's folder and have the senders get ready."""
-        record = self._record = RunRecord(self.results, plan, described=pool.describe())
+        record = self._record = RunRecord(self.results, plan, described=pool.describe(), notes=self._notes)
         self._errors = record.run.path / "errors"
         handover.tell_folder(record.run.path)
         if not self._environment.stop_timeout:
@@ -335,6 +337,15 @@ class Master:
         ):
             waiting.look(f"for users: {runner.user_count:,} of {wanted:,} are there")
 
+    def _begin_faults(self) -> list[dict[str, Any]]:
+        """The faults of the emulator's script, which count from the run's zero; as the manifest tells them."""
+        if self._emulator is None:
+            return []
+        told = self._emulator.begin_faults(self._zero_ns)
+        return [
+            {"do": one["do"], "answer": one["answer"], "from_s": one["begins_s"], "to_s": one["ends_s"]} for one in told
+        ]
+
     def _start_clock(self, plan: RunPlan) -> None:
         now, lead_ns = clock.ClockAnchor.now(), self.senders.lead_ns
         zero = clock.ClockAnchor(monotonic_ns=now.monotonic_ns + lead_ns, wall_ns=now.wall_ns + lead_ns)
@@ -347,7 +358,8 @@ class Master:
                     variants[name] = {**variants[name], "request_bytes": size}
             anchor = {"monotonic_ns": zero.monotonic_ns, "wall_ns": zero.wall_ns, "pacer": facts.get("pacer", "")}
             workers = [f"w{index}" for index in range(self.senders.size)]
-            self._record.started(self._zero_ns, {"variants": variants, "clock": anchor, "workers": workers})
+            facts_of_start = {"variants": variants, "clock": anchor, "workers": workers, "faults": self._begin_faults()}
+            self._record.started(self._zero_ns, facts_of_start)
             self.board.begin(self._record.run.run_id, plan)
         self.senders.go(zero)
         if plan.warm_up_s:
@@ -393,10 +405,12 @@ class Master:
     def _on_flight(self, record: Mapping[str, Any]) -> None:
         if self._record is not None:
             self._record.flight(record)
+            self.board.flight(record, zero_ns=self._zero_ns)
 
     def _on_worker_flight(self, record: Mapping[str, Any]) -> None:
         if self._record is not None:
             self._record.worker_flight(record)
+            self.board.flight(record)
 
     def _on_worker_failed(self, worker: str, message: messages.Failed) -> None:
         self._fail(worker, message)

@@ -7,7 +7,7 @@ manifest gets its end.
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,13 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class RunRecord:
     """The record of the run in `run`, which begins with the plan and ends with `finish`."""
 
-    def __init__(self, out: Path, plan: RunPlan, *, described: Mapping[str, Endpoint]) -> None:
+    def __init__(
+        self, out: Path, plan: RunPlan, *, described: Mapping[str, Endpoint], notes: Sequence[str] = ()
+    ) -> None:
         """Raises RunInvalid when the disk has no room, UsageError when `out` cannot be written to."""
         anchor = clock.ClockAnchor.now()
         self.run = _folder(out, anchor)
-        self.values: dict[str, Any] = manifest_of(self.run, plan, anchor=anchor, described=described)
+        self.values: dict[str, Any] = manifest_of(self.run, plan, anchor=anchor, described=described, notes=notes)
         self._manifest = ManifestFile(self.run.manifest)
         try:
             self._manifest.write(self.values)

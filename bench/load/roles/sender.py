@@ -46,6 +46,7 @@ from bench.rundir import RunDir
 from bench.sample import Outcome, WorkloadModel
 from bench.samples.chunks import ChunkRecorder
 from bench.samples.recorder import Recorder
+from bench.target.client_certificate import ClientCertificate
 from bench.target.spec import secret_headers_of
 
 _TICK_S = 1.0
@@ -95,6 +96,7 @@ class Sender:
         self._disk_is_full = False
         source = load_again(plan)
         self._dues_ns = source.dues_ns
+        client = ClientCertificate(plan.client_cert, plan.client_key)
         uris = [variant.scoring_uri for variant in plan.variants] if plan.target == "scoring_uri" else []
         try:
             self._health = LineFile(run.health / f"{part.name}.jsonl")
@@ -114,7 +116,7 @@ class Sender:
             lanes=tuple(
                 Lane(
                     variant,
-                    parse_address(variant.scoring_uri, ca_file=plan.ca_file),
+                    parse_address(variant.scoring_uri, ca_file=plan.ca_file, client=client),
                     manager,
                     code=recorder.variants.code(variant.name),
                     deployment=variant.deployment,

@@ -298,6 +298,8 @@ class Connection:
         self.close()
         if self._pending:
             self._finish(failure, detail, max(self._watch.polled_ns, self.sent_ns))
+        else:
+            self.failure, self.detail = failure, detail
 
     def _nothing_arrived(self, failure: str) -> bool:
         """Whether the server closed before anything of this request reached its host.

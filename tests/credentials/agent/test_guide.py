@@ -1,4 +1,4 @@
-"""What the guide and the README say of errors and roles is what the program does."""
+"""What the README says of roles is what the program does; errors have cures (see `credentials.table`)."""
 
 from pathlib import Path
 
@@ -9,7 +9,6 @@ from bench.credentials.agent.arm_errors import CODES, meaning_of, wanted_tenant
 from bench.credentials.agent.entra_errors import CURES
 from bench.emulator.refusals import ARM_REFUSALS, ENTRA_ERRORS
 from bench.endpoint import AuthMode, Endpoint
-from tests.credentials.agent.error_page import PAGE, page
 
 README = Path(__file__).parents[3] / "README.md"
 ACTIONS = {
@@ -19,11 +18,6 @@ ACTIONS = {
     "token": "token/action",
 }
 """An operation in the emulator's log -> the action it takes."""
-
-
-def test_the_page_is_the_table():
-    """Made by `python -m tests.credentials.agent.error_page`."""
-    assert PAGE.read_text() == page()
 
 
 def test_every_error_the_emulator_gives_has_a_meaning():

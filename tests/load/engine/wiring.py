@@ -14,6 +14,7 @@ from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
 from bench.sample import NO_TIME
+from bench.target.client_certificate import NO_CERTIFICATE, ClientCertificate
 
 T = TypeVar("T")
 
@@ -58,8 +59,9 @@ class Wiring:
     deadlines: Deadlines = field(default_factory=Deadlines)
     connections: list[Connection] = field(default_factory=list)
 
-    def connection(self, uri: str, *, ca_file: str = "") -> Connection:
-        connection = Connection(parse_address(uri, ca_file=ca_file), watch=self.watch, deadlines=self.deadlines)
+    def connection(self, uri: str, *, ca_file: str = "", client: ClientCertificate = NO_CERTIFICATE) -> Connection:
+        address = parse_address(uri, ca_file=ca_file, client=client)
+        connection = Connection(address, watch=self.watch, deadlines=self.deadlines)
         self.connections.append(connection)
         return connection
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import trustme
 
+from tests.target.certificates import Issued, issued
+
 _LONG_AGO = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 
 
@@ -40,3 +42,7 @@ class Authority:
         path = self._folder / f"{'-'.join(names).replace(':', '_')}{'-expired' if expired else ''}.pem"
         leaf.private_key_and_cert_chain_pem.write_to_path(str(path))
         return Certificate(path)
+
+    def client(self, folder: Path) -> Issued:
+        """A client's certificate."""
+        return issued(self._ca, folder, "client")

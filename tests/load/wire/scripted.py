@@ -30,7 +30,7 @@ class Peer:
                 return b""
         head, _, _ = self._unread.partition(b"\r\n\r\n")
         lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-        whole = len(head) + 4 + int(lengths[0].split(b":")[1])
+        whole = len(head) + 4 + (int(lengths[0].split(b":")[1]) if lengths else 0)
         while len(self._unread) < whole:
             if not self.some():
                 return b""
