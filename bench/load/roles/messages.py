@@ -69,7 +69,8 @@ class Go(Message, frozen=True):
 class Progress(Message, frozen=True):
     """Of arrivals this worker was dealt `begun` are under way, and `kept` are on disk; times in the run's own.
 
-    `unwritten` samples and `lost_lines` of health were not taken by the disk, from `lost_from_ns` on.
+    `unwritten` samples, `lost_lines` of health and `lost_gaps` between tokens were not taken by the disk; samples from
+    `lost_from_ns` on.
     """
 
     kind = "bench_progress"
@@ -78,6 +79,7 @@ class Progress(Message, frozen=True):
     kept: int = 0
     unwritten: int = 0
     lost_lines: int = 0
+    lost_gaps: int = 0
     lost_from_ns: int | None = None
 
 

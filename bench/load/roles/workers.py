@@ -184,6 +184,7 @@ class Workers:
             samples=sum(progress.unwritten for progress in told),
             lines=sum(progress.lost_lines for progress in told),
             pieces=self._pieces_lost,
+            gaps=sum(progress.lost_gaps for progress in told),
             from_ns=min(since, default=None),
         )
 
