@@ -323,6 +323,32 @@ class Summary(_File, frozen=True, kw_only=True):
     comparisons: list[Comparison] = []
 
 
+class SetLine(Struct, frozen=True, kw_only=True):
+    """A run of a set: its trust (empty where it cannot be read), why it is left out, its figures by variant."""
+
+    run_id: Name
+    trust: str
+    left_out: str
+    figures: dict[str, dict[str, Figure]]
+
+
+class SetSummary(Summary, frozen=True, kw_only=True):
+    """`summary.json` of a set of runs: figures between runs in the shape of a run's, and a line for each run."""
+
+    asked_runs: Annotated[int, Meta(ge=1, le=10**4)]
+    ended: str
+    runs: Annotated[list[SetLine], Meta(min_length=1)]
+
+
+class RunSet(_File, frozen=True, kw_only=True):
+    """`set.json`: what was asked for: runs at most, the pause between them, how well a figure must be known."""
+
+    set_id: Name
+    runs: Annotated[int, Meta(ge=1, le=10**4)]
+    pause_s: Seconds
+    until: str
+
+
 class Baseline(_File, frozen=True, kw_only=True):
     """`results/baselines/<name>.json`."""
 
@@ -374,6 +400,8 @@ class WorkspaceConfig(Struct, frozen=True):
 PUBLISHED: dict[str, Any] = {
     "manifest": Manifest,
     "summary": Summary,
+    "set": RunSet,
+    "set-summary": SetSummary,
     "failure": FailureKind,
     "flight": Flight,
     "health": HealthTick,

@@ -4,6 +4,7 @@ examples:
   bench run --emulator --arrival-rate 200 --duration 30s
   bench run --endpoint my-endpoint --auth-mode aml_token --arrival-rate 100 --gate 'response_time.p99 < 250ms'
   BENCH_KEY=... bench run --scoring-uri https://host/score --users 50
+  bench run --emulator --arrival-rate 100 --duration 30s --runs 5 --pause 10s    (intervals between runs)
 
 Options after -- are Locust's own.
 """
@@ -11,24 +12,32 @@ Options after -- are Locust's own.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from bench.arguments import add_options
 from bench.endpoint import AuthMode
-from bench.errors import RunInvalid, UsageError, first_of
+from bench.errors import UsageError
 from bench.gates.arguments import Gates, add_gate_arguments, check_gates, read_gates
-from bench.launch.run import locustfile_for, run_locust
+from bench.history.adding import add_run, check_folder
+from bench.launch.run import locustfile_for
 from bench.launch.watch import Watch
+from bench.plain_text import write_line
 from bench.plan.options import LONGEST_S, RUN_OPTIONS, plan_of, within
 from bench.plan.run_plan import RunPlan, parse_duration_s
 from bench.plan.variants import sides_of
-from bench.rundir import RunDir, read_json, refuse_pipe
+from bench.rundir import refuse_pipe
+from bench.runset.arguments import add_set_arguments, read_set
+from bench.runset.make import Runs
+from bench.sample import WorkloadModel
 from bench.target.spec import kind_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser, RUN_OPTIONS)
     add_gate_arguments(parser)
+    add_set_arguments(parser)
+    parser.add_argument("--history", metavar="DIR", default="", help="add what was measured to the history in DIR")
     parser.add_argument("--locustfile", metavar="FILE", default="", help="your own locustfile with a ScoringUser")
     parser.add_argument("locust", nargs="*", metavar="-- LOCUST OPTIONS", help="options of Locust's own")
 
@@ -49,26 +58,25 @@ def run_and_finish(arguments: argparse.Namespace, variants: tuple[str, ...], *, 
     plan = plan_of(values, target="", variants=(), payload_sha256="")
     gates = read_gates(arguments)
     check_gates(gates, plan, variants)
+    asked = read_set(
+        arguments, variants=variants, open_model=plan.model is WorkloadModel.OPEN, endless=plan.duration_s is None
+    )
     watch = _watch(arguments, plan, gates)
     if watch is not None and watch.extends:
         values = {**values, "duration": arguments.extend_up_to}
     for option in ("locustfile", "payload", "ca_file"):
         refuse_pipe(values[option], option=f"--{option.replace('_', '-')}")
+    if arguments.history:
+        check_folder(Path(arguments.history))
     locustfile = Path(arguments.locustfile) if arguments.locustfile else locustfile_for(default_file)
-    folder, code = run_locust(locustfile, values, extra=arguments.locust, enough=watch.enough if watch else None)
-    if folder is None or not _has_begun(folder):
-        return first_of(code, RunInvalid.exit_code) if code == 0 else code
-    from bench.launch.finish import finish  # numpy, pyarrow and matplotlib: not before there is something to report
+    runs = Runs(locustfile=locustfile, values=values, extra=tuple(arguments.locust), gates=gates, watch=watch)
+    folder, code = runs.as_set(asked) if asked is not None else runs.once(confirm=arguments.confirm)
+    if arguments.history and folder is not None:
+        from bench.runset.folder import figures_and_manifest
 
-    return first_of(finish(folder, gates=gates), code)
-
-
-def _has_begun(folder: RunDir) -> bool:
-    """Its clock has started: before that Locust has said what was wrong, and there is nothing to report."""
-    try:
-        return bool(read_json(folder.manifest).get("workers"))
-    except UsageError:
-        return False  # there was no room for it, which Locust has said
+        added = add_run(*figures_and_manifest(folder), Path(arguments.history))
+        write_line(sys.stdout, f"history: {'added to' if added else 'already in'} {arguments.history}")
+    return code
 
 
 def _watch(arguments: argparse.Namespace, plan: RunPlan, gates: Gates) -> Watch | None:

@@ -27,6 +27,7 @@ class Figure:
     it can be. `counted` figures are exact and have no `interval`; an estimated figure without one rests on too few
     requests, and `more_needed` says about how many are missing. `doubt` says why there is none although there are
     enough, `remark` what an interval rests on where that is little. `runs` are the figures of each run of a baseline.
+    `of_runs` is over how many runs the figure is a mean.
     """
 
     value: float | None = None
@@ -38,6 +39,7 @@ class Figure:
     doubt: str = ""
     remark: str = ""
     runs: tuple[float, ...] = ()
+    of_runs: int = 1
 
     @property
     def tells(self) -> bool:
@@ -58,7 +60,12 @@ def judged_variants(gate: Gate, summary: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
-    """What `summary` says of the gate's metric for one variant; `NOTHING` when it says nothing."""
+    """What `summary`, of a run or of a set of runs, says of the gate's metric for one variant; else `NOTHING`."""
+    counting = [run for run in summary.get("runs", ()) if not run["left_out"]]
+    return replace(_find(gate, summary, variant), of_runs=max(len(counting), 1))
+
+
+def _find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
     if gate.metric.name == OVERHEAD:
         return _overhead(gate.quantile, summary, variant)
     if not gate.metric.per_variant:
