@@ -319,6 +319,7 @@ class Summary(_File, frozen=True, kw_only=True):
     trust: Trust
     variants: Annotated[dict[str, VariantFigures], Meta(min_length=1)]
     measured_s: Seconds = 0.0
+    machine: dict[str, str | int | None] = {}
     comparison: Comparison | msgspec.UnsetType = msgspec.UNSET
     comparisons: list[Comparison] = []
 
@@ -354,7 +355,7 @@ class Baseline(_File, frozen=True, kw_only=True):
 
     name: Name
     workload: dict[str, Any]
-    host: dict[str, Any]
+    host: dict[str, str | int | None]
     summary: Summary
     more_runs: list[Summary] = []
 

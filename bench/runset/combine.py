@@ -42,6 +42,7 @@ def combine(members: Sequence[Member], *, set_id: str, asked: int, ended: str) -
         "ended": ended,
         "runs": [_line(member) for member in members],
         "trust": _trust(members, summaries, asked=asked),
+        "machine": summaries[0].get("machine", {}),
         "measured_s": math.fsum(one["measured_s"] for one in summaries),
         "variants": {
             name: _variant([one["variants"][name] for one in summaries]) for name in _shared(summaries, "variants")
