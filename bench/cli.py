@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "report": "make summary, plots and report of a stored run again, or overlay several",
     "diff": "compare stored runs: did this deployment get slower?",
     "gate": "judge a stored run by gates",
+    "comment": "comment on a pull request: one comment, updated",
     "history": "runs over time, and the lasting shifts between them",
     "baseline": "save a run as the accepted baseline that gates may compare with",
     "emulator": "serve an Azure ML workspace with online endpoints on loopback",

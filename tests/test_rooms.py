@@ -52,6 +52,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader"},
     "history": {"errors"},
+    "comment": {*NOUNS},
     "runset": {*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader", "schemas"},
     "drills": {*NOUNS, "analysis", "clock", "launch", "rundir", "runreader", "samples", "target"},
 }
