@@ -55,7 +55,7 @@ lock: $(STAMP) ## resolve the dependencies anew into requirements.lock and tests
 	$(LOCK) tests/load/wire/servers.in -o tests/load/wire/servers.lock
 
 schemas: $(STAMP) ## write docs/schemas anew from bench/schemas.py
-	UPDATE_SCHEMAS=1 $(BIN)/python -m pytest -q tests/test_schemas.py -k published
+	UPDATE_SCHEMAS=1 $(BIN)/python -m pytest -q tests/test_schemas.py tests/history/test_schema.py -k published
 
 clean: ## remove what was made (not results/)
 	rm -rf $(VENV) $(SERVERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -43,6 +43,7 @@ ROOMS: dict[str, set[str]] = {
         "clock",
         "credentials",
         "gates",
+        "history",
         "launch",
         "load",
         "rundir",
