@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "baseline": "save a run as the accepted baseline that gates may compare with",
     "emulator": "serve an Azure ML workspace with online endpoints on loopback",
     "capacity": "find the highest arrival rate that holds an objective",
+    "scale": "a step in load: how long until throughput and p99 are back within bounds",
     "calibrate": "how true is the harness on this machine? other tools beside it, if you like",
     "drill": "let a fault loose on a run against the emulator, and see what it costs",
     "credentials": "who the principal is, and what credential it gets",

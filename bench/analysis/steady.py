@@ -3,9 +3,9 @@
 The medians of service time in twenty batches of equal time are looked at. Drift is Spearman's rank correlation of them
 with time. A warm-up are the batches at the beginning that lie outside the second half's, one after the other. MSER
 (White, Simulation 69, 1997), which minimises the standard error of the rest, left out up to six batches more than were
-cold. Both count only when they are larger than a tenth of the median and than the smallest difference that matters. Batches
-resemble their neighbours, so the limits are those at which such noise (autocorrelation up to 0.5) raises an alarm in
-fewer than 1 of 100 runs.
+cold. Both count only when they are larger than a tenth of the median and than the smallest difference that matters.
+Batches resemble their neighbours, so the limits are those at which such noise (autocorrelation up to 0.5) raises an
+alarm in fewer than 1 of 100 runs.
 """
 
 from __future__ import annotations
