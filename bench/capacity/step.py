@@ -27,7 +27,10 @@ _LEAST_REQUESTS = 50
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Windows:
-    """Each window of `width_s`, from `begins_s` on (0 is the step): what was due, answered well, refused, failed."""
+    """Each window of `width_s`, from `begins_s` on (0 is the step): what was due, answered well, refused, failed.
+
+    `times_ms` are the response times of what was answered.
+    """
 
     width_s: float
     begins_s: Floats
@@ -35,7 +38,19 @@ class Windows:
     answered: Ints
     throttled: Ints
     failed: Ints
-    p99_ms: Floats
+    times_ms: tuple[Floats, ...]
+
+    @property
+    def p99_ms(self) -> Floats:
+        """Of each window; NaN where nothing was answered."""
+        return np.array([float(np.quantile(one, 0.99)) if len(one) else np.nan for one in self.times_ms])
+
+    def slow(self, bound_ms: float) -> Mask:
+        """Where surely more than 1 of 100 took longer: beyond what three standard deviations of chance explain."""
+        beyond = np.array([int((one > bound_ms).sum()) for one in self.times_ms])
+        expected = np.array([0.01 * len(one) for one in self.times_ms])
+        surely: Mask = beyond > expected + 3 * np.sqrt(expected) + 1
+        return surely
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,30 +88,31 @@ def windows(run: LoadedRun, *, step_s: float, rate: float) -> Windows:
         answered=counted(ok),
         throttled=counted(throttled),
         failed=counted(~ok & ~throttled),
-        p99_ms=np.array([float(np.quantile(one, 0.99)) if len(one) else np.nan for one in times]),
+        times_ms=tuple(times),
     )
 
 
 def recovery(found: Windows, *, bound_ms: float | None) -> Recovery:
     """When the load was taken. ValueError when nothing was measured before the step, or after it."""
+    p99_ms = found.p99_ms
     before = (found.begins_s < 0) & (found.due > 0)
     after = (found.begins_s >= 0) & (found.due > 0)
     if not before.any() or after.sum() < STEADY_WINDOWS:
         raise ValueError("too little was measured around the step")
-    bound = bound_ms if bound_ms is not None else LEAST_BEFORE * float(np.nanmedian(found.p99_ms[before]))
-    within = (found.answered >= LEAST_ANSWERED * found.due) & (np.nan_to_num(found.p99_ms, nan=np.inf) <= bound)
+    bound = bound_ms if bound_ms is not None else LEAST_BEFORE * float(np.nanmedian(p99_ms[before]))
+    within = (found.answered >= LEAST_ANSWERED * found.due) & ~found.slow(bound)
     places = np.flatnonzero(after)
     bad = np.flatnonzero(~within[places])
     back = int(bad[-1]) + 1 if len(bad) else 0
     taken = len(places) - back >= STEADY_WINDOWS
     meanwhile = places[:back] if taken else places
-    worst = found.p99_ms[meanwhile]
+    worst = p99_ms[meanwhile]
     return Recovery(
         bound_ms=bound,
         after_s=float(found.begins_s[places[back]]) if taken else None,
         throttled=int(found.throttled[meanwhile].sum()),
         failed=int(found.failed[meanwhile].sum()),
-        worst_p99_ms=float(np.nanmax(worst)) if np.isfinite(worst).any() else float(np.nanmax(found.p99_ms[places])),
+        worst_p99_ms=float(np.nanmax(worst)) if np.isfinite(worst).any() else float(np.nanmax(p99_ms[places])),
     )
 
 

@@ -95,7 +95,7 @@ def _conclude(folder: RunDir, *, low: float, high: float, at_s: float, hold_s: f
     if (code := finish(folder, gates=Gates())) != 0:
         return code  # nothing is concluded from a run that is INVALID or cut short
     try:
-        found = step.windows(load_run(folder.path), step_s=at_s, rate=min(low, high))
+        found = step.windows(load_run(folder.path), step_s=at_s, rate=high)
         recovery = step.recovery(found, bound_ms=bound_ms)
     except ValueError as exc:
         raise RunInvalid(f"{exc} in {folder.path}", hint="give --at and --hold more time") from exc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def series(p99: list[float], *, answered: list[int] | None = None, before: int =
     count = before + len(p99)
     due = np.full(count, 200)
     good = due.copy()
+    good[before:][np.isnan(p99)] = 0
     if answered is not None:
         good[before:] = answered
     return Windows(
@@ -31,7 +33,7 @@ def series(p99: list[float], *, answered: list[int] | None = None, before: int =
         answered=good,
         throttled=due - good,
         failed=np.zeros(count, int),
-        p99_ms=np.array([10.0] * before + p99),
+        times_ms=tuple(np.full(0 if np.isnan(time) else 200, time) for time in [10.0] * before + p99),
     )
 
 
@@ -48,6 +50,15 @@ def series(p99: list[float], *, answered: list[int] | None = None, before: int =
 )
 def test_when_the_load_was_taken(p99: list[float], after_s: float | None) -> None:
     assert recovery(series(p99), bound_ms=None).after_s == after_s
+
+
+def test_a_stray_slow_request_is_no_window_out_of_bounds() -> None:
+    """In a second of 60 requests the p99 is the slowest one."""
+    found = series([10.0] * 20)
+    stray = np.full(60, 10.0)
+    stray[-1] = 500.0
+    one = dataclasses.replace(found, times_ms=(*found.times_ms[:-3], stray, *found.times_ms[-2:]))
+    assert recovery(one, bound_ms=None).after_s == 0.0
 
 
 def test_refused_requests_are_not_taken_however_fast_the_others_are() -> None:
