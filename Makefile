@@ -5,9 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SERVERS := .venv-servers
+ORDINARY := not slow and not soak and not quiet and not chaos
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check chaos explore handicap soak soak-short servers format lock schemas clean
+.PHONY: help demo test slow check chaos explore handicap soak soak-short servers format lock schemas clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -17,8 +18,11 @@ demo: $(STAMP) ## set up, then compare key with token auth on the emulator for h
 	  --arrival-rate 200 --warm-up 3s --duration 27s
 	@echo "open the report in a browser; 'make help' lists what else there is"
 
-test: $(STAMP) ## set up, then run every test (under 5 minutes)
-	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not soak and not quiet and not chaos"
+test: $(STAMP) ## set up, then run every test that is no slow one (under 5 minutes)
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m "$(ORDINARY)"
+
+slow: $(STAMP) ## those that take more than 10 s each
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m "slow and not quiet"
 
 check: $(STAMP) ## format, lint, types, docs
 	$(BIN)/ruff format --check .
@@ -28,7 +32,7 @@ check: $(STAMP) ## format, lint, types, docs
 HANDICAPPED ?= tests
 handicap: $(STAMP) ## the tests that start processes, on one core beside a busy loop (HANDICAPPED=tests/e2e)
 	@while :; do :; done & busy=$$!; trap "kill $$busy" EXIT; taskset -p -c 0 $$busy >/dev/null; \
-	  taskset -c 0 $(BIN)/python -m pytest -m "processes and not soak and not quiet and not chaos" --timeout 600 $(HANDICAPPED)
+	  taskset -c 0 $(BIN)/python -m pytest -m "processes and $(ORDINARY)" --timeout 600 $(HANDICAPPED)
 
 explore: $(STAMP) ## the properties with new random examples, to find what the repeatable ones miss
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m hypothesis --hypothesis-profile "new examples"

@@ -20,7 +20,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored 
 
 _STARTS_PROCESSES = (
     *("calibration", "capacity", "drills", "e2e", "live", "load/roles", "security"),
-    *("credentials/test_agent", "emulator/test_command"),
+    *("credentials/agent", "emulator/test_command", "launch"),
 )
 """Where tests start processes of ours: a slow machine could upset them, so `make handicap` runs them on half a core."""
 

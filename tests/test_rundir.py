@@ -110,7 +110,7 @@ def test_lines_are_added_whole(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", program, str(path), str(who)], cwd=Path(__file__).parents[1])
         for who in range(4)
     ]
-    assert [writer.wait(timeout=60) for writer in writers] == [0] * 4
+    assert [writer.wait(timeout=300) for writer in writers] == [0] * 4
     records = read_jsonl(path)
     assert len(records) == 1200
     for who in range(4):

@@ -100,6 +100,7 @@ def test_the_published_schemas_are_those_of_the_code(name: str) -> None:
     assert {file.stem for file in SCHEMAS.glob("*.json")} <= known
 
 
+@pytest.mark.slow
 def test_a_manifest_in_which_anything_is_wrong(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Refused with 4; what is accepted gives the figures that the whole manifest gives, or says that it cannot."""
     file = place / "run" / "manifest.json"

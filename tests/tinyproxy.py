@@ -50,7 +50,7 @@ def tinyproxy(folder: Path, *, user: str = "") -> Iterator[Tinyproxy]:
                 return
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            process.wait(timeout=300)
     raise AssertionError("tinyproxy does not start")
 
 

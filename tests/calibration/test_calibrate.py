@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.command import bench
 
 
+@pytest.mark.slow
 def test_the_harness_against_known_times(tmp_path: Path) -> None:
     """Every measured request is found in the truth, and the table says what it was measured on."""
     done = bench("calibrate", "--rates", "200", "--seconds", "2", "--out", "tables", cwd=tmp_path)

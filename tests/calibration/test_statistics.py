@@ -77,6 +77,7 @@ def statistics(*options: str) -> int:
     return calibrate.run(parser.parse_args(["--statistics", *options]))
 
 
+@pytest.mark.slow
 def test_the_tables_are_written_as_a_page_and_as_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,6 +33,7 @@ def test_is_within_5_percent_of_the_known_capacity(tmp_path: Path) -> None:
     assert 95 <= _capacity(tmp_path, precision="0.03", probe="5s", timeout_s=500) <= 105
 
 
+@pytest.mark.slow
 def test_a_search_ends_at_its_limit_and_leaves_its_files(tmp_path: Path) -> None:
     """A target that takes any rate: the limit is the answer and is named, with a table and a plot."""
     done = bench(

@@ -29,7 +29,7 @@ class Emulator:
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=300)
         self._process.stdout.close()
 
     def endpoint(self, mode: AuthMode) -> str:

@@ -41,12 +41,12 @@ def clean_environment(**variables: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not _CLEAN.match(name)} | variables
 
 
-def bench(*words: str, cwd: Path, timeout_s: float = 90, **environment: str) -> Done:
+def bench(*words: str, cwd: Path, timeout_s: float = 300, **environment: str) -> Done:
     """Run `bench` to its end."""
     return start_and_wait([sys.executable, "-m", "bench", *words], cwd=cwd, timeout_s=timeout_s, **environment)
 
 
-def start_and_wait(command: list[str], *, cwd: Path, timeout_s: float = 90, **environment: str) -> Done:
+def start_and_wait(command: list[str], *, cwd: Path, timeout_s: float = 300, **environment: str) -> Done:
     done = subprocess.run(
         command,
         cwd=cwd,

@@ -35,7 +35,7 @@ def emulator() -> Iterator[dict[str, Any]]:
     assert process.stdout is not None
     yield json.loads(process.stdout.readline())
     process.terminate()
-    process.wait(timeout=10)
+    process.wait(timeout=300)
 
 
 @pytest.fixture(scope="session")

@@ -95,7 +95,7 @@ def test_trouble_at_the_start_is_waited_for(faulty, emulator, workspace, tmp_pat
         assert process.stderr is not None
         said = process.stderr.readline()
         _admin(emulator, "DELETE")
-        out, err = process.communicate(timeout=90)
+        out, err = process.communicate(timeout=300)
     assert said.startswith("waiting for Azure, up to 600 s: the control plane throttles"), said + err
     assert outcomes(Done(process.returncode, out, err), tmp_path) == {"key": {"ok": 20}}
 

@@ -14,6 +14,8 @@ import pytest
 from tests.e2e.command import REPOSITORY, Done, clean_environment
 from tests.gates.test_ci_files import FILES, scripts
 
+pytestmark = pytest.mark.slow
+
 LONG = "--arrival-rate 200 --duration 2m --extend-up-to 5m"
 SHORT = "--arrival-rate 600 --duration 2s --warm-up 0.5s --extend-up-to 4s"
 AGENTS = {

@@ -51,7 +51,7 @@ class Running:
 
     def ended(self) -> tuple[int, str]:
         """Exit code and all it said; whoever it had started is gone, too."""
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=300)
         self.until(lambda: not of_run(self.mark))
         assert "Traceback" not in out + err
         return self.process.returncode, out + err
@@ -115,6 +115,7 @@ def test_nobody_outlives_a_killed_bench(processes: str, tmp_path: Path) -> None:
     assert running.reason() == "signal"
 
 
+@pytest.mark.slow
 def test_what_locust_reads_by_itself_changes_nothing(tmp_path: Path) -> None:
     """locust.conf, [tool.locust] and LOCUST_*: ignored, and said. The run has its folder although that begins oddly."""
     (tmp_path / "locust.conf").write_text("run-time = 1s\nusers = 3\n")
@@ -208,6 +209,7 @@ def test_what_contradicts_itself_is_refused(words: list[str], ours: str, more: s
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_the_end_of_a_shape_is_the_run_s(tmp_path: Path) -> None:
     """Closed model, no duration: completed."""
     done = _run_of(tmp_path, more=SHAPE)

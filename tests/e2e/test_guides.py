@@ -10,6 +10,8 @@ import pytest
 
 from tests.e2e.command import bench
 
+pytestmark = pytest.mark.slow
+
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 PAGES = ("payloads", "comparing-deployments", "tasks", "runs")
 

@@ -95,6 +95,7 @@ def test_a_mix_of_requests(keeper: Keeper, tmp_path: Path) -> None:
     assert found_below(tmp_path, [SECRET]) == {}
 
 
+@pytest.mark.slow
 def test_a_trace_is_replayed(keeper: Keeper, tmp_path: Path) -> None:
     """Twice as fast as recorded, by two workers, each request when it was due, and the run ends with it."""
     lines = [{"body": {"n": number}, "at_s": number**2 / 40} for number in range(13)]

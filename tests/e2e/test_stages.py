@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from tests.e2e.command import bench
 
 
+@pytest.mark.slow
 def test_ramp_step_and_spike(tmp_path: Path) -> None:
     """Stages send what the integral of the rate says, each in its own stretch of time."""
     done = bench(

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.command import REPOSITORY, clean_environment, start_and_wait
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_run_from_the_wheel(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ class EmulatorProcess:
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(timeout=10)
+        return self.process.wait(timeout=300)
 
 
 def pending(running: EmulatorProcess) -> int:

@@ -59,7 +59,7 @@ def test_a_signal_stops_it_cleanly(number: signal.Signals):
     with socket.create_connection((address.hostname, address.port)) as client:
         client.sendall(b"POST /score HTTP/1.1\r\n")
         process.send_signal(number)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=300)
     assert (process.returncode, errors) == (0, "")
     assert not Path(said["ca_file"]).parent.exists()
 
@@ -127,7 +127,7 @@ class emulator_or_none:  # noqa: N801 - reads like the function it wraps
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=300)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_for_people_it_prints_what_to_paste():
     while not (lines and lines[-1].startswith("and in the client")):
         lines.append(process.stdout.readline())
     process.terminate()
-    text = "".join(lines) + process.communicate(timeout=10)[0]
+    text = "".join(lines) + process.communicate(timeout=300)[0]
     assert "Ctrl-C stops it" in text
     assert re.search(r"export IDENTITY_ENDPOINT=http://127\.0\.0\.1:\d+/msi/token", text)
     assert re.search(r"ep-key +https://127\.0\.0\.1:\d+/score", text)

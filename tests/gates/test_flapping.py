@@ -63,6 +63,7 @@ def p99(run: Summary) -> float:
     return float(run["variants"]["key"]["response_time_ms"]["p99"])
 
 
+@pytest.mark.slow
 def test_a_threshold_a_tenth_above_the_p99_never_fails_an_unchanged_target(unchanged: list[Summary]) -> None:
     """50 runs, no FAIL: the promise that a red pipeline means something."""
     gate = parse(f"response_time.p99 < {1.1 * median(map(p99, unchanged)):.4f}ms")

@@ -74,7 +74,7 @@ def running(cwd: Path, port: int) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
 
 
 def text_of(url: str) -> str:
@@ -86,6 +86,7 @@ def text_of(url: str) -> str:
 
 
 @pytest.mark.skipif(not shutil.which("prometheus"), reason="needs Debian's prometheus, with promtool")
+@pytest.mark.slow
 def test_a_real_prometheus_scrapes_a_real_run(tmp_path: Path) -> None:
     """promtool finds nothing to complain of, and the server answers with the run's rate and quantile."""
     port, own = free_port(), free_port()
@@ -121,4 +122,4 @@ def test_a_real_prometheus_scrapes_a_real_run(tmp_path: Path) -> None:
             until(lambda: {name for name, value in p50s().items() if value > 0} == {"key", "aml_token"}, within_s=90)
         finally:
             server.terminate()
-            server.wait(timeout=60)
+            server.wait(timeout=300)

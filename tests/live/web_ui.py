@@ -93,7 +93,7 @@ def web_ui(cwd: Path, *words: str, locustfile: Path = LOCUSTFILES / "key.py", **
         yield ui
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=300)
 
 
 def _listens(ui: WebUi) -> bool:

@@ -145,7 +145,7 @@ def test_the_web_ui_shows_none(
         shown = "".join(_get(address + page) for page in pages)
     finally:
         process.send_signal(signal.SIGTERM)
-        out = process.communicate(timeout=30)[0]
+        out = process.communicate(timeout=300)[0]
     assert "extended_stats" in shown
     assert not [secret for secret in secrets if secret in shown + out]
     assert not _search(cwd, *secrets)

@@ -12,6 +12,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.command import bench, clean_environment
 from tests.e2e.conftest import emulator as emulator
 from tests.e2e.conftest import workspace as workspace
@@ -84,6 +86,7 @@ class WebUi:
             time.sleep(0.2)  # a page's poll
 
 
+@pytest.mark.slow
 def test_a_run_s_secret_is_gone_when_it_has_stopped(
     emulator: dict[str, Any], workspace: list[str], tmp_path: Path
 ) -> None:
@@ -117,7 +120,7 @@ def test_a_run_s_secret_is_gone_when_it_has_stopped(
             assert json.loads(page.get("/held"))["held"] == 0
         finally:
             process.terminate()
-            said = b"".join(process.communicate(timeout=30))
+            said = b"".join(process.communicate(timeout=300))
     assert b"extended_stats" in page.shown
     assert not found_in(page.shown + said, (key,))
     assert not found_below(cwd, (key,))

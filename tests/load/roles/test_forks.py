@@ -51,7 +51,7 @@ def forked(tmp_path_factory: pytest.TempPathFactory) -> Forked:
         header = next(line for line in environ.split("\0") if line.startswith("IDENTITY_HEADER=")).partition("=")[2]
         of_agents = {pipe for pid in agents for pipe in _pipes(pid)}
         of_workers = {pipe for pid in workers for pipe in _pipes(pid)}
-        said = process.communicate(timeout=60)[0]
+        said = process.communicate(timeout=300)[0]
     wire.close()
     return Forked(
         said=said,
@@ -121,7 +121,7 @@ def test_two_runs_on_one_host_do_not_meet(tmp_path: Path) -> None:
                 stderr=subprocess.STDOUT,
             )
         )
-    said = [run.communicate(timeout=90)[0] for run in runs]
+    said = [run.communicate(timeout=300)[0] for run in runs]
     for name, run, text in zip(("one", "two"), runs, said, strict=True):
         assert run.returncode in {0, 4}, text
         health = [path.read_text().splitlines()[-1] for path in (run_folder(tmp_path / name) / "health").iterdir()]

@@ -25,6 +25,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_a_disk_that_fills_up_ends_the_run(small_disk: Path, tmp_path: Path) -> None:
     """Long before its time, with what was measured and an end in the manifest: exit 4, and no traceback."""
     load = ("--arrival-rate", "1500", "--users", "50", "--warm-up", "0s", "--duration", "10m")

@@ -52,8 +52,8 @@ def test_a_late_worker_gets_the_current_lease(
             stack.enter_context(locust(worker, tmp_path, **key))
         await_that(lambda: master.poll() is not None or has_begun(tmp_path))
         late = stack.enter_context(locust(worker, tmp_path, **key))
-        out = master.communicate(timeout=60)[0]
-        said = late.communicate(timeout=30)[0]
+        out = master.communicate(timeout=300)[0]
+        said = late.communicate(timeout=300)[0]
     assert "Traceback" not in out + said
     assert "fetches its own" not in said
     assert token_calls(emulator["log"]) - before == 1
@@ -89,8 +89,8 @@ def test_a_silent_master_costs_nothing(tmp_path: Path) -> None:
         master.send_signal(signal.SIGSTOP)
         await_that(lambda: token_calls(running.said["log"]) == 3, within_s=14)
         master.send_signal(signal.SIGCONT)
-        out = master.communicate(timeout=60)[0]
-        said = [process.communicate(timeout=30)[0] for process in workers]
+        out = master.communicate(timeout=300)[0]
+        said = [process.communicate(timeout=300)[0] for process in workers]
     assert "Traceback" not in out
     for text in said:
         assert "no word from the master; this worker fetches its own" in text

@@ -133,8 +133,8 @@ def test_a_worker_on_another_host(key: str, fetches: int, says: str, elsewhere: 
         own = {"BENCH_RELAY_KEY": key} if key else {}
         stack.enter_context(locust(near, tmp_path, BENCH_RELAY_KEY=KEY, **env))
         worker = stack.enter_context(locust(far, tmp_path, prefix=elsewhere.without(tmp_path), **own, **env))
-        out = master.communicate(timeout=60)[0]
-        said = worker.communicate(timeout=30)[0]
+        out = master.communicate(timeout=300)[0]
+        said = worker.communicate(timeout=300)[0]
         calls = token_calls(running.said["log"])
     wire.close()
     assert "Traceback" not in out + said

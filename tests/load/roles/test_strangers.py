@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
+import pytest
 import zmq
 
 from tests.e2e.conftest import emulator as emulator
@@ -31,6 +32,7 @@ LETTERS: list[bytes] = [
 ]
 
 
+@pytest.mark.slow
 def test_strangers_are_not_noticed(emulator: dict[str, Any], workspace: list[str], tmp_path: Path) -> None:
     """Empty, cut and foreign messages, and ones in a worker's name: all arrivals are sent, one fetch serves them."""
     before = token_calls(emulator["log"])
@@ -51,8 +53,8 @@ def test_strangers_are_not_noticed(emulator: dict[str, Any], workspace: list[str
         stranger.connect(f"tcp://127.0.0.1:{port}")
         for letter in LETTERS:
             stranger.send(letter)
-        out = leader.communicate(timeout=90)[0]
-        said = [process.communicate(timeout=60)[0] for process in workers]
+        out = leader.communicate(timeout=300)[0]
+        said = [process.communicate(timeout=300)[0] for process in workers]
     context.term()
     run = run_folder(tmp_path)
     assert json.loads((run / "manifest.json").read_text())["ended"]["reason"] == "completed", out

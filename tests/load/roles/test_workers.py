@@ -41,13 +41,14 @@ def _run(
         if kill_one_after_s:
             await_that(lambda: list(cwd.glob("results/*/health/w2.jsonl")))
             os.kill(workers[0].pid, signal.SIGKILL)
-        out = master.communicate(timeout=90)[0]
-        said = [process.communicate(timeout=30)[0] for process in workers]
+        out = master.communicate(timeout=300)[0]
+        said = [process.communicate(timeout=300)[0] for process in workers]
     wire.close()
     assert "Traceback" not in out, out
     return run_folder(cwd), said, bytes(wire.seen)
 
 
+@pytest.mark.slow
 def test_one_flight_for_all_and_no_secret_on_the_wire(
     emulator: dict[str, Any], workspace: list[str], tmp_path: Path
 ) -> None:
@@ -66,6 +67,7 @@ def test_one_flight_for_all_and_no_secret_on_the_wire(
 @pytest.mark.parametrize(
     "key", ["", pytest.param("another-relay-key-of-thirty-two-characters", marks=pytest.mark.soak)]
 )
+@pytest.mark.slow
 def test_without_the_key_a_worker_fetches_for_itself_and_says_so(
     key: str, emulator: dict[str, Any], workspace: list[str], tmp_path: Path
 ) -> None:

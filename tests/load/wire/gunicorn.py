@@ -59,7 +59,7 @@ def gunicorn(app: str, *options: str, venv: Path, folder: Path, variables: dict[
             yield found[1]
         finally:
             process.terminate()
-            rest, _ = process.communicate(timeout=20)
+            rest, _ = process.communicate(timeout=300)
             output.write(rest)
 
 

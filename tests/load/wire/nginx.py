@@ -87,7 +87,7 @@ def nginx(folder: Path, authority: Authority, big_file: Path) -> Iterator[Nginx]
                 return
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            process.wait(timeout=300)
     raise AssertionError(f"nginx does not start: {(folder / 'error.log').read_text()}")
 
 
