@@ -199,7 +199,7 @@ def _histories(arguments: argparse.Namespace) -> int:
             table.markdown(still) + "\n",
         )
     )
-    sys.stdout.write(page)
+    write_lines(sys.stdout, page)
     out = Path(arguments.out)
     write_json(out / "histories.json", {"schema_version": 1, "planted": shifted, "unchanged": still})
     (out / "histories.md").write_text(page, encoding="utf-8")

@@ -7,18 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from bench.arguments import add_options, add_settings_arguments, settle_arguments
 from bench.errors import UsageError
-from bench.gates.arguments import Gates, add_gate_arguments
+from bench.gates.arguments import Gates
+from bench.plan.options import ENDING_OPTIONS
 from bench.rundir import RunDir
 from bench.runset.arguments import add_set_arguments, read_set
 from bench.runset.make import Runs
+from bench.voice import Voice
 
 
 def asked(*words: str, endless: bool = False) -> object:
     parser = argparse.ArgumentParser()
-    add_gate_arguments(parser)
+    add_options(parser, ENDING_OPTIONS, title="gates")
+    add_settings_arguments(parser)
     add_set_arguments(parser)
-    return read_set(parser.parse_args(words), variants=("key",), open_model=True, endless=endless)
+    arguments = parser.parse_args(words)
+    settle_arguments(arguments)
+    return read_set(arguments, variants=("key",), open_model=True, endless=endless)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +78,7 @@ def test_a_fail_that_is_confirmed(
     """FAIL then FAIL is 10, FAIL then anything else is 11."""
     made: list[int] = []
 
-    def judged(_: Runs, number: int) -> tuple[RunDir, int]:
+    def judged(_: Runs, number: int, _voice: Voice) -> tuple[RunDir, int]:
         made.append(number)
         return RunDir(Path(f"run-{number}")), codes[number]
 
@@ -83,7 +89,9 @@ def test_a_fail_that_is_confirmed(
 
 
 def test_both_runs_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(Runs, "_judged", lambda _, number: (RunDir(Path(f"run-{number}")), 10 if not number else 0))
+    monkeypatch.setattr(
+        Runs, "_judged", lambda _, number, _voice: (RunDir(Path(f"run-{number}")), 10 if not number else 0)
+    )
     Runs(locustfile=Path("x.py"), values={}, extra=(), gates=Gates()).once(confirm=True)
     told = capsys.readouterr()
     assert "not confirmed: the second run ended with 0; runs: run-0, run-1" in told.out
