@@ -157,7 +157,7 @@ def _asked(from_s: float, users: int, most: int | None = None) -> dict[str, Any]
 def test_each_stage_of_a_shape_has_figures_of_its_own(workers: int, tmp_path: Path) -> None:
     """Of all workers together; the last one lasts until the run's end, and one in the warm-up is left out."""
     asked = [_asked(0, 1), _asked(2, 5), _asked(12, 5, 40)]
-    made = {"rate": 100, "duration_s": 30, "warm_up_s": 2, "closed": True, "workers": workers}
+    made: dict[str, Any] = {"rate": 100, "duration_s": 30, "warm_up_s": 2, "closed": True, "workers": workers}
     path = _with_shape(write_run(tmp_path / "run", sides=(Side("key"),), **made), asked, changes=30)
     summary = summarise(load_run(path))
     told = summary["stages"]
