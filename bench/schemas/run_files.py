@@ -95,6 +95,7 @@ class DiskLoss(Struct, frozen=True):
     unwritten_samples: Count = 0
     lost_lines: Count = 0
     lost_pieces: Count = 0
+    lost_gaps: Count = 0
 
 
 class ShapeStage(Struct, frozen=True):
@@ -115,7 +116,7 @@ class LoadShape(Struct, frozen=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """`manifest.json`. `ended`, `samples` (by worker) and `flights` are there once the run has ended."""
+    """`manifest.json`. `ended`, `samples` and `chunks` (by worker) and `flights` are there once the run has ended."""
 
     schema_version: Version
     run_id: Name
@@ -130,6 +131,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     ended: Ended | None = None
     samples: dict[str, Count] = {}
+    chunks: dict[str, Count] = {}
     flights: Count | None = None
     lost: list[LostWorker] = []
     lost_samples: Count = 0
@@ -214,3 +216,5 @@ class HealthEnd(Struct, frozen=True, kw_only=True):
     dropped_arrivals: Count
     due: Count = 0
     recorded: Count = 0
+    gaps_written: Count = 0
+    gaps_unwritten: Count = 0

@@ -49,7 +49,8 @@ def asked(answer: Any, *, user_classes: Collection[type]) -> tuple[int, float]:
 
 
 def _is_number(value: Any, *, most: float) -> bool:
-    return not isinstance(value, bool) and isinstance(value, Real) and 0 <= value <= most
+    kind = type(value)
+    return kind is not bool and issubclass(kind, Real) and bool(0 <= value <= most)
 
 
 def folded(stages: Sequence[ShapeStage], *, end_s: float, most: int = MOST_STAGES) -> list[ShapeStage]:
