@@ -69,7 +69,7 @@ ROOMS: dict[str, set[str]] = {
         "target",
     },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader"},
-    "history": {"errors", "line_file", "numbers", "rundir", "schemas"},
+    "history": {"errors", "line_file", "numbers", "plan", "rundir", "schemas"},
     "drills": {*NOUNS, "analysis", "clock", "launch", "rundir", "runreader", "samples", "schemas", "target"},
 }
 """Which rooms a room may import from. `commands` is not here: it stands above all of them but the emulator."""

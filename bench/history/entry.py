@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.errors import RunInvalid
+from bench.plan.load_shape import shape_words
 from bench.schemas.history import HistoryEntry, Spread
 from bench.schemas.values import VERSION
 
@@ -33,7 +34,7 @@ def as_entry(
             run_id=summary["run_id"],
             at=at,
             trust=summary["trust"]["verdict"],
-            plan=_fingerprint({"variants": names, **{key: plan.get(key) for key in _SAME_LOAD}}),
+            plan=_fingerprint({"variants": names, **{key: plan.get(key) for key in _SAME_LOAD}, **_shape(manifest)}),
             machine=_fingerprint({key: host.get(key) for key in ("cpu_model", "usable_cpus")}),
             target=str(plan.get("target", "")),
             commit=commit,
@@ -45,6 +46,12 @@ def as_entry(
         raise RunInvalid(
             f"run {summary.get('run_id', '')} lacks {exc}: it cannot be added to a history", hint="run bench report RUN"
         ) from exc
+
+
+def _shape(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Nothing without one: the fingerprints of older lines knew of no shapes."""
+    words = shape_words(manifest)
+    return {"shape": words} if words else {}
 
 
 def _figures(block: Mapping[str, Any]) -> dict[str, Spread]:
