@@ -2,7 +2,7 @@
 
 Locust asks a shape from the moment that a test begins, while the target is still being found. Here it is asked for no
 users until the run's clock starts; then its own time is 0, and it is asked what the author wrote. What breaks in it or
-makes no sense ends the run, and Locust hears nothing of that.
+makes no sense ends the run as `failed`, and Locust hears nothing of that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import gevent
 from gevent.event import Event
 
 from bench.clock import monotonic_ns
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
 from bench.load.roles.shape_stages import ShapeStage, asked, folded
 from bench.process import supervise
 
@@ -100,7 +100,7 @@ class Shape:
         except self._stop:
             return None
         except UsageError as exc:
-            self._give_up(UsageError(f"the LoadTestShape {self.name} {exc}", hint=exc.hint))
+            self._give_up(BenchError(f"the LoadTestShape {self.name} {exc}", hint=exc.hint))
         except Exception as exc:  # noqa: BLE001 - whatever an author's code raises
             self._give_up(exc)
         return answer

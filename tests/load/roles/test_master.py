@@ -374,8 +374,8 @@ class FakeShape:
     ("answers", "reason", "code", "line", "stages"),
     [
         ([(5, 5), (7, 5), None], "completed", 0, "", [5, 7]),
-        ([None], "failed", 2, "error: the LoadTestShape FakeShape ended at its first tick", []),
-        ([(5, 5), (-1, 5)], "failed", 2, "error: the LoadTestShape FakeShape returned -1 as its number of users", [5]),
+        ([None], "failed", 1, "error: the LoadTestShape FakeShape ended at its first tick", []),
+        ([(5, 5), (-1, 5)], "failed", 1, "error: the LoadTestShape FakeShape returned -1 as its number of users", [5]),
         ([(5, 5), BUG], "failed", 1, "error: master broke in the LoadTestShape FakeShape: RuntimeError", [5]),
     ],
 )

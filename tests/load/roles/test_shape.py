@@ -10,7 +10,7 @@ import gevent
 import pytest
 
 from bench.clock import monotonic_ns
-from bench.errors import UsageError
+from bench.errors import BenchError
 from bench.load.roles.shape import Shape
 from bench.load.roles.shape_stages import ShapeStage, asked, folded
 
@@ -139,7 +139,8 @@ def test_nonsense_ends_the_run_in_one_line(answer: Any, says: str, watch: Callab
     assert one.tick() is None
     [(where, error)] = one.broken
     assert where == "the LoadTestShape Authored"
-    assert isinstance(error, UsageError)
+    assert isinstance(error, BenchError)
+    assert error.exit_code == 1
     assert f"the LoadTestShape Authored {says}" in error.describe()
     assert error.describe().count("\n") == 0
     assert error.hint
