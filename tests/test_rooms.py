@@ -70,7 +70,7 @@ ROOMS: dict[str, set[str]] = {
         "target",
     },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader"},
-    "history": {"errors", "line_file", "numbers", "rundir", "schemas"},
+    "history": {"errors", "line_file", "numbers", "plan", "rundir", "schemas"},
     "comment": {*NOUNS},
     "runset": {
         *(*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader", "schemas", "voice"),

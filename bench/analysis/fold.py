@@ -197,14 +197,14 @@ def fold_picked(run: LoadedRun, metric: str, picked: Picked, q: Floats = CURVE_Q
     if len(values_ns) < len(cell):
         cell = cell[np.isin(picked.rows, run.samples.telling(picked.rows), assume_unique=True)]
     folded = fold(values_ns, cell, q, censored=picked.censored if metric in CENSORED_METRICS else None)
-    return replace(folded, pieces=stage_cells(run)) if run.plan.stages else folded
+    return replace(folded, pieces=stage_cells(run)) if run.stage_starts_s else folded
 
 
 def stage_cells(run: LoadedRun) -> tuple[int, ...]:
-    """The cells in which a stage of the plan begins."""
+    """The cells in which a stage of the load begins."""
     begin, until = run.window_ns
-    ends_ns = np.cumsum([stage.duration_s * 1e9 for stage in run.plan.stages])
-    cells = np.rint((ends_ns - begin) / max(until - begin, 1) * CELLS).astype(int)
+    starts_ns = np.array(run.stage_starts_s) * 1e9
+    cells = np.rint((starts_ns - begin) / max(until - begin, 1) * CELLS).astype(int)
     return tuple(cell for cell in cells.tolist() if 0 < cell < CELLS)
 
 

@@ -20,6 +20,7 @@ from bench.analysis.fold import Fold, fold, fold_picked, pick
 from bench.analysis.rates import Share
 from bench.analysis.run import LoadedRun, Mask
 from bench.metrics import PRINTED
+from bench.numbers import plural
 from bench.plan.run_plan import Stage
 from bench.sample import Outcome
 
@@ -64,8 +65,28 @@ def deployments(
 
 
 def stages(run: LoadedRun, *, seed: int) -> list[dict[str, Any]]:
-    """Figures of every variant in each stage of the plan that was measured; none without stages."""
-    return in_spans(run, plan_spans(run.plan.stages), seed=seed)
+    """Figures of every variant in each stage of the load that was measured; none without stages."""
+    return in_spans(run, stage_spans(run), seed=seed)
+
+
+def stage_spans(run: LoadedRun) -> list[Span]:
+    """The stages of the load: those of the plan, or what its LoadTestShape asked for; none without either."""
+    return plan_spans(run.plan.stages) or _shape_spans(run)
+
+
+def _shape_spans(run: LoadedRun) -> list[Span]:
+    """Named by the users that were asked for. The last one lasts until the run's end."""
+    asked = (run.manifest.get("shape") or {}).get("stages", [])
+    times_s = [*(stage["from_s"] for stage in asked), max(run.window_ns[1] / 1e9, 0.0)]
+    return [
+        Span(name=_users(stage["fewest_users"], stage["most_users"]), from_s=stage["from_s"], to_s=times_s[number + 1])
+        for number, stage in enumerate(asked)
+    ]
+
+
+def _users(fewest: int, most: int) -> str:
+    """`1 user`, `10 to 40 users`."""
+    return plural(most, "user") if fewest == most else f"{fewest:,} to {plural(most, 'user')}"
 
 
 def plan_spans(planned: Iterable[Stage]) -> list[Span]:

@@ -6,6 +6,7 @@ arrays. All `_ns` columns are int64 nanoseconds since the run's start (see `benc
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -166,6 +167,18 @@ class LoadedRun:
     def plan(self) -> RunPlan:
         """The intent of the run."""
         return RunPlan.from_json(dict(self.manifest["plan"]))
+
+    @property
+    def endless(self) -> bool:
+        """Whether it was asked to go on until somebody stops it: without a duration, and without a shape that ends."""
+        return self.plan.duration_s is None and not self.manifest.get("shape")
+
+    @cached_property
+    def stage_starts_s(self) -> tuple[float, ...]:
+        """When each stage of the load begins: of the plan, or of what a LoadTestShape asked for."""
+        if self.plan.stages:
+            return tuple(itertools.accumulate((stage.duration_s for stage in self.plan.stages[:-1]), initial=0.0))
+        return tuple(stage["from_s"] for stage in (self.manifest.get("shape") or {}).get("stages", ()))
 
     @property
     def open_model(self) -> bool:

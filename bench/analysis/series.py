@@ -272,12 +272,6 @@ def health(run: LoadedRun) -> tuple[HealthSeries, ...]:
 _HEALTH = ("at_ns", "cpu", "backlog", "in_flight")
 
 
-def stage_edges(run: LoadedRun) -> tuple[float, ...]:
-    """Seconds since the run's start at which a stage of the plan begins; empty without stages."""
-    ends = np.cumsum([stage.duration_s for stage in run.plan.stages])
-    return (0.0, *(float(end) for end in ends[:-1])) if len(ends) else ()
-
-
 def time_bins(run: LoadedRun, bins: int = BINS) -> TimeBins:
     """Equal bins over the measured window, `bins` of them unless they would be too narrow to mean anything."""
     begin_ns, until_ns = run.window_ns

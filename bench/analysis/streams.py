@@ -156,7 +156,7 @@ def _fold(run: LoadedRun, metric: str, variant: str) -> Fold:
     else:
         rows, values = _gap_values(run, metric, well)
     folded = fold(values.astype(np.int64), cell_of(samples.intended_ns[rows], run.window_ns), censored=censored)
-    return replace(folded, pieces=stage_cells(run)) if run.plan.stages else folded
+    return replace(folded, pieces=stage_cells(run)) if run.stage_starts_s else folded
 
 
 def _per_output_token(run: LoadedRun, rows: Ints) -> Ints:

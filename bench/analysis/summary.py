@@ -67,6 +67,8 @@ def summarise(
         }
     if told := stages(run, seed=seed):
         summary["stages"] = told
+    if shape := run.manifest.get("shape"):
+        summary["shape"] = {"name": shape["name"], "changes": shape["changes"], "stages": len(shape["stages"])}
     comparisons = []
     for candidate in run.variants[1:]:
         found = compare.variants(

@@ -17,6 +17,7 @@ from bench.analysis.summary import MACHINE
 from bench.errors import RunInvalid, UsageError
 from bench.gates.evaluate import INVALID, trust_of
 from bench.metrics import OVERHEADS
+from bench.plan.load_shape import shape_words
 from bench.plan.run_plan import RunPlan
 from bench.rundir import write_json
 
@@ -177,6 +178,7 @@ def workload(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "variants": {variant["name"]: variant["auth_mode"] for variant in plan.get("variants", ())},
         "payload": plan.get("payload_sha256"),
         "requests": plan.get("request", {}).get("requests_sha256") or None,
+        "shape": shape_words(manifest) or None,
         **_load(plan),
     }
 

@@ -73,8 +73,9 @@ def hopeless(
     """The gates that have failed for good after `measured_s` seconds of measuring; empty means go on.
 
     A count beyond its limit stays beyond. An estimate counts as lost when an interval of `DOUBT` times its width
-    is beyond: the rest of the run would have to be another target. Rates of arrival can always recover. Trust is
-    not asked, for a run that has not ended is not complete. Nothing is hopeless within `grace_s`.
+    is beyond: the rest of the run would have to be another target. One that hangs together for too long for what was
+    measured so far is waited for. Rates of arrival can always recover. Trust is not asked, for a run that has not ended
+    is not complete. Nothing is hopeless within `grace_s`.
     """
     if measured_s < grace_s:
         return ()
@@ -139,7 +140,7 @@ def _asked(result: GateResult, summary: Mapping[str, Any]) -> list[Mapping[str, 
 def _for_good(result: GateResult) -> bool:
     gate = result.gate
     if result.interval is not None:
-        return True
+        return not result.hangs_together_s
     if gate.metric.kind in (Kind.RATE, Kind.THROUGHPUT) or result.measured is None or result.threshold is None:
         return False
     limits_growth = gate.comparison.wants_less or gate.comparison is Comparison.EQUAL

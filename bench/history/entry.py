@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.errors import RunInvalid
+from bench.plan.load_shape import shape_words
 from bench.schemas.history import HistoryEntry, Spread
 from bench.schemas.values import VERSION
 
@@ -33,7 +34,7 @@ def as_entry(
             run_id=summary["run_id"],
             at=at,
             trust=summary["trust"]["verdict"],
-            plan=_fingerprint(_load(summary, plan, names)),
+            plan=_fingerprint({**_load(summary, plan, names), **_shape(manifest)}),
             machine=_fingerprint({key: host.get(key) for key in ("cpu_model", "usable_cpus")}),
             target=str(plan.get("target", "")),
             commit=commit,
@@ -51,6 +52,12 @@ def _load(summary: Mapping[str, Any], plan: Mapping[str, Any], names: list[str])
     """What must be the same for two lines to be of one series: a mean of five runs differs less than one run does."""
     runs = {"runs": len(summary["runs"])} if "runs" in summary else {}
     return {"variants": names, **{key: plan.get(key) for key in _SAME_LOAD}, **runs}
+
+
+def _shape(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Nothing without one: the fingerprints of older lines knew of no shapes."""
+    words = shape_words(manifest)
+    return {"shape": words} if words else {}
 
 
 def _figures(block: Mapping[str, Any]) -> dict[str, Spread]:

@@ -130,7 +130,7 @@ def _code_of_ending(run: LoadedRun) -> int:
     One without an end may be stopped at any time.
     """
     reason = (run.manifest.get("ended") or {}).get("reason")
-    if reason in _WHOLE or (reason == "stopped" and run.plan.duration_s is None):
+    if reason in _WHOLE or (reason == "stopped" and run.endless):
         return 0
     return 1 if reason == "failed" else 4
 

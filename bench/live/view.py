@@ -59,7 +59,9 @@ class Sends(Protocol):
     rolling: Rolling
     failures: Any
     managers: tuple[Any, ...]
-    cpu: float
+
+    @property
+    def cpu(self) -> float: ...
 
     def lag_ms(self) -> float: ...
 

@@ -122,8 +122,9 @@ def _intent(run: LoadedRun) -> list[str]:
     wall_ns = (run.manifest.get("clock") or {}).get("wall_ns")
     when = f"{datetime.fromtimestamp(wall_ns / 1e9, UTC):%Y-%m-%d %H:%M:%S UTC at 0 s}" if wall_ns else ""
     kind = str((run.manifest.get("target") or {}).get("kind", "")).replace("_", " ")
+    shape = str((run.manifest.get("shape") or {}).get("name", ""))
     first = " · ".join(part for part in (f"Run {run.run_id}", when, f"against the {kind}" if kind else "") if part)
-    return [first, words.plan_sentence(run.plan)]
+    return [first, words.plan_sentence(run.plan, shape=shape)]
 
 
 def _unwritable(folder: Path, exc: OSError) -> BenchError:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analysis import series
-from bench.analysis.parts import stage_name
+from bench.analysis.parts import stage_spans
 from bench.analysis.run import LoadedRun
 from bench.numbers import milliseconds
 from bench.report import hover
@@ -59,10 +59,10 @@ def lanes(sides: Sequence[Side]) -> tuple[Lane, ...]:
     if stalls:
         found.append(Lane(name="harness stall", colour=light("ink"), ok_s=tuple(sorted(stalls))))
     for run in runs:
-        if run.plan.stages:
+        if spans := stage_spans(run):
             begin_s = run.window_ns[0] / 1e9
-            edges_s = tuple(max(edge_s, begin_s) for edge_s in series.stage_edges(run))
-            texts = tuple(stage_name(stage) for stage in run.plan.stages)
+            edges_s = tuple(max(span.from_s, begin_s) for span in spans)
+            texts = tuple(span.name for span in spans)
             name = "stage" if len(runs) == 1 else f"stage of {run.run_id}"
             found.append(Lane(name=name, colour=light("muted"), ok_s=edges_s, texts=texts))
     return tuple(found)

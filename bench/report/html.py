@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from bench import metrics, numbers
 from bench.analysis.series import FlightMark
-from bench.report import network_words, palette, text, words
+from bench.report import network_words, palette, stage_rows, text, words
 from bench.report.axes import at_time
 from bench.report.canvas import Plot
 from bench.report.modes import ARM_BUDGET, ASSUMED, DRILLED, modes_page
@@ -86,6 +86,7 @@ def render(
         script=_script(),
         script_hash=_hash(_script()),
         stages=summary.get("stages", ()),
+        stages_said=stage_rows.sentence(summary),
         wall_zero_s=_wall_zero_s(manifest),
         failing=failing,
         requests=sum(variant["requests"] for variant in variants.values()),

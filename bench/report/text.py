@@ -11,7 +11,7 @@ from typing import Any
 
 from bench import metrics, numbers
 from bench.plain_text import printable
-from bench.report import network_words, words
+from bench.report import network_words, stage_rows, words
 from bench.report.words import GateRow, Summary
 
 LATENCIES = tuple((f"{name}_ms", metrics.DURATIONS[name].title) for name in metrics.LATENCIES)
@@ -54,6 +54,7 @@ def render_table(summary: Summary, colour: bool = False, gates: Sequence[GateRow
             _paint(line(heading), "bold", on=colour),
             *(line(row) for row in rows[1:]),
             "",
+            *_stage_lines(summary),
             *(words.cost_sentence(one) for one in compared[1:] if words.conclusive(summary)),
             f"{_verdict(trust['verdict'], colour)}  {words.trust_sentence(trust)}",
             *(f"  - {remark}" for remark in remarks(summary)),
@@ -105,10 +106,37 @@ def summary_md(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
         "",
         *_markdown_figures(summary),
         "",
+        *_markdown_stages(summary),
         *_markdown_failures(summary),
         f"Run `{_code(summary['run_id'])}`. Times in milliseconds; differences with 95 % intervals.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _stage_lines(summary: Summary) -> Iterator[str]:
+    rows = stage_rows.rows(summary)
+    if not rows:
+        return
+    widths = [max(len(row[column]) for row in [stage_rows.HEADING, *rows]) for column in range(len(rows[0]))]
+    for row in [stage_rows.HEADING, *rows]:
+        yield "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+    if said := stage_rows.sentence(summary):
+        yield said
+    yield ""
+
+
+def _markdown_stages(summary: Summary) -> Iterator[str]:
+    rows = stage_rows.rows(summary)
+    if not rows:
+        return
+    yield f"| {' | '.join(stage_rows.HEADING)} |"
+    yield "|---:|---:|---|---|---:|---:|---:|---:|---:|"
+    for row in rows:
+        yield f"| {' | '.join(_cell(cell) for cell in row)} |"
+    yield ""
+    if said := stage_rows.sentence(summary):
+        yield f"{_cell(said)}."
+        yield ""
 
 
 def remarks(summary: Summary) -> list[str]:

@@ -70,8 +70,11 @@ def headline(summary: Summary) -> str:
     return listed(list(summary["trust"].get("runs") or summary["variants"]))
 
 
-def plan_sentence(plan: RunPlan) -> str:
-    """What the run was asked to do: `500/s, poisson arrivals, for 60 s after 5 s of warm-up, ...`."""
+def plan_sentence(plan: RunPlan, *, shape: str = "") -> str:
+    """What the run was asked to do: `500/s, poisson arrivals, for 60 s after 5 s of warm-up, ...`.
+
+    A LoadTestShape, by its name, says how many users there are.
+    """
     if plan.arrival_rate is not None:
         load = f"{plan.arrival_rate:,g}/s, {plan.arrivals} arrivals"
     elif plan.stages:
@@ -80,7 +83,8 @@ def plan_sentence(plan: RunPlan) -> str:
         load = "closed model (a user sends again once its answer came)"
     length = f", for {plan.duration_s:,g} s" if plan.duration_s is not None else ""
     warm_up = f", after {plan.warm_up_s:,g} s of warm-up that no figure counts" if plan.warm_up_s else ""
-    return f"{load}{length}{warm_up}, at most {plural(plan.users, 'request')} in flight"
+    most = f"users by the LoadTestShape {shape}" if shape else f"at most {plural(plan.users, 'request')} in flight"
+    return f"{load}{length}{warm_up}, {most}"
 
 
 def trust_sentence(trust: Mapping[str, Any]) -> str:

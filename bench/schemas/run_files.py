@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from bench.endpoint import Deployment
 from bench.schemas.plan import Plan
-from bench.schemas.values import Count, Name, Ns, Version, WallNs
+from bench.schemas.values import Count, Name, Ns, Seconds, Version, WallNs
 
 
 class EndpointFacts(Struct, frozen=True):
@@ -98,6 +98,23 @@ class DiskLoss(Struct, frozen=True):
     lost_gaps: Count = 0
 
 
+class ShapeStage(Struct, frozen=True):
+    """A stretch of the load that a LoadTestShape asked for, from `from_s` of the run to the next."""
+
+    from_s: Seconds
+    fewest_users: Count
+    most_users: Count
+    spawn_rate: float
+
+
+class LoadShape(Struct, frozen=True):
+    """A LoadTestShape: how often it asked for something else, and that in stages, of which there are few."""
+
+    name: str
+    changes: Count = 0
+    stages: list[ShapeStage] = []
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """`manifest.json`. `ended`, `samples` and `chunks` (by worker) and `flights` are there once the run has ended."""
 
@@ -120,6 +137,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     lost_samples: Count = 0
     disk: DiskLoss | None = None
     faults: list[ScriptedFault] = []
+    shape: LoadShape | None = None
 
 
 class Flight(Struct, frozen=True, kw_only=True):

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.analysis import parts
-from bench.analysis.parts import Span, in_spans
+from bench.analysis.parts import Span, in_spans, stage_spans
+from bench.analysis.run import LoadedRun
 from bench.analysis.summary import summarise
 from bench.gates.evaluate import evaluate
 from bench.gates.expression import parse
 from bench.gates.result import GateVerdict
-from bench.plan.run_plan import Stage
+from bench.plan.run_plan import Stage, parse_stages
+from bench.report.text import render_table, summary_md
 from bench.runreader import load_run
 from tests.analysis.synthetic import Side, write_run
 
 EVIL = "</td><script>::error::##vso[task.complete]"
+MakeRun = Callable[..., LoadedRun]
 MIX = (("small", 0.7, 0.0), ("large", 0.2, 40.0), (EVIL, 0.1, 5.0))
 PASS, FAIL, INCONCLUSIVE, NO_DATA = GateVerdict
 
@@ -135,3 +140,54 @@ def test_any_stretches_of_a_run_are_told(tmp_path: Path) -> None:
         ("a", 0, 400),
         ("c", 4, 600),
     ]
+
+
+def _with_shape(path: Path, stages: list[dict[str, Any]], *, changes: int) -> Path:
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["shape"] = {"name": "Steps", "changes": changes, "stages": stages}
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    return path
+
+
+def _asked(from_s: float, users: int, most: int | None = None) -> dict[str, Any]:
+    return {"from_s": from_s, "fewest_users": users, "most_users": most or users, "spawn_rate": 10.0}
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_each_stage_of_a_shape_has_figures_of_its_own(workers: int, tmp_path: Path) -> None:
+    """Of all workers together; the last one lasts until the run's end, and one in the warm-up is left out."""
+    asked = [_asked(0, 1), _asked(2, 5), _asked(12, 5, 40)]
+    made: dict[str, Any] = {"rate": 100, "duration_s": 30, "warm_up_s": 2, "closed": True, "workers": workers}
+    path = _with_shape(write_run(tmp_path / "run", sides=(Side("key"),), **made), asked, changes=30)
+    summary = summarise(load_run(path))
+    told = summary["stages"]
+    assert [(one["name"], one["from_s"], one["to_s"]) for one in told] == [
+        ("5 users", 2, 12),
+        ("5 to 40 users", 12, 32),
+    ]
+    assert sum(one["variants"]["key"]["requests"] for one in told) == summary["variants"]["key"]["requests"]
+    assert told[0]["variants"]["key"]["requests"] == pytest.approx(1000, abs=5)
+    assert told[0]["variants"]["key"]["response_time_ms_interval"]["p50"]["low"] > 11
+    assert summary["shape"] == {"name": "Steps", "changes": 30, "stages": 3}
+    for said in (render_table(summary), summary_md(summary)):
+        assert "5 to 40 users" in said
+        assert "the LoadTestShape Steps asked for 30 different loads: told in 3 stages" in said
+
+
+def test_a_run_that_was_stopped_before_the_end_of_its_shape_ended_early(tmp_path: Path) -> None:
+    """Its shape is its end, although no duration was given; a run without either is whole."""
+    for shape in (False, True):
+        path = write_run(tmp_path / f"run-{shape}", rate=50, duration_s=5, closed=True, reason="stopped")
+        manifest = json.loads((path / "manifest.json").read_text())
+        manifest["plan"]["duration_s"] = None
+        (path / "manifest.json").write_text(json.dumps(manifest))
+        run = load_run(_with_shape(path, [_asked(0, 5)], changes=1) if shape else path)
+        reasons = summarise(run)["trust"]["reasons"]
+        assert any("ended early" in reason for reason in reasons) is shape
+
+
+def test_the_stages_of_a_plan_come_one_after_the_other(make_run: MakeRun) -> None:
+    """None without stages."""
+    run = make_run(stages=parse_stages("5s@50, 10s@50..100, 5s@100"), duration_s=18, rate=75)
+    assert [span.from_s for span in stage_spans(run)] == [0.0, 5.0, 15.0]
+    assert stage_spans(make_run(rate=20, duration_s=2)) == []

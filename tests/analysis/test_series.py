@@ -10,7 +10,6 @@ import pytest
 
 from bench.analysis import series
 from bench.analysis.run import LoadedRun
-from bench.plan.run_plan import parse_stages
 from tests.analysis.synthetic import Side
 
 MakeRun = Callable[..., LoadedRun]
@@ -106,13 +105,6 @@ def test_health_is_a_series_a_worker(make_run: MakeRun) -> None:
     assert [one.worker for one in found] == ["w0", "w1"]
     assert len(found[0].t_s) == 12
     assert set(found[0].cpu) == {0.4}
-
-
-def test_stages_are_marked_where_they_begin(make_run: MakeRun) -> None:
-    """None without stages."""
-    run = make_run(stages=parse_stages("5s@50, 10s@50..100, 5s@100"), duration_s=18, rate=75)
-    assert series.stage_edges(run) == (0.0, 5.0, 15.0)
-    assert series.stage_edges(make_run(rate=20, duration_s=2)) == ()
 
 
 def test_the_percentile_curve_has_a_band_that_knows_about_time(make_run: MakeRun) -> None:

@@ -214,3 +214,27 @@ def test_requests_are_part_of_what_was_measured(tmp_path: Path) -> None:
         baseline.refuse_unlike(found, summary(), manifest(with_header))
     baseline.save(summary(), manifest(with_header), name="main", folder=tmp_path)
     baseline.refuse_unlike(baseline.load("main", tmp_path), summary(), manifest(with_header))
+
+
+def _shaped(*users: tuple[int, int], changes: int = 0) -> dict[str, Any]:
+    stages = [
+        {"from_s": 10.0 * number, "fewest_users": fewest, "most_users": most, "spawn_rate": 5.0}
+        for number, (fewest, most) in enumerate(users)
+    ]
+    return {**manifest(), "shape": {"name": "Steps", "changes": changes or len(stages), "stages": stages}}
+
+
+def test_the_users_of_a_shape_are_part_of_what_was_measured(tmp_path: Path) -> None:
+    """Not when they changed, which is never the same twice; a shape that broke at its first tick has none."""
+    baseline.save(summary(), _shaped((5, 5), (20, 20)), name="main", folder=tmp_path)
+    found = baseline.load("main", tmp_path)
+    late = _shaped((5, 5), (20, 20))
+    late["shape"]["stages"][1]["from_s"] = 10.9
+    baseline.refuse_unlike(found, summary(), late)
+    with pytest.raises(UsageError, match="shape was Steps: 5, 20 users, is Steps: 5, 30 users"):
+        baseline.refuse_unlike(found, summary(), _shaped((5, 5), (30, 30)))
+    with pytest.raises(UsageError, match="is Steps: 1 to 90 users"):
+        baseline.refuse_unlike(found, summary(), _shaped((1, 40), (41, 90), changes=90))
+    for other in (manifest(), _shaped()):
+        with pytest.raises(UsageError, match="shape was Steps"):
+            baseline.refuse_unlike(found, summary(), other)

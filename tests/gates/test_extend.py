@@ -145,6 +145,16 @@ def test_what_hangs_together_for_long_is_not_decided_before_its_time() -> None:
         assert more(f"response_time.p99 < {limit}ms", summary(key=made)) == pytest.approx(343 - 100, abs=1)
 
 
+def test_what_hangs_together_for_too_long_is_not_given_up() -> None:
+    """However clearly it lies beyond: its interval is a guess until the run is long enough. A count is none."""
+    made = variant(outcomes={"auth_failure": 1})
+    assert lost("response_time.p99 < 10ms", summary(key=made))
+    made["response_time_ms_interval"]["p99"]["hangs_together_s"] = 5.0
+    assert not lost("response_time.p99 < 10ms", summary(key=made))
+    assert lost("response_time.max < 10ms", summary(key=made))
+    assert lost("auth_failure_rate == 0", summary(key=made))
+
+
 ON_THE_THRESHOLD = parse("response_time.p99 < 100ms")
 
 

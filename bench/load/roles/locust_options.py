@@ -25,20 +25,27 @@ def settle(environment: Any, scoring: Sequence[Any], *, waits: Any) -> None:
     options = environment.parsed_options
     _settle_spawn_rate(options)
     shape = environment.shape_class
-    open_model = bool(options.arrival_rate or options.stages)
-    if open_model and shape is not None:
-        raise UsageError(
-            f"the LoadTestShape {type(shape).__name__} sets users, and --arrival-rate or --stages requests",
-            hint="leave one of them out",
-        )
+    open_model = bool(options.arrival_rate or options.stages or options.arrivals_from)
+    refuse_shape(environment, open_model=open_model)
     for cls in scoring:
         if open_model and cls.wait_time is not waits.wait_time:
             raise UsageError(
-                f"{cls.__name__} has a wait_time, and --arrival-rate or --stages say when a request is due",
+                f"{cls.__name__} has a wait_time, and --arrival-rate, --stages or recorded arrivals say when"
+                " a request is due",
                 hint="leave one of them out",
             )
     _refuse_different_modes(scoring)
     _settle_end(options, shape)
+
+
+def refuse_shape(environment: Any, *, open_model: bool) -> None:
+    """UsageError where both a LoadTestShape and a rate say how much load there is. A request file's times are one."""
+    if open_model and environment.shape_class is not None:
+        raise UsageError(
+            f"the LoadTestShape {type(environment.shape_class).__name__} sets users, and --arrival-rate, --stages or"
+            " recorded arrivals say when a request is due",
+            hint="leave one of them out",
+        )
 
 
 def _settle_end(options: Any, shape: Any) -> None:

@@ -17,7 +17,7 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from bench.live.view import NOTHING, View
 from bench.load.engine import request_source
 from bench.load.engine.arrivals import asked_rate
 from bench.load.engine.request_source import RequestSource
-from bench.load.roles import failure_file, messages
+from bench.load.roles import failure_file, locust_options, messages
 from bench.load.roles.closing import close_all
 from bench.load.roles.losses import are_bearable
 from bench.load.roles.managers import ManagerPool
@@ -42,6 +42,7 @@ from bench.load.roles.manifest import rows_written
 from bench.load.roles.record import RunRecord
 from bench.load.roles.report import make_report
 from bench.load.roles.senders import LocalSender, Senders
+from bench.load.roles.shape import Shape
 from bench.load.roles.workers import Workers
 from bench.load.wire.address import proxy_of
 from bench.plan.options import plan_of, words_of
@@ -49,6 +50,7 @@ from bench.plan.run_plan import RunPlan
 from bench.plan.variants import sides_of, uris_of
 from bench.process import handover, supervise
 from bench.rundir import RunDir, refuse_pipe
+from bench.sample import WorkloadModel
 from bench.target.local_emulator import LocalEmulator
 from bench.target.spec import header_origins, kind_of, secret_headers_of, secret_origins, spec_of, variants_of
 
@@ -62,7 +64,15 @@ _NO_NEWS_WITHIN_S = 120.0
 class Master:
     """Leads the runs of one Locust, one after the other; with a `relay_key`, those of its workers."""
 
-    def __init__(self, environment: Any, *, default_modes: tuple[AuthMode, ...], relay_key: RelayKey | None) -> None:
+    def __init__(
+        self,
+        environment: Any,
+        *,
+        default_modes: tuple[AuthMode, ...],
+        relay_key: RelayKey | None,
+        shape: Callable[[], Shape | None] = lambda: None,
+    ) -> None:
+        """`shape` tells the LoadTestShape that the next run has."""
         self.error: BenchError | None = None
         self.plan: RunPlan | None = None
         self.options: Mapping[str, Any] = dict(vars(environment.parsed_options))
@@ -70,6 +80,9 @@ class Master:
         self._started = self.options
         self._environment = environment
         self._default_modes = default_modes
+        self._chosen_shape = shape
+        self.shape: Shape | None = None
+        """Of the run that goes on."""
         self._record: RunRecord | None = None
         self._errors: Path | None = None
         self.senders: Senders
@@ -115,6 +128,7 @@ class Master:
             self._close_pool()
             self._pool = ManagerPool(spec, say=_say)
         plan = request_source.complete(plan_of(values, target=spec.kind, variants=(), payload_sha256=""), source)
+        locust_options.refuse_shape(self._environment, open_model=plan.model is WorkloadModel.OPEN)
         described = self._pool.describe(timeout_s=plan.start_timeout_s)
         lasts_s = None if plan.duration_s is None else plan.warm_up_s + plan.duration_s
         known = self._pool.notes(lasts_s=lasts_s)
@@ -169,6 +183,9 @@ class Master:
         self._zero_ns = self._cut_ns = 0
         self._point_s = 0.0
         self._decided = False
+        self.shape = self._chosen_shape()
+        if self.shape is not None:
+            self.shape.begin()
         self._conductor = supervise.start(self._conduct, where="the run")
 
     def cut(self) -> None:
@@ -184,6 +201,7 @@ class Master:
             conductor.kill(block=False)
         steps = [
             ("the clock of the statistics", self._leave_statistics),
+            ("the shape", self.shape.rest if self.shape is not None else lambda: None),
             ("the progress line", self._progress.clear),
             ("the last look", self.view),  # kept: a watcher sees how the run ended
             ("senders", self.senders.finish),
@@ -226,6 +244,8 @@ class Master:
         }
         if self.error is not None:
             changes["ended"]["error"] = self.error.describe()
+        if self.shape is not None:
+            changes["shape"] = self.shape.as_json(end_s=at_ns / 1e9)
         if record.values["workers"]:
             changes["workers"] = [f"w{index}" for index in range(self.senders.size)]
         if losses:
@@ -331,11 +351,13 @@ class Master:
             waiting.look(f"for {self.senders.awaited} to be ready")
         runner = self._environment.runner
         while (
-            self._environment.shape_class is None
+            self.shape is None
             and self.senders.complete
             and runner.user_count < (wanted := runner.target_user_count or 1)
         ):
             waiting.look(f"for users: {runner.user_count:,} of {wanted:,} are there")
+        while self.shape is not None and not self.shape.waits:
+            waiting.look(f"for the LoadTestShape {self.shape.name} to be asked")
 
     def _begin_faults(self) -> list[dict[str, Any]]:
         """The faults of the emulator's script, which count from the run's zero; as the manifest tells them."""
@@ -359,9 +381,13 @@ class Master:
             anchor = {"monotonic_ns": zero.monotonic_ns, "wall_ns": zero.wall_ns, "pacer": facts.get("pacer", "")}
             workers = [f"w{index}" for index in range(self.senders.size)]
             facts_of_start = {"variants": variants, "clock": anchor, "workers": workers, "faults": self._begin_faults()}
+            if self.shape is not None:
+                facts_of_start["shape"] = self.shape.as_json(end_s=0.0)
             self._record.started(self._zero_ns, facts_of_start)
             self.board.begin(self._record.run.run_id, plan)
         self.senders.go(zero)
+        if self.shape is not None:
+            self.shape.start(self._zero_ns)
         if plan.warm_up_s:
             self._statistics_reset = supervise.start_later(
                 plan.warm_up_s + lead_ns / 1e9, self._environment.runner.stats.reset_all, where="statistics"
@@ -445,7 +471,8 @@ class Master:
 
     def shape_has_ended(self) -> None:
         """A LoadTestShape's end is the run's."""
-        self._reason = "completed"
+        if self._reason == "stopped":
+            self._reason = "completed"
 
     def interrupt(self, reason: str = "signal") -> None:
         """End the run for a reason from outside, and Locust with it."""

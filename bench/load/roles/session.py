@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import gevent
+from locust.exception import StopTest
 from locust.runners import MasterRunner, WorkerRunner
 
 from bench.credentials import RelayKey
@@ -23,6 +24,7 @@ from bench.load.roles.locust_options import others_failed
 from bench.load.roles.master import Master
 from bench.load.roles.sender import Sender
 from bench.load.roles.senders import LocalSender
+from bench.load.roles.shape import Shapes
 from bench.load.roles.worker import Worker
 from bench.process import supervise
 
@@ -40,7 +42,10 @@ class Session:
             self.worker = Worker(environment, relay_key)
         else:
             shared_key = relay_key if isinstance(runner, MasterRunner) else None
-            self.master = Master(environment, default_modes=default_modes, relay_key=shared_key)
+            shapes = Shapes(environment, stop=StopTest)
+            self.master = Master(
+                environment, default_modes=default_modes, relay_key=shared_key, shape=lambda: shapes.chosen
+            )
         self._users = 0
         self._environment = environment
         self._runner = runner
@@ -75,7 +80,8 @@ class Session:
             return
         if self._over:
             return
-        endless = self.master.plan is not None and self.master.plan.duration_s is None
+        plan = self.master.plan
+        endless = plan is not None and plan.duration_s is None and self._environment.shape_class is None
         self._cut_short = not (by_person and endless)
         if not self._began and self._environment.web_ui is None:
             self.master.close(signal=True)

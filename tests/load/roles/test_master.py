@@ -17,6 +17,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
+from bench import schemas
 from bench.clock import ClockAnchor
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
@@ -28,6 +29,7 @@ from bench.load.roles.losses import Loss
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.master import Master
 from bench.load.roles.senders import DiskLoss
+from bench.load.roles.shape import Shape
 from bench.plan.run_plan import RunPlan, Variant
 from bench.process import handover, supervise
 from bench.rundir import RunDir
@@ -350,3 +352,67 @@ def test_the_clock_starts_when_all_users_are_there(bench: Bench, arrival_rate: f
     gevent.spawn(spawn)
     bench.run()
     assert seen == [3]
+
+
+class FakeShape:
+    """A LoadTestShape that a locustfile has."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+
+    def reset_time(self) -> None:
+        """Its own clock is not looked at."""
+
+    def tick(self) -> Any:
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason", "code", "line", "stages"),
+    [
+        ([(5, 5), (7, 5), None], "completed", 0, "", [5, 7]),
+        ([None], "failed", 1, "error: the LoadTestShape FakeShape ended at its first tick", []),
+        ([(5, 5), (-1, 5)], "failed", 1, "error: the LoadTestShape FakeShape returned -1 as its number of users", [5]),
+        ([(5, 5), BUG], "failed", 1, "error: master broke in the LoadTestShape FakeShape: RuntimeError", [5]),
+    ],
+)
+def test_a_shape_is_the_clock_and_the_end_of_a_run(
+    answers: list[Any],
+    reason: str,
+    code: int,
+    line: str,
+    stages: list[int],
+    bench: Bench,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Asked once all is ready; what it asked for is in the manifest, and what breaks in it is one line."""
+    authored = FakeShape(*answers)
+    shape = Shape(authored, user_classes=(), stop=StopIteration)
+    bench.master._chosen_shape = lambda: shape
+    bench.master.plan = dataclasses.replace(bench.master.plan, arrival_rate=None, duration_s=None)  # type: ignore[type-var]
+    asked_before: list[int] = []
+    bench.senders.go = lambda _: asked_before.append(len(shape.stages))  # type: ignore[method-assign]
+
+    def as_locust_does() -> None:
+        while authored.tick() is not None:
+            gevent.sleep(0.01)
+        bench.master.shape_has_ended()
+        bench.runner.quit()
+
+    assert authored.tick()[0] == 0
+    asking = gevent.spawn_later(0.05, as_locust_does)
+    bench.run()
+    asking.kill()
+    assert asked_before == [0]
+    told = bench.manifest
+    assert told["ended"]["reason"] == reason
+    assert [stage["most_users"] for stage in told["shape"]["stages"]] == stages
+    assert bench.environment.process_exit_code == code
+    said = capsys.readouterr().err
+    assert line in said
+    assert said.count("error:") <= 1
+    assert SECRET not in said
+    assert schemas.load(next(bench.out.glob("*/manifest.json")), schemas.Manifest)

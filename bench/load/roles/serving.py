@@ -1,0 +1,126 @@
+"""The users of one process: which variant each sends for, and when it sends. Edge: Locust's users, gevent.
+
+A user of the open model waits for an arrival of its variant; one of the closed model sends again once its answer came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from bench.clock import monotonic_ns
+from bench.credentials import CredentialManager
+from bench.load.engine.arrivals import body_order
+from bench.load.engine.dispatch import Dispatcher
+from bench.load.engine.request import Engine, Scorer
+from bench.load.engine.seats import Seat, Seats
+from bench.load.roles.part import Part
+from bench.plan.run_plan import RunPlan
+
+_PAUSE_WITHOUT_LEASE_S = 0.1
+
+
+class Serving:
+    """Users begin at `start`; without a dispatcher, closed, they end at `end_ns` of this host's monotonic clock."""
+
+    def __init__(
+        self,
+        bench: Engine,
+        dispatcher: Dispatcher | None,
+        *,
+        plan: RunPlan,
+        part: Part,
+        managers: tuple[CredentialManager, ...],
+    ) -> None:
+        self._bench = bench
+        self._dispatcher = dispatcher
+        self.end_ns = 0
+        self._tally = bench.tally
+        self._managers = managers
+        self._started = Event()
+        self._all_answered = Event()
+        self._seats = Seats(len(plan.variants), first=part.index)
+        self._bodies = [
+            body_order(bench.feeder.size, seed=f"{plan.seed}-{part.index}-{variant.name}") for variant in plan.variants
+        ]
+
+    def start(self) -> None:
+        """The clock has started."""
+        self._started.set()
+
+    def let_go(self) -> None:
+        """Whoever still waits has nothing to wait for."""
+        self._started.set()
+        self._all_answered.set()
+
+    def serve(self, user: Any) -> None:
+        """Send requests as `user` until there are no more, or Locust wants it to stop."""
+        scorer = Scorer(self._bench)
+        seat = self._seats.take(gevent.getcurrent())
+        self._count_users()
+        try:
+            if self._dispatcher is not None:
+                self._serve_open(user, user.sending(scorer), seat, self._dispatcher)
+            else:
+                self._serve_closed(user, user.sending(scorer), seat)
+        finally:
+            self._give_up(seat)
+            scorer.close()
+
+    def withdraw(self, user: Any) -> None:
+        """The greenlet `user` is about to be killed while it waits: give it no arrival any more."""
+        if self._dispatcher is not None:
+            self._dispatcher.withdraw(user)
+
+    def _give_up(self, seat: Seat) -> None:
+        """A user leaves. If its variant has too few now, another one changes sides: an idle one, if there is one."""
+        candidates = self._seats.leave(seat)
+        if candidates:
+            to = self._seats.counts.index(min(self._seats.counts))
+            moved = next((one for one in candidates if self._move(one, to)), candidates[0])
+            self._seats.change(moved)
+        self._count_users()
+
+    def _move(self, seat: Seat, to: int) -> bool:
+        return self._dispatcher is not None and self._dispatcher.move(seat.user, to=to)
+
+    def _count_users(self) -> None:
+        if self._dispatcher is not None:
+            self._dispatcher.set_users(self._seats.counts)
+
+    def _serve_open(self, user: Any, send: Callable[..., bool], seat: Seat, dispatcher: Dispatcher) -> None:
+        zero_ns = 0
+        while True:
+            user.waiting()
+            arrival = dispatcher.claim(seat.variant)
+            late_cause = dispatcher.late_cause
+            if arrival is None:
+                self._await_the_last()
+                return
+            if not user.working():
+                return
+            zero_ns = zero_ns or self._bench.zero_ns
+            due_ns = zero_ns + arrival.due_ns
+            if not send(arrival.variant, intended_ns=due_ns, number=arrival.number, late_cause=late_cause):
+                gevent.sleep(0)  # what fails at once (no descriptors) must not keep the hub from its turn
+
+    def _await_the_last(self) -> None:
+        """Until the last request is answered: closing hundreds of connections meanwhile would hold it up by 5 ms."""
+        if not self._tally.in_flight:
+            self._all_answered.set()
+        self._all_answered.wait()
+
+    def _serve_closed(self, user: Any, send: Callable[..., bool], seat: Seat) -> None:
+        user.waiting()
+        self._started.wait()
+        gevent.sleep(max((self._bench.zero_ns - monotonic_ns()) / 1e9, 0))
+        while user.working() and monotonic_ns() < self.end_ns:
+            variant = seat.variant
+            well = send(variant, intended_ns=monotonic_ns(), number=next(self._bodies[variant]))
+            if user.wait_time is not None:
+                user.wait()
+            elif not well:  # never without the hub's turn
+                gevent.sleep(_PAUSE_WITHOUT_LEASE_S if self._managers[variant].current is None else 0)
