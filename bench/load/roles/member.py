@@ -33,6 +33,7 @@ class Member:
     drained: bool = False
     is_lost: bool = False
     came_back: bool = False
+    refused: str = ""
 
     @property
     def name(self) -> str:
