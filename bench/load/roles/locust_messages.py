@@ -46,7 +46,7 @@ def harden(runner: Any) -> None:
     if handle is None:
         return
     if isinstance(runner, MasterRunner):
-        runner.send_message = functools.partial(_send_of_master, runner.send_message)
+        runner.server.send_to_client = functools.partial(_send_of_master, runner.server.send_to_client)
         runner.handle_message = functools.partial(_handle_of_master, runner, handle, said)
     else:
         runner.handle_message = functools.partial(_handle, handle, said)
@@ -68,14 +68,12 @@ def _handle_of_master(
         _drop(said, f"a {msg.type[:40]!r} message that Locust cannot handle: {type(exc).__name__}")
 
 
-def _send_of_master(
-    send: Callable[..., None], msg_type: str, data: Any = None, client_id: str | None = None, **more: Any
-) -> None:
+def _send_of_master(send: Callable[[Message], None], msg: Message) -> None:
     """Locust tells its workers every option in the clear; those of a run travel in its order."""
-    if msg_type == "spawn" and isinstance(data, dict) and isinstance(data.get("parsed_options"), dict):
-        kept = {name: value for name, value in data["parsed_options"].items() if name not in _OF_A_RUN}
-        data = {**data, "parsed_options": kept}
-    send(msg_type, data, client_id, **more)
+    if msg.type == "spawn":
+        kept = {name: value for name, value in msg.data["parsed_options"].items() if name not in _OF_A_RUN}
+        msg = Message(msg.type, {**msg.data, "parsed_options": kept}, msg.node_id)
+    send(msg)
 
 
 def _handle(handle: Callable[[Message], None], said: set[str], msg: Message) -> None:

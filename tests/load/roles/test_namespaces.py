@@ -109,11 +109,11 @@ def _carried(running: EmulatorProcess, there: Elsewhere) -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("key", "fetches"),
-    [(KEY, 1), ("", 3)],
+    [(KEY, 1), ("", 2)],
     ids=["the same key", "no key"],
 )
 def test_a_worker_on_another_host(key: str, fetches: int, elsewhere: Elsewhere, tmp_path: Path) -> None:
-    """With the master's key it shares its leases; without any, its own command line and sign-in count. Nothing leaks."""
+    """With the master's key it shares its leases; without any, its own options and sign-in count. Nothing leaks."""
     port = free_port()
     wire = Wire(port, host=elsewhere.ours)
     with emulator_with() as running, _carried(running, elsewhere), ExitStack() as stack:
