@@ -225,7 +225,7 @@ class Master:
         if self.error is not None:
             changes["ended"]["error"] = self.error.describe()
         if record.values["workers"]:
-            changes["workers"] = [f"w{index}" for index in range(self.senders.size)]
+            changes["workers"] = list(self.senders.names)
         if losses:
             changes["lost"] = [loss.as_json() for loss in losses]
             changes["lost_samples"] = sum(loss.samples for loss in losses)
@@ -351,7 +351,7 @@ class Master:
                 if name in variants:
                     variants[name] = {**variants[name], "request_bytes": size}
             anchor = {"monotonic_ns": zero.monotonic_ns, "wall_ns": zero.wall_ns, "pacer": facts.get("pacer", "")}
-            workers = [f"w{index}" for index in range(self.senders.size)]
+            workers = list(self.senders.names)
             facts_of_start = {"variants": variants, "clock": anchor, "workers": workers, "faults": self._begin_faults()}
             self._record.started(self._zero_ns, facts_of_start)
             self.board.begin(self._record.run.run_id, plan)

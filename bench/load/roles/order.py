@@ -2,7 +2,7 @@
 
 Locust's messages cross the network in the clear. So the whole order (target, scoring URIs, options, folder) is sealed
 with the relay key. A worker that shares no key with the master is told numbers and hashes only: the rest it has on its
-own command line (see `own_plan`), so no master can aim a worker's secrets elsewhere. Pure.
+own command line (see `own_plan`), so no master can aim a worker's secrets elsewhere. Edge: the folder.
 """
 
 from __future__ import annotations

@@ -104,9 +104,9 @@ class Workers:
             self._give_order(worker)
 
     @property
-    def size(self) -> int:
-        """How many were given orders, the late ones too."""
-        return len(self._members)
+    def names(self) -> tuple[str, ...]:
+        """Of those that were given orders and took them, the late ones too."""
+        return tuple(member.name for member in self._members.values() if not member.refused)
 
     @property
     def awaited(self) -> str:
@@ -279,7 +279,7 @@ class Workers:
     def _give_order(self, node: str) -> None:
         if self._order is not None:
             if node not in self._members:
-                self._members[node] = Member(node=node, part=Part(index=self.size, workers=self._dealt_to))
+                self._members[node] = Member(node=node, part=Part(index=len(self._members), workers=self._dealt_to))
             order = self._order(self._members[node].part)
             self._channel.send(order.as_message(self._relay_key, worker=node), to=node)
 

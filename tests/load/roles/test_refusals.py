@@ -312,6 +312,7 @@ class TestMaster:
         led.ready("b")
         assert led.workers.ready()
         led.go()
+        assert led.workers.names == ("w1",)
         (loss,) = led.workers.losses
         assert (loss.worker, loss.samples, loss.taken_over) == ("w0", 0, True)
         assert [to for kind, _, to in led.runner.sent if kind == "bench_go"] == ["b"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bench.runreader import load_run
 from tests.e2e.conftest import emulator as emulator
 from tests.e2e.conftest import workspace as workspace
 from tests.load.roles.processes import KEY, Wire, await_that, free_port, locust, run_folder, token_calls
@@ -96,6 +97,7 @@ def test_without_the_masters_key_a_worker_takes_no_part(
     manifest = json.loads((run / "manifest.json").read_text())
     (loss,) = manifest["lost"]
     assert "refused" in loss["why"]
+    assert load_run(run).problems == ()
     assert manifest["ended"]["reason"] == "completed"
     assert emulator["endpoints"]["aml_token"].encode() not in seen
     assert not found_in(seen, ())
