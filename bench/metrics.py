@@ -80,6 +80,12 @@ class Metric:
 
 
 OVERHEAD = "overhead"
+INTER_TOKEN_LATENCY = "inter_token_latency"  # noqa: S105 - a metric
+TIME_TO_FIRST_TOKEN = "time_to_first_token"  # noqa: S105 - a metric
+FIRST_TOKEN_OVERHEAD = "time_to_first_token_overhead"  # noqa: S105 - a metric
+GOODPUT = "goodput"
+OVERHEADS: Mapping[str, str] = {OVERHEAD: "response_time", FIRST_TOKEN_OVERHEAD: TIME_TO_FIRST_TOKEN}
+"""What each metric of a comparison is the difference of."""
 ACHIEVED_RATE = "achieved_rate"
 ERROR_RATE = "error_rate"
 WITHIN = "within"
@@ -98,6 +104,27 @@ DURATIONS: dict[str, Word] = {
     "server_time": Word(title="server", help="what the endpoint's own header says it took"),
 }
 """The durations that are summarised, in the order of the summary."""
+STREAM_DURATIONS: dict[str, Word] = {
+    TIME_TO_FIRST_TOKEN: Word(
+        title="time to first token", help="of a streamed answer: from when the request was due to its first text"
+    ),
+    "service_time_to_first_token": Word(
+        title="first token from sending", help="the same from sending: what the endpoint took for it"
+    ),
+    "time_to_second_token": Word(
+        title="time to second token", help="from the first text of a streamed answer to the next"
+    ),
+    INTER_TOKEN_LATENCY: Word(
+        title="between tokens", help="every gap between two events with text, of all streamed answers"
+    ),
+    "worst_inter_token_latency": Word(title="worst gap of a request", help="the longest gap of each streamed answer"),
+    "time_per_output_token": Word(
+        title="per output token", help="from the first text to the last, over the tokens after the first"
+    ),
+}
+"""The durations of streamed answers, in the order of the summary; only a variant that streamed has them."""
+OBJECTIVES = (*DURATIONS, *STREAM_DURATIONS)
+"""What `--goodput` can ask of a request."""
 LATENCIES = ("response_time", "service_time")
 """The two that are shown side by side, with their whole distribution."""
 
@@ -138,6 +165,8 @@ CAUSES: dict[str, Word] = {
     Cause.NO_LEASE: Word(title="no credential", help="no credential could be had in time"),
     Cause.PENDING: Word(title="too many waiting", help="more requests waited at the endpoint than it takes"),
     Cause.RATE: Word(title="too many a second", help="more requests a second than the endpoint takes"),
+    "idle": Word(title="the stream stood still", help="no event of a streamed answer for as long as --idle-timeout"),
+    "stream": Word(title="error in the stream", help="the server told an error in the midst of a streamed answer"),
     "client": Word(title="no answer in time", help="our own time-out ran out, in whatever phase"),
     "model": Word(title="the model took too long", help="the endpoint gave up on the model"),
     "gateway": Word(title="a gateway took too long", help="something in front of the model gave up on it"),
@@ -184,8 +213,15 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         *(Metric(name=name, kind=Kind.TIME, help=word.help) for name, word in DURATIONS.items()),
+        *(Metric(name=name, kind=Kind.TIME, help=word.help) for name, word in STREAM_DURATIONS.items()),
         Metric(
             name=OVERHEAD, kind=Kind.TIME, per_variant=False, help="response time of the candidate less the baseline's"
+        ),
+        Metric(
+            name=FIRST_TOKEN_OVERHEAD,
+            kind=Kind.TIME,
+            per_variant=False,
+            help="time to first token of the candidate less the baseline's",
         ),
         Metric(name=ERROR_RATE, kind=Kind.RATE, help="share of the requests whose outcome is not ok"),
         *(
@@ -198,10 +234,12 @@ METRICS: dict[str, Metric] = {
             deadline=True,
             help="`within(250ms)`: share of the requests answered well so soon after they were due",
         ),
+        Metric(name=GOODPUT, kind=Kind.RATE, help="share of the requests that kept every objective of `--goodput`"),
         Metric(
             name=ACHIEVED_RATE, kind=Kind.RATE, per_variant=False, help="requests begun of those that were to be sent"
         ),
         Metric(name="requests", kind=Kind.COUNT, help="requests measured"),
+        Metric(name="output_tokens", kind=Kind.COUNT, help="tokens of the streamed answers that ended well"),
         Metric(name="errors", kind=Kind.COUNT, help="requests whose outcome is not ok"),
         Metric(name="auth_failures", kind=Kind.COUNT, help="requests that ended in an auth failure"),
         Metric(name="refreshes", kind=Kind.COUNT, of_flights=True, help="credential fetches after the first"),
@@ -210,13 +248,24 @@ METRICS: dict[str, Metric] = {
             name="dropped_arrivals", kind=Kind.COUNT, per_variant=False, help="requests that were due and never began"
         ),
         Metric(name="throughput", kind=Kind.THROUGHPUT, help="requests that ended, a second"),
+        Metric(name="output_token_throughput", kind=Kind.THROUGHPUT, help="output tokens a second, of all requests"),
+        Metric(
+            name="output_token_throughput_per_user",
+            kind=Kind.THROUGHPUT,
+            help="output tokens a second of one request's time, from its first text to its last",
+        ),
+        Metric(name="goodput_throughput", kind=Kind.THROUGHPUT, help="requests a second that kept every objective"),
     )
 }
 """Every metric by its name, in the order an error message lists them."""
 
 
 GLOSSARY: dict[str, Mapping[str, Word]] = {
-    "Times": {**DURATIONS, **{name: PARTS[name] for name in ("connect", "network", "front_end", "rest")}},
+    "Times": {
+        **DURATIONS,
+        **STREAM_DURATIONS,
+        **{name: PARTS[name] for name in ("connect", "network", "front_end", "rest")},
+    },
     "Outcomes": OUTCOMES,
     "Causes": CAUSES,
     "Differences": VERDICTS,
@@ -229,7 +278,7 @@ GLOSSARY: dict[str, Mapping[str, Word]] = {
 def kind_of_failure(outcome: str, cause: str, status: int) -> str:
     """What happened in plain words, short enough for one line: `404 Not Found`, `connection reset`."""
     cut_off = outcome == Outcome.TRANSPORT_ERROR and status
-    if status and not cut_off and cause != "client":
+    if status and not cut_off and cause not in ("client", "idle", "stream"):
         return f"{status} {_because(outcome, cause) or _phrase(status)}".rstrip()
     title = _cause(outcome, cause)
     return f"{title}, answer with status {status} cut off" if status else title

@@ -2,6 +2,7 @@
 
 manifest.json            plan, variants, versions, host, clock anchor; rewritten once when the run ends
 samples/<worker>.arrows  one Arrow IPC stream a worker (columns: bench.sample)
+chunks/<worker>.arrows   every gap between the tokens of streamed answers (samples.chunks)
 health/<worker>.jsonl    once a second: CPU, hub stalls, backlog; a last line {"end": true, ...}
 failures/<worker>.jsonl  the first failure of each kind (bench.failure_sample)
 flights.jsonl            one credential fetch a line
@@ -57,6 +58,10 @@ class RunDir:
     @property
     def samples(self) -> Path:
         return self.path / "samples"
+
+    @property
+    def chunks(self) -> Path:
+        return self.path / "chunks"
 
     @property
     def health(self) -> Path:

@@ -15,18 +15,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import clock, schemas
-from bench.analysis.run import LoadedRun, Samples
+from bench.analysis.run import NO_GAPS, Gaps, LoadedRun, Samples
 from bench.errors import RunInvalid
 from bench.rundir import RunDir
 from bench.sample import COLUMNS, NO_TIME
-from bench.samples import stream
+from bench.samples import chunks, stream
 from bench.samples.stream import Batch, Stream
 
-_UNREAD = ("first_byte_ns", "sequence")
-"""Columns no statistic needs; what is not decompressed costs neither time nor memory."""
+_UNREAD = ("first_byte_ns",)
+"""A column no statistic needs; what is not decompressed costs neither time nor memory."""
 
-_READ = tuple((name, kind) for name, kind in COLUMNS if name not in _UNREAD)
-_ABSENT = {"server_time_ns": NO_TIME}
+_OF_STREAMS: dict[str, Any] = {
+    "sequence": 0,
+    "first_token_ns": NO_TIME,
+    "last_token_ns": NO_TIME,
+    "content_events": 0,
+    "output_tokens": 0,
+    "prompt_tokens": 0,
+    "tokens_from": "",
+}
+"""Columns that are read only where answers were streamed, with their value everywhere else."""
+
+_ABSENT = {"server_time_ns": NO_TIME, **_OF_STREAMS}
 
 
 def load_run(path: Path) -> LoadedRun:
@@ -40,7 +50,8 @@ def load_run(path: Path) -> LoadedRun:
     ended = bool(manifest.get("ended"))
     problems: list[str] = []
     workers = sorted({*manifest["workers"], *_stems(folder.samples, "*.arrows")})
-    samples = _read_samples(folder, workers, manifest, problems)
+    samples, sequences = _read_samples(folder, workers, manifest, problems)
+    gaps = _read_gaps(folder, workers, manifest, sequences, problems)
     health = _read_health(folder, sorted({*workers, *_stems(folder.health, "*.jsonl")}), manifest, problems)
     flights, fault = schemas.load_lines(folder.flights, schemas.Flight, cut=not ended)
     counted = manifest.get("flights")
@@ -54,6 +65,7 @@ def load_run(path: Path) -> LoadedRun:
         path=path,
         manifest=manifest,
         samples=samples,
+        gaps=gaps,
         flights=tuple(flights),
         flights_known=not fault,
         health=health,
@@ -135,7 +147,53 @@ def _stems(folder: Path, pattern: str) -> set[str]:
     return {file.stem for file in folder.glob(pattern)}
 
 
-def _read_samples(folder: RunDir, workers: list[str], manifest: Mapping[str, Any], problems: list[str]) -> Samples:
+Sequences = dict[str, tuple[int, NDArray[Any]]]
+"""By worker: the row of its first sample, and the numbers of its requests in the order of its rows."""
+
+
+def _read_gaps(
+    folder: RunDir, workers: list[str], manifest: Mapping[str, Any], sequences: Sequences, problems: list[str]
+) -> Gaps:
+    """The gaps of this run's streamed answers, each with the row of its request; those of no known sample are left out.
+
+    A run that streamed nothing has no such file, nor has one of an older version.
+    """
+    told: Mapping[str, int] = manifest.get("chunks", {})
+    rows, values = [], []
+    for worker in workers:
+        path = folder.chunks / f"{worker}.arrows"
+        if not path.exists() and not told.get(worker):
+            continue
+        found = chunks.inspect(path)
+        fault, written = found.fault, told.get(worker)
+        if stranger := _stranger(worker, found, manifest):
+            problems.append(f"chunks/{path.name} {stranger}: it is left out")
+            continue
+        try:
+            sequence, gap_ns = chunks.read(found)
+        except stream.READ_ERRORS:
+            problems.append(f"chunks/{path.name} cannot be decoded: the gaps between its tokens are not known")
+            continue
+        if not fault and written is not None and found.rows != written:
+            fault = f"has {found.rows} gaps of {written} that were written"
+        if fault:
+            problems.append(f"chunks/{path.name} {fault.replace(' samples', ' gaps')}")
+        first, known = sequences.get(worker, (0, np.zeros(0, np.int64)))
+        order = np.argsort(known, kind="stable")
+        place = np.searchsorted(known, sequence, sorter=order).clip(max=max(len(known) - 1, 0))
+        there = known[order[place]] == sequence if len(known) else np.zeros(len(sequence), bool)
+        rows.append(first + order[place[there]])
+        values.append(gap_ns[there])
+    if not rows:
+        return NO_GAPS
+    row = np.concatenate(rows)
+    starts = np.flatnonzero(np.diff(row, prepend=-1))
+    return Gaps(row=row, gap_ns=np.concatenate(values), starts=starts)
+
+
+def _read_samples(
+    folder: RunDir, workers: list[str], manifest: Mapping[str, Any], problems: list[str]
+) -> tuple[Samples, Sequences]:
     """The samples of this run's workers, as far as each file is sound; a file of another run or worker is left out."""
     streams = {worker: stream.inspect(folder.samples / f"{worker}.arrows") for worker in workers}
     told: Mapping[str, int] = manifest.get("samples", {})
@@ -145,15 +203,19 @@ def _read_samples(folder: RunDir, workers: list[str], manifest: Mapping[str, Any
             problems.append(f"samples/{worker}.arrows {stranger}: it is left out")
         else:
             own[worker] = found
-    rows = _Rows(sum(found.rows for found in own.values()))
+    streamed = folder.chunks.is_dir() or any(manifest.get("chunks", {}).values())
+    rows = _Rows(sum(found.rows for found in own.values()), streamed=streamed)
+    sequences: Sequences = {}
     for worker, found in own.items():
         fault = found.fault
         before = rows.filled
         try:
-            for batch in stream.batches(found, [name for name, _ in _READ]):
+            for batch in stream.batches(found, [name for name, _ in rows.read]):
                 rows.add(worker, batch)
         except stream.READ_ERRORS:
             fault = f"cannot be decoded after {rows.filled - before} samples"
+        if streamed:
+            sequences[worker] = (before, rows.numbers("sequence")[before : rows.filled])
         written = told.get(worker)
         if not fault and written is not None and rows.filled - before != written:
             fault = f"has {rows.filled - before} samples of {written} that were written"
@@ -164,7 +226,7 @@ def _read_samples(folder: RunDir, workers: list[str], manifest: Mapping[str, Any
         problems.append(f"the samples of {', '.join(old)} have no checksums: an older version wrote them")
     if not rows.filled:
         problems.append("there is no sample: the run ended before its first flush, or never sent a request")
-    return rows.finish(problems)
+    return rows.finish(problems), sequences
 
 
 def _stranger(worker: str, found: Stream, manifest: Mapping[str, Any]) -> str:
@@ -184,22 +246,25 @@ def _stranger(worker: str, found: Stream, manifest: Mapping[str, Any]) -> str:
 class _Rows:
     """Columns of a known length, filled batch by batch; word codes are unified over workers and dictionaries."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, *, streamed: bool) -> None:
         self.filled = 0
-        self._tables: dict[str, dict[str, int]] = {name: {} for name, kind in _READ if kind == "word"}
+        unread = {*_UNREAD, *(() if streamed else _OF_STREAMS)}
+        self.read = tuple((name, kind) for name, kind in COLUMNS if name not in unread)
+        self._tables: dict[str, dict[str, int]] = {name: {} for name, kind in COLUMNS if kind == "word"}
         self._tables["worker"] = {}
         self._missing: set[str] = set()
         self._columns: dict[str, NDArray[Any]] = {"worker": np.zeros(capacity, np.uint8)}
-        for name, kind in _READ:
+        for name, kind in self.read:
             dtype = np.uint8 if kind == "word" else np.dtype(kind)
-            self._columns[name] = np.full(capacity, _ABSENT.get(name, 0), dtype)
+            self._columns[name] = np.full(capacity, 0 if kind == "word" else _ABSENT.get(name, 0), dtype)
 
     def add(self, worker: str, batch: Batch) -> None:
         """Decode `batch` behind the rows that are there."""
         place = slice(self.filled, self.filled + batch.rows)
-        for name, kind in _READ:
+        for name, kind in self.read:
             if name not in batch.names:
-                self._missing.add(name)
+                if name not in _OF_STREAMS:
+                    self._missing.add(name)
                 self._columns[name][place] = self._code(name, "") if kind == "word" else _ABSENT.get(name, 0)
             elif kind == "word":
                 codes, words = batch.words(name)
@@ -214,12 +279,21 @@ class _Rows:
         """The filled part of every column."""
         if self._missing:
             problems.append(f"the samples lack {', '.join(sorted(self._missing))}: an older version wrote them")
+        columns = {name: column[: self.filled] for name, column in self._columns.items() if name != "sequence"}
+        for name, kind in COLUMNS:
+            if name in _OF_STREAMS and name != "sequence" and name not in columns:
+                value = self._code(name, "") if kind == "word" else _OF_STREAMS[name]
+                columns[name] = np.broadcast_to(np.array(value, np.uint8 if kind == "word" else kind), self.filled)
         words = {name: tuple(table) for name, table in self._tables.items()}
-        return Samples(**{name: column[: self.filled] for name, column in self._columns.items()}, words=words)
+        return Samples(**columns, words=words)
+
+    def numbers(self, name: str) -> NDArray[Any]:
+        """A column so far."""
+        return self._columns[name]
 
     def _code(self, column: str, word: str) -> int:
         table = self._tables[column]
         code = table.setdefault(word, len(table))
-        if code > np.iinfo(self._columns[column].dtype).max:
+        if column in self._columns and code > np.iinfo(self._columns[column].dtype).max:
             self._columns[column] = self._columns[column].astype(np.uint16)
         return code

@@ -76,6 +76,14 @@ class LateCause(StrEnum):
     PACER = "pacer"
 
 
+class TokensFrom(StrEnum):
+    """How the output tokens of a streamed answer are known; `NONE` where the answer was no stream."""
+
+    NONE = ""
+    USAGE = "usage"
+    EVENTS = "events"
+
+
 COLUMNS: tuple[tuple[str, str], ...] = (
     ("intended_ns", "int64"),
     ("began_ns", "int64"),
@@ -98,6 +106,12 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("replays", "uint8"),
     ("late_cause", "word"),
     ("request_class", "word"),
+    ("first_token_ns", "int64"),
+    ("last_token_ns", "int64"),
+    ("content_events", "uint32"),
+    ("output_tokens", "uint32"),
+    ("prompt_tokens", "uint32"),
+    ("tokens_from", "word"),
 )
 """(name, type) in file order; `word` is dictionary<uint8, utf8>. A column is only ever added at the end.
 
@@ -112,4 +126,11 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 `late_cause`      why schedule_lag is above 1 ms: `credential` its variant's users waited for a lease, `users` they all
                   awaited answers, `hub` this process was busy, `cpu` it was not given the processor, `pacer` its timer
                   was late
+
+Of a streamed answer (`tokens_from` is not empty), however it ended:
+
+`first_token_ns`  when the first event with text came, `NO_TIME` when none did; `last_token_ns` the last one so far
+`content_events`  how many events with text there were
+`output_tokens`   of the whole answer, by the server's usage block or, without one, the events with text (`tokens_from`)
+`prompt_tokens`   by the server's usage block, 0 without one
 """

@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "target": {*NOUNS, "rundir", "schemas"},
     "analysis": {*NOUNS},
     "settings": {*NOUNS, "rundir", "schemas"},
-    "schemas": {"errors", "failure_sample", "plan", "rundir"},
+    "schemas": {"endpoint", "errors", "failure_sample", "plan", "rundir"},
     "gates": {*NOUNS, "analysis", "rundir", "schemas", "settings"},
     "report": {*NOUNS, "analysis", "rundir", "runreader", "schemas"},
     "credentials": {*NOUNS, "clock", "process", "target"},
@@ -103,7 +103,8 @@ LIBRARIES: dict[str, str] = {
     "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
-    "msgspec": r"plan\.expectation|schemas|history\.ledger|load\.(engine\.(body_checks|request_file)|roles\.)",
+    "msgspec": r"plan\.expectation|schemas|history\.ledger|load\.(roles\.|engine\."
+    r"(body_checks|chat_file|request_file|tokens))",
     "prometheus_client": r"live\.prometheus",
     "pyarrow": r"samples\.",
     "shtab": r"commands\.completion",

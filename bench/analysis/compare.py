@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-from bench.analysis import blocks, bootstrap, rates
+from bench.analysis import blocks, bootstrap, rates, streams
 from bench.analysis.auth_failures import failure_share
 from bench.analysis.bootstrap import LEVEL, Interval, Statistic
 from bench.analysis.fold import Fold, fold_variant
 from bench.analysis.quantiles import CURVE_Q, QuantileCurve, samples_needed
 from bench.analysis.run import Floats, LoadedRun
 from bench.analysis.student import z_quantile
-from bench.metrics import PRINTED
+from bench.metrics import PRINTED, STREAM_DURATIONS
 from bench.plan.run_plan import DEFAULT_MIN_EFFECT_MS
 
 DEFAULT_MIN_EFFECT_RATE = 0.001
@@ -92,7 +92,10 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """All differences of two variants; the mappings are from `p50` ... `p99.9` and `mean`."""
+    """All differences of two variants; the mappings are from `p50` ... `p99.9` and `mean`.
+
+    `streams` has them by metric of `STREAM_DURATIONS`, where both variants streamed.
+    """
 
     baseline: str
     candidate: str
@@ -100,6 +103,7 @@ class Comparison:
     service_time_ms: Mapping[str, Estimate]
     auth_failure_rate: Estimate
     error_rate: Estimate
+    streams: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
 
 
 def variants(
@@ -114,13 +118,14 @@ def variants(
     """Two variants that were interleaved in one run, block by block."""
 
     def durations(metric: str) -> dict[str, Estimate]:
-        sides = fold_variant(run, metric, baseline), fold_variant(run, metric, candidate)
+        sides = streams.folded(run, metric, baseline), streams.folded(run, metric, candidate)
         return folds(*sides, pairing=bootstrap.paired, min_effect_ms=min_effect_ms, seed=seed)
 
     def failures(*, auth_only: bool) -> Estimate:
         sides = [failure_share(run, variant, auth_only=auth_only) for variant in (baseline, candidate)]
         return shares(*sides, min_effect=min_effect_rate)
 
+    both_stream = streams.are_there(run, baseline) and streams.are_there(run, candidate)
     return Comparison(
         baseline=baseline,
         candidate=candidate,
@@ -128,6 +133,7 @@ def variants(
         service_time_ms=durations("service_time"),
         auth_failure_rate=failures(auth_only=True),
         error_rate=failures(auth_only=False),
+        streams={metric: durations(metric) for metric in STREAM_DURATIONS} if both_stream else {},
     )
 
 

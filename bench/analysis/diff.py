@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import bootstrap, compare, rates, trust
+from bench.analysis import bootstrap, compare, rates, streams, trust
 from bench.analysis.auth_failures import failure_share
 from bench.analysis.bootstrap import LEVEL, Interval
 from bench.analysis.compare import (
@@ -26,13 +26,13 @@ from bench.analysis.compare import (
     Verdict,
     judge,
 )
-from bench.analysis.fold import Fold, fold_variant
+from bench.analysis.fold import Fold
 from bench.analysis.run import LoadedRun
 from bench.analysis.student import t_quantile
 from bench.analysis.summary import SCHEMA_VERSION, comparison_json, plain, without_verdicts
 from bench.analysis.trust import TrustVerdict
 from bench.errors import RunInvalid, UsageError
-from bench.metrics import PRINTED
+from bench.metrics import PRINTED, STREAM_DURATIONS
 from bench.plan.run_plan import DEFAULT_MIN_EFFECT_MS
 
 ONE_AGAINST_ONE = "one run against one, for nobody knows how much runs of one thing differ"
@@ -126,8 +126,8 @@ def _compare(
     seed: int,
 ) -> Comparison:
     def durations(metric: str) -> dict[str, Estimate]:
-        a = [fold_variant(run, metric, name_a) for run in runs_a]
-        b = [fold_variant(run, metric, name_b) for run in runs_b]
+        a = [streams.folded(run, metric, name_a) for run in runs_a]
+        b = [streams.folded(run, metric, name_b) for run in runs_b]
         if len(a) == len(b) == 1:
             found = compare.folds(a[0], b[0], pairing=bootstrap.independent, min_effect_ms=min_effect_ms, seed=seed)
             return {name: _undecided(one) for name, one in found.items()}
@@ -145,6 +145,8 @@ def _compare(
         sides = [[(share.rate, rates.own(share)) for share in side] for side in (a, b)]
         return judge(*pooled(*sides), min_effect=min_effect_rate)
 
+    sides = ((runs_a, name_a), (runs_b, name_b))
+    all_stream = all(streams.are_there(run, name) for runs, name in sides for run in runs)
     return Comparison(
         baseline=name_a,
         candidate=name_b,
@@ -152,6 +154,7 @@ def _compare(
         service_time_ms=durations("service_time"),
         auth_failure_rate=failures(auth_only=True),
         error_rate=failures(auth_only=False),
+        streams={metric: durations(metric) for metric in STREAM_DURATIONS} if all_stream else {},
     )
 
 
@@ -168,10 +171,12 @@ def _sides(runs_a: Sequence[LoadedRun], runs_b: Sequence[LoadedRun], found: Comp
             "error_rate": float(np.mean([failure_share(run, name, auth_only=False).rate for run in runs])),
             **{
                 f"{metric}_ms": {
-                    statistic: float(np.mean([compare.figure_ms(fold_variant(run, metric, name), q=q) for run in runs]))
+                    statistic: float(
+                        np.mean([compare.figure_ms(streams.folded(run, metric, name), q=q) for run in runs])
+                    )
                     for statistic, q in _STATISTICS.items()
                 }
-                for metric in ("response_time", "service_time")
+                for metric in ("response_time", "service_time", *found.streams)
             },
         }
         for side, name, runs in (("baseline", found.baseline, runs_a), ("candidate", found.candidate, runs_b))
@@ -188,6 +193,8 @@ def _sentence(blocks: list[dict[str, Any]], invalid: list[LoadedRun], *, one_aga
     said = []
     for block in blocks:
         found = {name: one["verdict"] for name, one in block["response_time_ms"].items()}
+        first = block.get("time_to_first_token_ms", {})
+        found |= {f"first token {name}": one["verdict"] for name, one in first.items()}
         found["error rate"] = block["error_rate"]["verdict"]
         worse = [name for name, verdict in found.items() if verdict == Verdict.WORSE]
         better = [name for name, verdict in found.items() if verdict == Verdict.BETTER]

@@ -197,10 +197,10 @@ def fold_picked(run: LoadedRun, metric: str, picked: Picked, q: Floats = CURVE_Q
     if len(values_ns) < len(cell):
         cell = cell[np.isin(picked.rows, run.samples.telling(picked.rows), assume_unique=True)]
     folded = fold(values_ns, cell, q, censored=picked.censored if metric in CENSORED_METRICS else None)
-    return replace(folded, pieces=_stage_cells(run)) if run.plan.stages else folded
+    return replace(folded, pieces=stage_cells(run)) if run.plan.stages else folded
 
 
-def _stage_cells(run: LoadedRun) -> tuple[int, ...]:
+def stage_cells(run: LoadedRun) -> tuple[int, ...]:
     """The cells in which a stage of the plan begins."""
     begin, until = run.window_ns
     ends_ns = np.cumsum([stage.duration_s * 1e9 for stage in run.plan.stages])

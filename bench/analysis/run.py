@@ -40,7 +40,8 @@ class Samples:
     """Every sample of every worker, one array a column; all arrays have the same length.
 
     A word column holds small codes; `words[column][code]` is the word. `worker` is a word column too.
-    `first_byte_ns` and `sequence` stay on disk: no statistic reads them.
+    `first_byte_ns` and `sequence` stay on disk: no statistic reads them. Where nothing was streamed the columns of
+    tokens are one value each, seen as many times as there are samples.
     """
 
     intended_ns: Ints
@@ -62,6 +63,12 @@ class Samples:
     replays: NDArray[np.uint8]
     late_cause: NDArray[Any]
     request_class: NDArray[Any]
+    first_token_ns: Ints
+    last_token_ns: Ints
+    content_events: NDArray[np.uint32]
+    output_tokens: NDArray[np.uint32]
+    prompt_tokens: NDArray[np.uint32]
+    tokens_from: NDArray[Any]
     worker: NDArray[Any]
     words: Mapping[str, tuple[str, ...]]
 
@@ -112,6 +119,24 @@ class Samples:
         return told
 
 
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Gaps:
+    """Every gap between the tokens of streamed answers, those of a request one after the other in their order.
+
+    `row` is the row of the gap's sample; `starts` are where a request's gaps begin.
+    """
+
+    row: Ints
+    gap_ns: Ints
+    starts: Ints
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+NO_GAPS = Gaps(row=np.zeros(0, np.int64), gap_ns=np.zeros(0, np.int64), starts=np.zeros(0, np.int64))
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LoadedRun:
     """One run as it lies on disk, complete or not; `problems` says in plain sentences what is missing.
@@ -125,6 +150,7 @@ class LoadedRun:
     path: Path
     manifest: Mapping[str, Any]
     samples: Samples
+    gaps: Gaps = NO_GAPS
     flights: tuple[Mapping[str, Any], ...] = ()
     health: Mapping[str, tuple[Mapping[str, Any], ...]]
     failures: tuple[Mapping[str, Any], ...] = ()

@@ -78,4 +78,5 @@ def _samples() -> list[tuple[int, ...]]:
     first = sent + server + generator.gamma(4, 30_000, _SAMPLES).astype(np.int64)
     times = np.stack([due, began, sent, first, first, np.zeros_like(due), server // 1000 * 1000], axis=1)
     rest = (17, 1, 200, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0)  # response_bytes to the class: an answer with status 200
-    return [(*row, number, *rest) for number, row in enumerate(times.tolist())]
+    not_streamed = (-1, -1, 0, 0, 0, 0)
+    return [(*row, number, *rest, *not_streamed) for number, row in enumerate(times.tolist())]

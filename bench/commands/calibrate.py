@@ -3,6 +3,8 @@
 examples:
   bench calibrate                      errors at 500, 1,000, 2,000 and 4,000/s, harness on one core, target on another
   bench calibrate --tls --rates 500,1000,2000
+  bench calibrate --streaming --rates 60,120,200,400
+                                       first tokens and gaps of streamed answers, token by token
   bench calibrate --stalls             a target that stands still 0.5 s in every 5 s
   bench calibrate --workers            CPU per request on 1, 2 and 4 workers
   bench calibrate --peers              stock Locust, k6, wrk and hey beside it, where they are installed
@@ -48,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", default="results/calibration", help="folder for the tables")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--tls", action="store_true", help="the rates over TLS")
+    what.add_argument("--streaming", action="store_true", help="streamed answers: first tokens and gaps")
     what.add_argument("--stalls", action="store_true", help="a stalling target")
     what.add_argument("--workers", action="store_true", help="several worker processes")
     what.add_argument("--peers", action="store_true", help="other tools beside this one")
@@ -67,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _audit(arguments)
     from bench.calibration import table
 
-    names = ("tls", "stalls", "workers", "peers", "costs", *_COUNTED)
+    names = ("streaming", "tls", "stalls", "workers", "peers", "costs", *_COUNTED)
     name = next((word for word in names if getattr(arguments, word)), "rates")
     rows = []
     for row in _rows(name, arguments):
@@ -97,7 +100,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _rows(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    from bench.calibration import costs, known_effects, peers, scenarios
+    from bench.calibration import costs, known_effects, peers, scenarios, streaming
     from bench.calibration.bench_run import Setting, two_cores
 
     if name in _COUNTED:
@@ -113,6 +116,8 @@ def _rows(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         return scenarios.stalls(setting)
     if name == "workers":
         return scenarios.workers([1, 2, 4], setting)
+    if name == "streaming":
+        return streaming.streaming(_rates(arguments.rates), setting)
     return scenarios.rates(_rates(arguments.rates), setting, tls=name == "tls")
 
 

@@ -2,6 +2,8 @@
 
 examples:
   bench capacity --emulator --slo 'response_time.p99 < 60ms'
+  bench capacity --emulator --chat chats.jsonl --slo 'time_to_first_token.p99 < 500ms' --slo 'goodput >= 95%' \\
+      --goodput 'inter_token_latency.p99 < 50ms'
   bench capacity --endpoint my-endpoint --slo 'response_time.p99 < 200ms' --slo 'error_rate <= 0.1%'
 
 A rate holds when every objective is met, at least 98 % of the rate was achieved, the backlog did not grow by more
@@ -38,10 +40,11 @@ _IMPLIED = ("achieved_rate >= 98%", "error_rate <= 0.1%")
 
 
 def _options() -> list[Option]:
-    from bench.plan.options import LOAD_OPTIONS, TARGET_OPTIONS
+    from bench.plan.options import LOAD_OPTIONS, OUTPUT_OPTIONS, REQUEST_OPTIONS, TARGET_OPTIONS
 
-    left_out = {"arrival-rate", "stages", "arrivals-from", "speed", "duration", "warm-up", "users"}
-    return [option for option in TARGET_OPTIONS + LOAD_OPTIONS if option.name not in left_out]
+    left_out = {"arrival-rate", "stages", "duration", "warm-up", "users", "arrivals-from", "speed"}
+    goodput = [option for option in OUTPUT_OPTIONS if option.name == "goodput"]
+    return [one for one in TARGET_OPTIONS + LOAD_OPTIONS + REQUEST_OPTIONS if one.name not in left_out] + goodput
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

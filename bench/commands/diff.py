@@ -60,6 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
     return RunInvalid.exit_code if found["trust"] == TrustVerdict.INVALID else 0
 
 
+_SHOWN = ("response_time_ms", "service_time_ms", "time_to_first_token_ms", "inter_token_latency_ms")
+_LABEL = 27
+
+
 def _lines(found: dict[str, Any]) -> list[str]:
     lines = [found["sentence"]]
     for run in (*found["baseline_runs"], *found["candidate_runs"]):
@@ -69,7 +73,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     for comparison in found["comparisons"]:
         sides = [comparison["figures"][side] for side in ("baseline", "candidate")]
         lines.append(f"{comparison['candidate']} less {comparison['baseline']}, by {found['unit']}")
-        lines.append(f"  {'':<22}{'before':>10}{'after':>10}   difference")
+        lines.append(f"  {'':<{_LABEL}}{'before':>10}{'after':>10}   difference")
         lines += [
             _row(
                 f"{block.removesuffix('_ms').replace('_', ' ')} {statistic}",
@@ -77,7 +81,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
                 numbers.estimate(estimate) or "not known",
                 estimate["verdict"],
             )
-            for block in ("response_time_ms", "service_time_ms")
+            for block in _SHOWN
+            if block in comparison
             for statistic, estimate in comparison[block].items()
         ]
         errors = comparison["error_rate"]
@@ -90,4 +95,4 @@ def _lines(found: dict[str, Any]) -> list[str]:
 
 def _row(label: str, sides: list[str], difference: str, verdict: str) -> str:
     before, after = sides
-    return f"  {label:<22}{before:>10}{after:>10}   {difference} {verdict}"
+    return f"  {label:<{_LABEL}}{before:>10}{after:>10}   {difference} {verdict}"

@@ -51,6 +51,25 @@ class Answers:
             self._body,
         )
 
+    def streamed(self, deployment: str, client_request_id: bytes, *, closing: bool) -> bytes:
+        """The head of a 200 whose body is a stream of events, in chunks."""
+        self._count += 1
+        ours = f"{_PREFIX}{self._count:012x}"
+        theirs = client_request_id.decode()
+        lines = [
+            "HTTP/1.1 200 OK",
+            "server: azureml-frontdoor",
+            f"date: {self._date}",
+            "content-type: text/event-stream; charset=utf-8",
+            "transfer-encoding: chunked",
+            f"azureml-model-deployment: {deployment}",
+            f"x-ms-request-id: {theirs or ours}",
+            f"x-request-id: {ours}",
+            *((f"x-ms-client-request-id: {theirs}",) if theirs else ()),
+            *(("connection: close",) if closing else ()),
+        ]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
     def refused(self, status: int, text: str, *, closing: bool, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
         """Any other answer: `text` as plain text."""
         self._count += 1

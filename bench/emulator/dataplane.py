@@ -15,9 +15,11 @@ from bench.emulator.model import Job, Model, Slots
 from bench.emulator.scoring_wire import ScoreRequest, ScoringConnection
 from bench.emulator.service_time import ServiceTimes
 from bench.emulator.state import EndpointState, State
+from bench.emulator.streaming import PATH, Streams
 from bench.emulator.wallclock import WallClock
 
 _NO_DEPLOYMENT = "No deployment with positive traffic weight was found."
+_PATHS = frozenset({b"/score", PATH})
 _METHODS = frozenset({b"GET", b"POST"})
 _ID_CHARACTERS = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
 
@@ -54,6 +56,7 @@ class ScoringFront:
             name: Slots(name, slots=settings.instances * settings.max_concurrent_requests, extra_ns=delays.get(name, 0))
             for name in endpoint.traffic
         }
+        self._streams = Streams(settings.stream, settings.seed)
         self._timeout_ns = settings.request_timeout_ns
 
     def accept(self, connection: ScoringConnection, request: ScoreRequest) -> None:
@@ -61,7 +64,7 @@ class ScoringFront:
         if request.request_id.translate(None, _ID_CHARACTERS):
             request.request_id = b""
         path = request.path
-        if path != b"/score" and path.partition(b"?")[0] != b"/score":
+        if path != b"/score" and path.partition(b"?")[0] not in _PATHS:
             return self._refuse(connection, request, 404, "Not Found")
         now_s = request.received_ns / 1e9 + self._clock_offset_s
         refusal = self._gate.refusal(request.authorization, now_s)
@@ -82,7 +85,12 @@ class ScoringFront:
     def _job(self, connection: ScoringConnection, request: ScoreRequest, slots: Slots) -> Job:
         job = Job(connection, request, self.counts, slots)
         conditions = self._state.conditions
-        job.service_ns = self._next_service_ns() + slots.extra_ns
+        job.stream = self._streams.asked(request.body) if request.body else None
+        if job.stream is not None:
+            job.next_gap_ns = self._streams.gap_ns
+            job.service_ns = self._streams.first_ns() + slots.extra_ns
+        else:
+            job.service_ns = self._next_service_ns() + slots.extra_ns
         if conditions.validation_delay_ns and self.endpoint.auth_mode != "key":
             job.lead_ns = conditions.validation_delay_ns
         if conditions.models:
@@ -91,10 +99,10 @@ class ScoringFront:
                 self._state.on_used(fault)
                 job.service_ns += round(fault.delay_s * 1e9)
                 if fault.answer != "slow":
-                    job.status, job.model_status = 424, fault.answer
+                    job.status, job.model_status, job.stream = 424, fault.answer, None
         if job.service_ns > self._timeout_ns:
             job.service_ns = self._timeout_ns
-            job.status = 408
+            job.status, job.stream = 408, None
         return job
 
     def _refuse_caller(self, connection: ScoringConnection, request: ScoreRequest, refusal: Refusal) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Callable
 from time import monotonic_ns
 
 from bench.emulator.answers import Answers, model_error_headers
@@ -15,6 +16,7 @@ from bench.emulator.due import DueQueue
 from bench.emulator.scoring_wire import ScoreRequest, ScoringConnection
 from bench.emulator.service_time import finish_ns
 from bench.emulator.state import State
+from bench.emulator.streaming import CUT, HANG, Stream
 from bench.emulator.truth import TruthFile
 
 _TIMED_OUT = "upstream request timeout"
@@ -40,6 +42,9 @@ class Slots:
 class Job:
     """A request on its way to its answer. `payload` is set when the answer is no business of the model's.
 
+    Of a streamed one (`stream`) `due_ns` is when its next token comes, `service_ns` how long that takes from the one
+    before, and `next_gap_ns` draws the next.
+
     `status` 200, 408 or 424 (then `model_status` is what the container said); times are monotonic ns.
     """
 
@@ -50,11 +55,13 @@ class Job:
         "due_ns",
         "lead_ns",
         "model_status",
+        "next_gap_ns",
         "payload",
         "request",
         "service_ns",
         "slots",
         "status",
+        "stream",
     )
 
     def __init__(
@@ -75,6 +82,8 @@ class Job:
         self.lead_ns = 0
         self.begins_ns = 0
         self.due_ns = 0
+        self.stream: Stream | None = None
+        self.next_gap_ns: Callable[[], int] | None = None
 
 
 class Model:
@@ -109,7 +118,7 @@ class Model:
         stalls = self._state.conditions.stalls
         job.due_ns = finish_ns(job.begins_ns, job.service_ns, stalls) if stalls else job.begins_ns + job.service_ns
         if job.due_ns == job.request.received_ns:
-            self._finish(job)
+            self._answer(job)
         else:
             self._due.push(job.due_ns, job)
 
@@ -122,7 +131,42 @@ class Model:
                 job.due_ns = due_ns
                 self._due.push(due_ns, job)
                 return
-        self._finish(job)
+        self._answer(job)
+
+    def _answer(self, job: Job) -> None:
+        if job.stream is not None and job.next_gap_ns is not None:
+            self._step(job, job.stream, job.next_gap_ns)
+        else:
+            self._finish(job)
+
+    def _step(self, job: Job, stream: Stream, next_gap_ns: Callable[[], int]) -> None:
+        """Send the token that is due. The client may have gone meanwhile, and then nobody waits for the rest."""
+        head = b""
+        if not stream.sent and job.slots is not None:
+            request = job.request
+            head = self.answers.streamed(job.slots.deployment, request.request_id, closing=not request.keep_alive)
+        piece = stream.next_piece(head)
+        stream.times_ns += (job.due_ns, monotonic_ns())
+        if stream.left > 0 and job.connection.send(piece):
+            job.begins_ns = job.due_ns
+            job.service_ns = next_gap_ns()
+            stalls = self._state.conditions.stalls
+            job.due_ns = finish_ns(job.begins_ns, job.service_ns, stalls) if stalls else job.begins_ns + job.service_ns
+            self._due.push(job.due_ns, job)
+            return
+        if self._truth is not None:
+            self._truth.add_stream(job.request.request_id, job.request.received_ns, stream.times_ns)
+        if stream.left <= 0 and stream.ending not in (CUT, HANG):
+            job.payload = piece
+            job.service_ns = job.due_ns - job.request.received_ns
+            self._finish(job)
+            return
+        job.connection.send(piece)
+        if stream.ending == CUT:
+            job.connection.close()
+        if job.slots is not None:
+            self._free(job.slots)
+            self._start_next(job.slots, job.due_ns)
 
     def _finish(self, job: Job) -> None:
         slots, request = job.slots, job.request
@@ -136,13 +180,20 @@ class Model:
             answered_ns = monotonic_ns()
             self._truth.add(request.request_id, request.received_ns, answered_ns, job.service_ns)
         slots.scored += 1
+        self._free(slots)
+        job.connection.answer(payload)
+        self._start_next(slots, job.due_ns)
+
+    @staticmethod
+    def _free(slots: Slots) -> None:
         slots.pending -= 1
         slots.running -= 1
-        job.connection.answer(payload)
+
+    def _start_next(self, slots: Slots, at_ns: int) -> None:
+        """From the time the slot was due to be free: lateness of the timer must not add up to lost capacity."""
         if slots.waiting and slots.running < slots.slots:
             slots.running += 1
-            # From the time the slot was due to be free: lateness of the timer must not add up to lost capacity.
-            self._start(slots.waiting.popleft(), job.due_ns)
+            self._start(slots.waiting.popleft(), at_ns)
 
     def _payload(self, job: Job, answered_ns: int) -> bytes:
         request = job.request

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from bench.emulator.durations import nanoseconds, seconds
 from bench.emulator.roles import ACTIONS, full_action
-from bench.emulator.settings import CLOUDS, ModelSettings, Settings, TokenSettings
+from bench.emulator.settings import CLOUDS, ModelSettings, Settings, StreamSettings, TokenSettings
 
 _DEFAULTS = Settings()
+ENDINGS = ("cut", "error", "hang")
 
 
 def parse(arguments: Sequence[str] | None = None) -> Settings:
@@ -41,6 +42,14 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
             rate_limit=given.rate_limit,
             response_bytes=given.response_bytes,
             delays_ns=tuple(given.slow_deployment),
+            stream=StreamSettings(
+                first_base_ns=given.first_token_base,
+                first_exponential_ns=given.first_token_exponential,
+                gap_base_ns=given.token_gap_base,
+                gap_exponential_ns=given.token_gap_exponential,
+                tokens=given.stream_tokens,
+                faults=tuple(given.stream_fault),
+            ),
         ),
         tokens=TokenSettings(
             aml_life_s=given.token_life,
@@ -109,6 +118,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     service.add_argument(
         "--slow-deployment", type=_slow, nargs="+", default=[], metavar="NAME=DURATION", help="add to its service time"
+    )
+
+    stream = model.stream
+    streams = parser.add_argument_group("streamed answers", 'to a body with "stream": true, in OpenAI\'s form')
+    _duration_ns(streams, "--first-token-base", stream.first_base_ns, "the soonest that a first token comes")
+    _duration_ns(streams, "--first-token-exponential", stream.first_exponential_ns, "mean of the exponential on top")
+    _duration_ns(streams, "--token-gap-base", stream.gap_base_ns, "the shortest gap between two tokens")
+    _duration_ns(streams, "--token-gap-exponential", stream.gap_exponential_ns, "mean of the exponential on top")
+    streams.add_argument(
+        "--stream-tokens",
+        type=_positive,
+        default=stream.tokens,
+        metavar="N",
+        help="tokens of an answer whose request has no max_tokens (default %(default)s)",
+    )
+    streams.add_argument(
+        "--stream-fault",
+        type=_stream_fault,
+        nargs="+",
+        default=[],
+        metavar="NAME=PERCENT",
+        help="streams that end badly after some token: cut, error (of the model, in the stream), hang",
     )
 
     access = parser.add_argument_group("credentials")
@@ -205,6 +236,13 @@ def _weight(text: str) -> tuple[str, int]:
     if not name or not percent.isdigit():
         raise argparse.ArgumentTypeError(f"{text} is not NAME=PERCENT")
     return name, int(percent)
+
+
+def _stream_fault(text: str) -> tuple[str, int]:
+    name, percent = _weight(text)
+    if name not in ENDINGS or percent > 100:
+        raise argparse.ArgumentTypeError(f"{text} is not one of {', '.join(ENDINGS)} with a percentage")
+    return name, percent
 
 
 def _slow(text: str) -> tuple[str, int]:

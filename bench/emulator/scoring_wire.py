@@ -16,13 +16,17 @@ from typing import Protocol, cast
 import httptools
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_MOST_BODY_BYTES = 1 << 20
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class ScoreRequest:
-    """One whole request to the data plane; headers that were absent are empty. `received_ns`: its last bytes read."""
+    """One whole request to the data plane; headers that were absent are empty. `received_ns`: its last bytes read.
 
-    __slots__ = ("authorization", "deployment", "keep_alive", "method", "path", "received_ns", "request_id")
+    `body` is its start, as much as a chat's can be.
+    """
+
+    __slots__ = ("authorization", "body", "deployment", "keep_alive", "method", "path", "received_ns", "request_id")
 
     def __init__(
         self,
@@ -33,6 +37,7 @@ class ScoreRequest:
         request_id: bytes,
         received_ns: int,
         keep_alive: bool,
+        body: bytes = b"",
     ) -> None:
         self.method = method
         self.path = path
@@ -41,6 +46,7 @@ class ScoreRequest:
         self.request_id = request_id
         self.received_ns = received_ns
         self.keep_alive = keep_alive
+        self.body = body
 
 
 class Scorer(Protocol):
@@ -71,6 +77,7 @@ class ScoringConnection(asyncio.Protocol):
         self._authorization = b""
         self._deployment = b""
         self._request_id = b""
+        self._body = b""
         self._expects_continue = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -122,6 +129,10 @@ class ScoringConnection(asyncio.Protocol):
         if self._expects_continue and self._transport is not None:
             self._transport.write(_CONTINUE)
 
+    def on_body(self, body: bytes) -> None:
+        if len(self._body) < _MOST_BODY_BYTES:
+            self._body += body
+
     def on_message_complete(self) -> None:
         parser = self._parser
         if parser is None:
@@ -134,6 +145,7 @@ class ScoringConnection(asyncio.Protocol):
             self._request_id,
             self._received_ns,
             parser.should_keep_alive(),
+            self._body,
         )
         self._forget()
         if self._busy:
@@ -147,22 +159,9 @@ class ScoringConnection(asyncio.Protocol):
         self._scorer.accept(self, request)
 
     def answer(self, payload: bytes) -> None:
-        """Send the answer to the request in hand, and take up the next."""
-        transport = self._transport
-        if transport is None or transport.is_closing():
+        """Send the answer to the request in hand, or what is left of it, and take up the next."""
+        if not self.send(payload) or (transport := self._transport) is None:
             return
-        if self._fd >= 0 and not transport.get_write_buffer_size():
-            try:
-                sent = os.write(self._fd, payload)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                transport.abort()
-                return
-            if sent < len(payload):
-                transport.write(payload[sent:])
-        else:
-            transport.write(payload)
         self._busy = False
         if not self._keep_alive or (self._half_closed and not self._waiting):
             transport.close()
@@ -172,6 +171,30 @@ class ScoringConnection(asyncio.Protocol):
             while self._waiting and not self._busy:
                 self._take_up(self._waiting.popleft())
             self._draining = False
+
+    def send(self, payload: bytes) -> bool:
+        """Send a part of the answer. False when the client has gone."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return False
+        if self._fd >= 0 and not transport.get_write_buffer_size():
+            try:
+                sent = os.write(self._fd, payload)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                transport.abort()
+                return False
+            if sent < len(payload):
+                transport.write(payload[sent:])
+        else:
+            transport.write(payload)
+        return True
+
+    def close(self) -> None:
+        """End the connection, whatever of the answer is missing."""
+        if self._transport is not None:
+            self._transport.close()
 
     def abort(self) -> None:
         if self._transport is not None:

@@ -30,6 +30,23 @@ CLOUDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSettings:
+    """The schedule of an answer that is streamed because the request's body says `"stream": true`.
+
+    The first token comes after `first_base_ns` plus an exponential of mean `first_exponential_ns`, each further one
+    after such a gap. `tokens` is how many there are where the body has no max_tokens. `faults` are (name, percent of
+    streams).
+    """
+
+    first_base_ns: int = 50_000_000
+    first_exponential_ns: int = 20_000_000
+    gap_base_ns: int = 10_000_000
+    gap_exponential_ns: int = 2_000_000
+    tokens: int = 64
+    faults: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
     """How long the model takes, and how many of it there are.
 
@@ -48,6 +65,7 @@ class ModelSettings:
     rate_limit: int = 0
     response_bytes: int = 0
     delays_ns: tuple[tuple[str, int], ...] = ()
+    stream: StreamSettings = field(default_factory=StreamSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import Any
 from bench import schemas
 from bench.errors import RunInvalid, UsageError
 from bench.gates.evaluate import INVALID, trust_of
+from bench.metrics import OVERHEADS
 from bench.plan.run_plan import RunPlan
 from bench.rundir import write_json
 
@@ -24,8 +25,9 @@ FOLDER = Path("results/baselines")
 _TRUST = ("verdict", "reasons", "asked_rate", "achieved_rate", "dropped_arrivals", "unwritten_samples")
 _VARIANT = {
     *("auth_mode", "requests", "latency_samples", "throughput", "error_rate", "error_rate_interval"),
-    *("outcomes", "outcome_rates", "within", "auth_failures", "refreshes"),
+    *("outcomes", "outcome_rates", "within", "auth_failures", "refreshes", "goodput"),
 }
+_STREAMS = ("requests", "output_tokens", "throughput", "throughput_per_user")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _REQUEST = ("path", "content_type")
 
@@ -186,6 +188,7 @@ def _load(plan: Mapping[str, Any]) -> dict[str, Any]:
         "stages": [dict(stage) for stage in plan.get("stages", ())],
         "users": plan.get("users"),
         "deployment": plan.get("deployment"),
+        "goodput": list(plan.get("goodput", ())) or None,
         **{name.replace("_", " "): request.get(name) or None for name in _REQUEST},
         "headers": [list(header) for header in request.get("headers", ())] or None,
     }
@@ -205,7 +208,7 @@ def _refuse(baseline: Baseline, differences: list[str]) -> None:
 
 def _figures(summary: Mapping[str, Any]) -> dict[str, Any]:
     """What gates ask of a baseline: figures, counts and intervals, without the curves a report draws."""
-    sides = ("baseline", "candidate", "response_time_ms")
+    sides = ("baseline", "candidate", *(f"{metric}_ms" for metric in OVERHEADS.values()))
     figures = {key: summary[key] for key in ("schema_version", "run_id", "measured_s") if key in summary}
     figures["trust"] = _only(summary.get("trust", {}), _TRUST)
     figures["variants"] = {name: _of_variant(block) for name, block in summary.get("variants", {}).items()}
@@ -219,7 +222,8 @@ def _figures(summary: Mapping[str, Any]) -> dict[str, Any]:
 def _of_variant(block: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in block.items() if key in _VARIANT or "_ms" in key}
     classes = {name: _of_variant(one) for name, one in block.get("classes", {}).items()}
-    return kept | ({"classes": classes} if classes else {})
+    streams = {"streams": _only(block["streams"], _STREAMS)} if "streams" in block else {}
+    return kept | ({"classes": classes} if classes else {}) | streams
 
 
 def _only(values: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:

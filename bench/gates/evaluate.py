@@ -20,12 +20,13 @@ from bench.gates.gate import Gate
 from bench.gates.measure import NOTHING, Figure, find, judged_variants, of_runs
 from bench.gates.result import GateResult, GateVerdict
 from bench.gates.uncertainty import Standing, excess, more_requests, stand, widened
-from bench.metrics import METRICS, OVERHEAD, WITHIN
+from bench.metrics import GOODPUT, METRICS, OVERHEADS, TIME_TO_FIRST_TOKEN, WITHIN
 
 INVALID = "INVALID"
 
-_FROM_DUE = ("response_time", OVERHEAD, WITHIN)
+_FROM_DUE = ("response_time", TIME_TO_FIRST_TOKEN, *OVERHEADS, WITHIN, GOODPUT)
 """What grows by every delay of the client."""
+_WITHOUT_LATENESS = {"response_time": "service_time", TIME_TO_FIRST_TOKEN: "service_time_to_first_token"}
 _WORST_FIRST = (GateVerdict.FAIL, GateVerdict.NO_DATA, GateVerdict.INCONCLUSIVE, GateVerdict.PASS)
 
 
@@ -80,7 +81,7 @@ def of_client(result: GateResult, summary: Mapping[str, Any]) -> GateResult:
     A limit that is kept is kept all the more without it.
     """
     reasons = summary.get("trust", {}).get("client_late") or []
-    limits = result.gate.comparison.wants_less != (result.gate.metric.name == WITHIN)
+    limits = result.gate.comparison.wants_less != (result.gate.metric.name in (WITHIN, GOODPUT))
     kept = result.verdict is GateVerdict.PASS and limits
     if not reasons or kept or result.verdict is GateVerdict.NO_DATA or result.gate.metric.name not in _FROM_DUE:
         return result
@@ -97,9 +98,10 @@ def of_client(result: GateResult, summary: Mapping[str, Any]) -> GateResult:
 
 def _fails_without_lateness(gate: Gate, summary: Mapping[str, Any]) -> bool:
     """A response time is never shorter than its service time, which no lateness of the client is in."""
-    if gate.metric.name != "response_time" or not gate.comparison.wants_less or gate.bound.on_baseline:
+    within = _WITHOUT_LATENESS.get(gate.metric.name)
+    if within is None or not gate.comparison.wants_less or gate.bound.on_baseline:
         return False
-    return judge(replace(gate, metric=METRICS["service_time"]), summary).verdict is GateVerdict.FAIL
+    return judge(replace(gate, metric=METRICS[within]), summary).verdict is GateVerdict.FAIL
 
 
 def _of_variant(gate: Gate, variant: str, figure: Figure, baseline: Reference | None) -> GateResult:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from bench.errors import UsageError
-from bench.metrics import ACHIEVED_RATE, CLASS, OVERHEAD, UNITS, Kind, Metric
+from bench.metrics import ACHIEVED_RATE, CLASS, OVERHEADS, UNITS, Kind, Metric
 
 
 class Comparison(StrEnum):
@@ -143,7 +143,7 @@ def check(
             problem = f"this run has no class {gate.request_class!r} of requests"
             named = ", ".join(one for one in classes if one)
             hint = f"classes: {named}" if named else "classes come from --requests FILE, or from tasks' names"
-        elif gate.metric.name == OVERHEAD and len(variants) < 2:
+        elif gate.metric.name in OVERHEADS and len(variants) < 2:
             problem, hint = f"overhead compares two variants, this run has {len(variants)}", "use `bench compare`"
         elif gate.metric.name == ACHIEVED_RATE and not open_model:
             problem, hint = "achieved_rate needs a rate that was asked for", "give --arrival-rate or --stages"

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.analysis.figures import deadline_name
 from bench.gates.gate import Gate
-from bench.metrics import ACHIEVED_RATE, OVERHEAD, Kind
+from bench.metrics import ACHIEVED_RATE, GOODPUT, OVERHEADS, Kind
 from bench.sample import Outcome
 
 Interval = tuple[float, float]
@@ -52,7 +52,7 @@ NOTHING = Figure()
 
 def judged_variants(gate: Gate, summary: Mapping[str, Any]) -> tuple[str, ...]:
     """The variants the gate must hold for; for overhead the candidates; one empty name for the whole run."""
-    if gate.metric.name == OVERHEAD:
+    if gate.metric.name in OVERHEADS:
         return tuple(_comparisons(summary)) or ("",)
     if not gate.metric.per_variant:
         return ("",)
@@ -61,8 +61,8 @@ def judged_variants(gate: Gate, summary: Mapping[str, Any]) -> tuple[str, ...]:
 
 def find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
     """What `summary` says of the gate's metric for one variant; `NOTHING` when it says nothing."""
-    if gate.metric.name == OVERHEAD:
-        return _overhead(gate.quantile, summary, variant)
+    if gate.metric.name in OVERHEADS:
+        return _overhead(gate, summary, variant)
     if not gate.metric.per_variant:
         return _of_run(gate.metric.name, summary.get("trust", {}))
     block = summary.get("variants", {}).get(variant)
@@ -78,6 +78,8 @@ def find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
             return _time(gate, block)
         case Kind.RATE if gate.deadline_ms is not None:
             return _within(gate.deadline_ms, block)
+        case Kind.RATE if gate.metric.name == GOODPUT:
+            return _share_of(block.get("goodput"), block)
         case Kind.RATE:
             if gate.where:
                 return _narrowed(gate, block)
@@ -85,7 +87,7 @@ def find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
         case Kind.COUNT:
             return Figure(value=_count(gate.metric.name, block), counted=True, requests=block["requests"])
         case Kind.THROUGHPUT:
-            return Figure(value=block.get("throughput"), counted=True, requests=block["requests"])
+            return Figure(value=_throughput(gate.metric.name, block), counted=True, requests=block["requests"])
 
 
 def _no_class(classes: Iterable[str]) -> str:
@@ -111,6 +113,7 @@ def of_runs(gate: Gate, summaries: Sequence[Mapping[str, Any]], variant: str) ->
 
 def _time(gate: Gate, block: Mapping[str, Any]) -> Figure:
     name = f"{gate.metric.name}_ms"
+    requests = block.get("streams", {}).get("requests", {}).get(gate.metric.name, block["latency_samples"])
     value = block.get(name, {}).get(gate.quantile)
     least = block.get(f"{name}_censored", {}).get(gate.quantile, {}).get("above")
     if value is None and least is None:
@@ -121,11 +124,22 @@ def _time(gate: Gate, block: Mapping[str, Any]) -> Figure:
         return Figure(
             above=least,
             interval=(least if low is None else low, math.inf),
-            requests=block["latency_samples"],
+            requests=requests,
         )
     if gate.quantile == "max":
-        return Figure(value=value, counted=True, requests=block["latency_samples"])
-    return _estimated(value, estimate, block["latency_samples"])
+        return Figure(value=value, counted=True, requests=requests)
+    return _estimated(value, estimate, requests)
+
+
+def _throughput(metric: str, block: Mapping[str, Any]) -> float | None:
+    where = {
+        "output_token_throughput": (block.get("streams", {}), "throughput"),
+        "output_token_throughput_per_user": (block.get("streams", {}), "throughput_per_user"),
+        "goodput_throughput": (block.get("goodput", {}), "throughput"),
+    }
+    found, key = where.get(metric, (block, "throughput"))
+    value: float | None = found.get(key)
+    return value
 
 
 def _comparisons(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -134,9 +148,9 @@ def _comparisons(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {found["candidate"]: found for found in summary.get("comparisons") or ([one] if one else [])}
 
 
-def _overhead(quantile: str, summary: Mapping[str, Any], candidate: str) -> Figure:
+def _overhead(gate: Gate, summary: Mapping[str, Any], candidate: str) -> Figure:
     comparison = _comparisons(summary).get(candidate, {})
-    estimate = comparison.get("response_time_ms", {}).get(quantile, {})
+    estimate = comparison.get(f"{OVERHEADS[gate.metric.name]}_ms", {}).get(gate.quantile, {})
     if estimate.get("estimate") is None:
         low = estimate.get("low")
         return NOTHING if low is None else Figure(above=low, interval=(low, math.inf))
@@ -198,7 +212,10 @@ def _rate(name: str, block: Mapping[str, Any]) -> Figure:
 
 
 def _within(deadline_ms: float, block: Mapping[str, Any]) -> Figure:
-    found = block.get("within", {}).get(deadline_name(deadline_ms))
+    return _share_of(block.get("within", {}).get(deadline_name(deadline_ms)), block)
+
+
+def _share_of(found: Mapping[str, Any] | None, block: Mapping[str, Any]) -> Figure:
     if found is None:
         return NOTHING
     requests = block["requests"]
@@ -240,6 +257,8 @@ def _count(metric: str, block: Mapping[str, Any]) -> int | None:
             return _events("error", block)
         case "auth_failures":
             return _events("auth_failure", block)
+        case "output_tokens":
+            return _known(block.get("streams", {}).get("output_tokens"))
         case "refreshes":
             return _known(block["refreshes"]["count"])
         case _:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.gates.gate import Comparison, Gate
 from bench.gates.measure import Figure
 from bench.gates.result import GateResult, GateVerdict, show, show_interval
-from bench.metrics import OVERHEAD
+from bench.metrics import OVERHEADS
 from bench.numbers import MOST_SAMPLES
 
 
@@ -19,7 +19,7 @@ def subject(gate: Gate, variant: str) -> str:
 def no_data(gate: Gate, variant: str, figure: Figure) -> str:
     """Why a figure cannot be judged: it does not exist, or rests on too few requests."""
     if figure.value is None:
-        reason = "no comparison was made" if gate.metric.name == OVERHEAD else figure.doubt or "no request tells it"
+        reason = "no comparison was made" if gate.metric.name in OVERHEADS else figure.doubt or "no request tells it"
         return f"{subject(gate, variant)} has no data: {reason}"
     return (
         f"{subject(gate, variant)} rests on {figure.requests:,} requests, too few to judge it"

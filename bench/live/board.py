@@ -6,7 +6,7 @@ state as one plain value for the page. Nothing here is a secret: it is made of v
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +19,8 @@ from bench.plan.run_plan import RunPlan
 MOST_POINTS = 3600
 MOST_EVENTS = 200
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
+_SILENT_S = 3.0
+"""A worker speaks once a second."""
 _LAG_LIMITS_MS = (5.0, 20.0)
 _CPU_LIMITS = (0.8, 0.95)
 _ACHIEVED_LIMITS = (0.99, 0.95)
@@ -36,7 +38,9 @@ class Board:
         self._events: deque[dict[str, Any]] = deque(maxlen=MOST_EVENTS)
         self._every_s = 1.0
         self._then: dict[str, dict[str, int]] = {}
-        self._flights: dict[str, tuple[int, int]] = {}
+        self._fetches: dict[str, Counter[str]] = {}
+        self._longest_wait_ms: dict[str, float] = {}
+        self._lost: set[str] = set()
         self._plan: RunPlan | None = None
 
     @property
@@ -53,12 +57,29 @@ class Board:
         """A new run: the charts start anew, the log goes on."""
         self.run_id, self.state, self.ending, self._plan = run_id, "running", "", plan
         self._points.clear()
-        self._every_s, self._then, self._flights = 1.0, {}, {}
+        self._every_s, self._then, self._fetches, self._longest_wait_ms, self._lost = 1.0, {}, {}, {}, set()
         self.note(0.0, f"run {run_id} begins")
 
-    def note(self, at_s: float, text: str) -> None:
-        """Something happened."""
-        self._events.append({"run": self.run_id, "at_s": round(at_s, 1), "text": text})
+    def note(self, at_s: float, text: str, *, mark: str = "") -> None:
+        """Something happened. What has a `mark` (`refresh`, `fault`, `loss`) is shown in the charts."""
+        self._events.append({"run": self.run_id, "at_s": round(at_s, 1), "text": text, "mark": mark})
+
+    def flight(self, record: Mapping[str, Any], *, zero_ns: int = 0) -> None:
+        """A credential fetch ended: a record of flights.jsonl, whose times count from `zero_ns`. It may be a worker's
+        word, in which anything can be missing."""
+        if self.state != "running":
+            return
+        variant, cause = str(record.get("variant")), str(record.get("cause"))
+        ended_ns, waited_ms = _number(record, "ended_ns"), _number(record, "longest_wait_ns") / 1e6
+        took_ms = (ended_ns - _number(record, "started_ns")) / 1e6
+        self._fetches.setdefault(variant, Counter())[cause] += 1
+        self._longest_wait_ms[variant] = max(self._longest_wait_ms.get(variant, 0.0), waited_ms)
+        if record.get("outcome") == "ok":
+            waiters = f", {_number(record, 'waiters'):.0f} waited for it up to {waited_ms:.0f} ms" if waited_ms else ""
+            text, mark = f"refresh {record.get('generation')} ({cause}) took {took_ms:.0f} ms{waiters}", "refresh"
+        else:
+            text, mark = f"a fetch ({cause}) failed after {took_ms:.0f} ms: {record.get('error')}", "loss"
+        self.note((ended_ns - zero_ns) / 1e9, f"{variant}: {text}", mark=mark)
 
     def tick(self, at_s: float, view: View, *, asked_rate: float) -> None:
         """Take a point if it is time for one."""
@@ -78,7 +99,10 @@ class Board:
                 "p50": recent.quantile_ms(0.5),
                 "p99": recent.quantile_ms(0.99),
             }
-        self._note_flights(at_s, view)
+        for name, worker in view["workers"].items():
+            if worker["lost"] and name not in self._lost:
+                self._lost.add(name)
+                self.note(at_s, f"worker {name} lost", mark="loss")
         self._points.append(
             {"at_s": round(at_s, 2), "asked": asked_rate, "lag_ms": view["lag_ms"], "variants": variants}
         )
@@ -94,7 +118,7 @@ class Board:
 
     def as_json(self, view: View, *, since_s: float = -1.0) -> dict[str, Any]:
         """All of it; of the points those after `since_s`. `rows` are for people: numbers as the report prints them."""
-        variants = {name: _shown(figures) for name, figures in view["variants"].items()}
+        variants = {name: _shown(figures, self.now_s) for name, figures in view["variants"].items()}
         return {
             "state": self.state,
             "run_id": self.run_id,
@@ -104,26 +128,30 @@ class Board:
             "variants": variants,
             "rows": {
                 "variants": [_variant_row(name, figures) for name, figures in variants.items()],
-                "leases": [_lease_row(lease) for lease in view["leases"]],
+                "leases": [self._lease_row(lease) for lease in view["leases"]],
                 "workers": [_worker_row(name, worker) for name, worker in view["workers"].items()],
             },
             "in_flight": view["in_flight"],
             "leases": view["leases"],
+            "fetches": {
+                name: {"by_cause": dict(causes), "longest_wait_ms": self._longest_wait_ms[name]}
+                for name, causes in self._fetches.items()
+            },
             "workers": view["workers"],
             "points": [point for point in self._points if point["at_s"] > since_s],
             "events": list(self._events),
         }
 
-    def _note_flights(self, at_s: float, view: View) -> None:
-        for lease in view["leases"]:
-            name, now = lease["variant"], (lease["flights"], lease["failures"])
-            then = self._flights.get(name, now)
-            self._flights[name] = now
-            if now[1] > then[1]:
-                why = f": {lease['error']}" if lease["error"] else ""
-                self.note(at_s, f"{name}: a credential fetch failed{why}")
-            elif now[0] > then[0]:
-                self.note(at_s, f"{name}: the credential was renewed, lease {lease['generation']}")
+    def _lease_row(self, lease: Mapping[str, Any]) -> list[str]:
+        times = [
+            numbers.DASH if left_s is None else f"{numbers.count(max(left_s, 0))} s"
+            for left_s in (lease["refresh_in_s"], lease["life_left_s"])
+        ]
+        known = [str(lease[name]) for name in ("variant", "auth_mode", "generation", "freshness")]
+        causes = numbers.by_frequency(self._fetches.get(lease["variant"], {})) or "none yet"
+        longest = numbers.milliseconds(self._longest_wait_ms.get(lease["variant"]))
+        counted = [causes, numbers.count(lease["failures"]), longest, numbers.count(lease["waiters"])]
+        return [*known, *times, *counted, str(lease["error"] or "")]
 
 
 def lights(view: View, point: Mapping[str, Any] | None) -> list[dict[str, str]]:
@@ -141,7 +169,14 @@ def lights(view: View, point: Mapping[str, Any] | None) -> list[dict[str, str]]:
         found.append(_light(f"CPU of {name}", worker["cpu"], _CPU_LIMITS, f"{worker['cpu']:.0%} of a core"))
         if worker["lost"]:
             found.append({"name": name, "state": "bad", "text": "lost"})
+        elif worker["silent_s"] > _SILENT_S:
+            found.append({"name": name, "state": "doubtful", "text": f"silent for {worker['silent_s']:.0f} s"})
     return found
+
+
+def _number(record: Mapping[str, Any], name: str) -> float:
+    value = record.get(name)
+    return value if isinstance(value, int | float) else 0
 
 
 def _light(name: str, value: float, limits: tuple[float, ...], text: str) -> dict[str, str]:
@@ -149,15 +184,15 @@ def _light(name: str, value: float, limits: tuple[float, ...], text: str) -> dic
     return {"name": name, "state": state, "text": text}
 
 
-def _shown(figures: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(figures: Mapping[str, Any], now_s: float) -> dict[str, Any]:
     return {
-        "recent": _block(figures["recent"], seconds=WINDOW_S),
+        "recent": _block(figures["recent"], seconds=min(WINDOW_S, max(now_s, 1.0))),
         "whole": _block(figures["whole"], seconds=0),
         "replays": figures["replays"],
     }
 
 
-def _block(figures: Figures, *, seconds: int) -> dict[str, Any]:
+def _block(figures: Figures, *, seconds: float) -> dict[str, Any]:
     requests = sum(figures["outcomes"].values())
     times = {
         metric: {name: sketch.quantile_ms(q) for name, q in _QUANTILES.items()}
@@ -182,19 +217,10 @@ def _variant_row(name: str, figures: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _lease_row(lease: Mapping[str, Any]) -> list[str]:
-    times = [
-        numbers.DASH if left_s is None else f"{numbers.count(max(left_s, 0))} s"
-        for left_s in (lease["refresh_in_s"], lease["life_left_s"])
-    ]
-    known = [str(lease[name]) for name in ("variant", "auth_mode", "generation", "freshness")]
-    counted = [numbers.count(lease[name]) for name in ("flights", "failures", "waiters")]
-    return [*known, *times, *counted, str(lease["error"] or "")]
-
-
 def _worker_row(name: str, worker: Mapping[str, Any]) -> list[str]:
-    shown = f"{name} (lost)" if worker["lost"] else name
-    return [shown, numbers.percent(worker["cpu"]), numbers.milliseconds(worker["lag_ms"])]
+    silent = f" (silent for {worker['silent_s']:.0f} s)" if worker["silent_s"] > _SILENT_S else ""
+    state = " (lost)" if worker["lost"] else silent or (" (came late)" if worker["late"] else "")
+    return [name + state, numbers.percent(worker["cpu"]), numbers.milliseconds(worker["lag_ms"])]
 
 
 def _plan_of(plan: RunPlan | None) -> dict[str, Any] | None:

@@ -2,7 +2,10 @@
 
 GET   /bench                              the page
 GET   /bench/state?since=S                what it shows, as JSON; of the points those after S seconds
+GET   /bench/page.js, /bench/charts.js    its scripts
+GET   /bench/form                         the fields that start a run, in groups (see `form_groups`)
 GET   /bench/runs/<run_id>/report.html    the report of a run in the folder that this Locust writes to
+GET   /bench/runs/<run_id>/figures        what its summary says, to draw several runs over each other
 POST  /bench/fault                        one fault for the emulator that this process started, and no other
 
 Every route asks for the login where Locust does, lies under its base path, and stands behind the guard (`web_guard`).
@@ -14,21 +17,29 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from flask import Blueprint, Response, abort, jsonify, request
 
-from bench import schemas
+from bench import numbers, schemas
 from bench.errors import BenchError
+from bench.live import form_groups
 from bench.live.board import Board
 from bench.live.view import View
 from bench.rundir import RunDir
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-\d{3}-[0-9a-f]{4}")
 _MOST_RUNS = 50
+_SCRIPTS = ("charts.js", "page.js")
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:;"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+_REPORT_POLICY = "sandbox allow-popups; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+"""Names of endpoints and classes, bodies of errors: neither page runs what a stranger may have written there."""
 _LINK = b'<a href="%s/bench" style="position:fixed;right:1rem;bottom:1rem;z-index:9999;padding:.4rem .8rem;border-radius:.4rem;background:#15803d;color:#fff;font:14px system-ui,sans-serif;text-decoration:none">Live page</a>'  # noqa: E501 - one tag
 FAULTS: dict[str, dict[str, Any]] = {
     "rotate the key": {"do": "rotate_key"},
@@ -44,6 +55,7 @@ class Watched(Protocol):
     """The part of the run's master that the page looks at."""
 
     board: Board
+    options: Mapping[str, Any]
     error: BenchError | None
     last_run: RunDir | None
 
@@ -61,9 +73,15 @@ def add(web_ui: Any, master: Watched) -> None:
     base = (web_ui.app.blueprints["locust"].url_prefix or "").rstrip("/")
     pages = Blueprint("bench", __name__, url_prefix=f"{base}/bench")
     routes: list[tuple[str, Callable[..., Any], str]] = [
-        ("/", lambda: Response(_page(), mimetype="text/html"), "GET"),
+        ("/", lambda: _html(_file("page.html").replace("{base}", f"{base}/bench"), _PAGE_POLICY), "GET"),
+        *(
+            (f"/{name}", lambda name=name: Response(_file(name), mimetype="text/javascript"), "GET")
+            for name in _SCRIPTS
+        ),
+        ("/form", lambda: jsonify(_form(web_ui, master)), "GET"),
         ("/state", lambda: jsonify(_state(master)), "GET"),
         ("/runs/<run_id>/report.html", lambda run_id: _report(master, run_id), "GET"),
+        ("/runs/<run_id>/figures", lambda run_id: _figures(master, run_id), "GET"),
         ("/fault", lambda: _fault(master), "POST"),
     ]
     for number, (path, view, method) in enumerate(routes):
@@ -87,8 +105,20 @@ def _with_link(answer: Response, base: str) -> Response:
 
 
 @cache
-def _page() -> str:
-    return Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+def _file(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def _html(page: str | bytes, policy: str) -> Response:
+    answer = Response(page, mimetype="text/html")
+    answer.headers["Content-Security-Policy"] = policy
+    return answer
+
+
+def _form(web_ui: Any, master: Watched) -> list[dict[str, Any]]:
+    """What Locust's own form would offer, which `shown_form` keeps to what a browser may set."""
+    web_ui.update_template_args()
+    return form_groups.of(web_ui.template_args["extra_options"], master.options)
 
 
 def _state(master: Watched) -> dict[str, Any]:
@@ -113,7 +143,16 @@ def _verdict(run: RunDir | None) -> dict[str, Any] | None:
         trust = schemas.load(run.summary, schemas.Summary)["trust"]
     except BenchError:
         return None
-    return {"run_id": run.run_id, "verdict": trust["verdict"], "reasons": trust["reasons"]}
+    return {"run_id": run.run_id, "verdict": trust["verdict"], "reasons": trust["reasons"], "gates": _gates(run)}
+
+
+def _gates(run: RunDir) -> list[str]:
+    """What the run was judged by last, a line each; none where it was not judged."""
+    try:
+        results = schemas.load(run.gates, schemas.Gates)["results"]
+    except BenchError:
+        return []
+    return [f"{result['verdict']}: {result['gate']}" for result in results]
 
 
 def _runs(results: Path) -> list[str]:
@@ -130,7 +169,29 @@ def _report(master: Watched, run_id: str) -> Response:
         page = (master.results / run_id / "report.html").read_bytes()
     except OSError:
         abort(404)
-    return Response(page, mimetype="text/html")
+    return _html(page, _REPORT_POLICY)
+
+
+def _figures(master: Watched, run_id: str) -> Any:
+    """By variant: quantiles of its response time in ms, and a row of a table."""
+    if not _RUN_ID.fullmatch(run_id):
+        abort(404)
+    try:
+        summary = schemas.load(RunDir(master.results / run_id).summary, schemas.Summary)
+    except BenchError:
+        abort(404)
+    times = {name: block["response_time_ms"] for name, block in summary["variants"].items()}
+    rows = [
+        [
+            f"{run_id} {name}",
+            summary["trust"]["verdict"],
+            numbers.rate(block["throughput"]),
+            numbers.percent(block["error_rate"]),
+            *(numbers.milliseconds(times[name].get(quantile)) for quantile in ("p50", "p90", "p99", "p99.9")),
+        ]
+        for name, block in summary["variants"].items()
+    ]
+    return jsonify({"run_id": run_id, "variants": times, "rows": rows})
 
 
 def _fault(master: Watched) -> Any:
@@ -146,5 +207,5 @@ def _fault(master: Watched) -> Any:
             pass
     except (OSError, urllib.error.URLError) as exc:
         return jsonify({"success": False, "message": f"the emulator did not take it: {exc}"}), 502
-    master.board.note(master.board.now_s, f"by hand: {name}")
+    master.board.note(master.board.now_s, f"by hand: {name}", mark="fault")
     return jsonify({"success": True, "message": ""})

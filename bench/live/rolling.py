@@ -131,6 +131,11 @@ def merge(several: Iterable[Mapping[str, VariantFigures]]) -> dict[str, VariantF
     return merged
 
 
+def without_recent(figures: VariantFigures) -> VariantFigures:
+    """Of somebody who sends nothing any more."""
+    return {**figures, "recent": _Sum().figures()}
+
+
 def _both(one: Figures, other: Figures) -> Figures:
     def pairs(left: Pairs, right: Pairs) -> Pairs:
         return Sketch([*left, *right]).as_pairs()

@@ -41,6 +41,10 @@ NOTHING: View = {
 }
 
 
+_UNHEARD: dict[str, Any] = {"cpu": 0.0, "lag_ms": 0.0, "lost": False, "late": False, "silent_s": 0.0}
+"""A worker's own row. `late`: it came when the run had begun. `silent_s`: so long ago it was heard of last."""
+
+
 class Shows(Protocol):
     """A credential manager, as far as it is shown: `snapshot` is a dataclass without a secret."""
 
@@ -75,8 +79,23 @@ def view_of(sender: Sends | None) -> View:
         "lag_ms": sender.lag_ms(),
         "leases": leases_of(sender.managers),
         "variants": sender.rolling.figures(sender.elapsed_s()),
-        "workers": {sender.name: {"cpu": sender.cpu, "lag_ms": sender.lag_ms(), "lost": False}},
+        "workers": {sender.name: {**_UNHEARD, "cpu": sender.cpu, "lag_ms": sender.lag_ms()}},
         "failed": [{name: row[name] for name in _KIND} for row in sender.failures.rows()],
+    }
+
+
+def of_worker(name: str, view: View | None, *, lost: bool, late: bool, silent_s: float) -> View:
+    """What is shown of a worker that said `view` `silent_s` ago. What a lost one was doing, nobody does any more."""
+    known: View = view if view is not None else NOTHING
+    facts = {**_UNHEARD, **known["workers"].get(name, {}), "lost": lost, "late": late, "silent_s": round(silent_s, 1)}
+    if not lost:
+        return {**known, "workers": {name: facts}}
+    return {
+        **known,
+        "in_flight": 0,
+        "lag_ms": 0.0,
+        "variants": {variant: rolling.without_recent(one) for variant, one in known["variants"].items()},
+        "workers": {name: {**facts, "cpu": 0.0, "lag_ms": 0.0}},
     }
 
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from flask import Response, jsonify, request
 from werkzeug.datastructures import ImmutableMultiDict
 
-from bench.errors import BenchError
+from bench.errors import BenchError, UsageError
 from bench.live import shown_form
 from bench.live.origin import WebHosts, is_loopback
 from bench.live.start_form import Asked, StartForm
@@ -111,6 +111,7 @@ def _asked(web_ui: Any, started: Mapping[str, Any], master: Starts | None) -> As
     """The run that the request asks for. Raises BenchError when it must not, or cannot, be started."""
     fields = {name: request.form.getlist(name) for name in request.form}
     runs = web_ui.environment.runner is not None and web_ui.environment.runner.state in {"spawning", "running"}
+    _refuse_without_workers(web_ui.environment.runner)
     if master is None:
         return _form(web_ui, started).read(fields)
     if runs:  # nothing but the users can change: the payload is not read again, which would hold up what is due
@@ -118,6 +119,15 @@ def _asked(web_ui: Any, started: Mapping[str, Any], master: Starts | None) -> As
     asked = _form(web_ui, started).read(fields)
     master.check(asked.options)
     return asked
+
+
+def _refuse_without_workers(runner: Any) -> None:
+    """A master of nobody would say that it has started: after a loss the worker that is left takes a moment."""
+    clients = getattr(runner, "clients", None)
+    if clients is not None and not any(
+        client.state in {"ready", "spawning", "running"} for client in list(clients.values())
+    ):
+        raise UsageError("no worker is there to send anything", hint="wait until one has connected")
 
 
 def _form(web_ui: Any, started: Mapping[str, Any]) -> StartForm:

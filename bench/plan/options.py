@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
+from bench.plan.objectives import parse_objectives
 from bench.plan.request_plan import DEFAULT_METHOD, METHODS, listed, request_plan_of
 from bench.plan.run_plan import (
     ARRIVALS,
@@ -185,6 +186,13 @@ LOAD_OPTIONS = (
     Option(name="speed", from_browser=True, metavar="N", default="1", help="replay a trace that many times as fast"),
     TIMEOUT_OPTION,
     Option(
+        name="idle-timeout",
+        from_browser=True,
+        metavar="TIME",
+        default="0",
+        help="how long a streamed answer may stand still between two events; 0: as long as --timeout lets it",
+    ),
+    Option(
         name="seed", from_browser=True, metavar="N", default="0", help="seed of the schedule and of the payload's order"
     ),
     Option(name="processes", metavar="N", default="1", help="worker processes", locust="processes"),
@@ -199,6 +207,11 @@ REQUEST_OPTIONS = (
         name="requests",
         metavar="FILE",
         help="whole requests, one a line of a .jsonl file: bodies, headers, paths, classes, weights, times",
+    ),
+    Option(
+        name="chat",
+        metavar="FILE",
+        help="conversations, one a line of a .jsonl file: messages, max_tokens; asks for a streamed answer with usage",
     ),
     Option(name="content-type", metavar="TYPE", help="of every body (else what a file's name says)"),
     Option(name="header", metavar="'NAME: VALUE'", repeat=True, help="a further header; give it again for more"),
@@ -228,6 +241,12 @@ OUTPUT_OPTIONS = (
     Option(name="out", metavar="DIR", default="results", help="folder that gets the run's folder"),
     Option(
         name="prometheus-port", metavar="N", help="serve the run's live figures to Prometheus on this loopback port"
+    ),
+    Option(
+        name="goodput",
+        metavar="OBJECTIVE",
+        repeat=True,
+        help="what a request must keep to be good: 'time_to_first_token < 500ms'; give it again for more",
     ),
     Option(
         name="min-effect",
@@ -345,6 +364,7 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         duration_s=duration_s or None,
         warm_up_s=warm_up_s,
         timeout_s=timeout_s,
+        idle_timeout_s=_duration(text, "idle-timeout", default_s=0.0),
         payload=text.get("payload", ""),
         payload_sha256=payload_sha256,
         deployment=_header_word(text.get("deployment", "")),
@@ -358,6 +378,7 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         arrivals_from=arrivals_from,
         speed=_number({"speed": text.get("speed") or "1"}, "speed", most=MOST_SPEED),
         request=request_plan_of(text),
+        goodput=tuple(one.text for one in parse_objectives(listed(text.get("goodput", "")))),
     )
 
 

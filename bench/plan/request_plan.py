@@ -54,6 +54,7 @@ class RequestPlan:
     method: str = DEFAULT_METHOD
     requests: str = ""
     requests_sha256: str = ""
+    chat: str = ""
     expect: tuple[str, ...] = ()
     expect_json: tuple[str, ...] = ()
     expect_body: tuple[str, ...] = ()
@@ -72,7 +73,7 @@ class RequestPlan:
         }
         words = {
             name: str(values[name])
-            for name in ("content_type", "path", "method", "requests", "requests_sha256")
+            for name in ("content_type", "path", "method", "requests", "requests_sha256", "chat")
             if name in values
         }
         texts = {name: tuple(map(str, values.get(name, ()))) for name in ("expect", "expect_json", "expect_body")}
@@ -85,8 +86,9 @@ def request_plan_of(text: Mapping[str, str]) -> RequestPlan:
     headers = tuple(parse_header(line, option="--header") for line in listed(text.get("header", "")))
     from_environment = tuple(_header_env(line) for line in listed(text.get("header_env", "")))
     _refuse_twice([*headers, *from_environment])
-    if text.get("requests") and text.get("payload"):
-        raise UsageError("--requests and --payload exclude each other", hint="give one of them")
+    sources = [f"--{name}" for name in ("payload", "requests", "chat") if text.get(name)]
+    if len(sources) > 1:
+        raise UsageError(f"{' and '.join(sources[-2:])} exclude each other", hint="give one of them")
     expect, expect_json, expect_body = (listed(text.get(name, "")) for name in ("expect", "expect_json", "expect_body"))
     expectation_of(expect, expect_json, expect_body)
     return RequestPlan(
@@ -96,6 +98,7 @@ def request_plan_of(text: Mapping[str, str]) -> RequestPlan:
         path=path_of(text.get("path", ""), where="--path"),
         method=method_of(text.get("method") or DEFAULT_METHOD, where="--method"),
         requests=text.get("requests", ""),
+        chat=text.get("chat", ""),
         expect=expect,
         expect_json=expect_json,
         expect_body=expect_body,

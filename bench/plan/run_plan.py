@@ -73,6 +73,8 @@ class RunPlan:
 
     `stages` excludes `arrival_rate`; with stages `duration_s` is their sum less the warm-up. `arrivals_from` is a file
     of recorded times, replayed `speed` times as fast.
+    `goodput` are the objectives that each request must keep to be good (`bench.plan.objectives`).
+    `idle_timeout_s`, where it is not 0, is how long a streamed answer may stand still between two events.
     `users` is the cap on requests in flight over all workers; `min_effect_ms` the smallest difference that matters.
     """
 
@@ -85,6 +87,7 @@ class RunPlan:
     duration_s: float | None = DEFAULT_DURATION_S
     warm_up_s: float = DEFAULT_WARM_UP_S
     timeout_s: float = DEFAULT_TIMEOUT_S
+    idle_timeout_s: float = 0.0
     payload: str = ""
     payload_sha256: str = ""
     deployment: str = ""
@@ -98,6 +101,7 @@ class RunPlan:
     arrivals_from: str = ""
     speed: float = 1.0
     request: RequestPlan = _PLAIN
+    goodput: tuple[str, ...] = ()
 
     @property
     def model(self) -> WorkloadModel:
@@ -117,6 +121,7 @@ class RunPlan:
             for variant in values["variants"]
         )
         known["stages"] = tuple(Stage(**_known(Stage, stage)) for stage in values.get("stages", ()))
+        known["goodput"] = tuple(map(str, values.get("goodput", ())))
         known["request"] = RequestPlan.from_json(values.get("request", {}))
         return cls(**known)
 

@@ -27,6 +27,7 @@ from bench.report.canvas import new_figure
 from bench.report.palette import Stroke, light
 
 _TITLES = {"response_time_ms": "response time, ms", "service_time_ms": "service time, ms"}
+_TOKEN_TITLES = {"time_to_first_token_ms": "time to first token, ms", "inter_token_latency_ms": "between tokens, ms"}
 _AROUND = 0.1
 """How far from a quantile, on the axis of the tail, its figures are still said."""
 _MARKERS = {"WORSE": "^", "BETTER": "v", "EQUIVALENT": "o", "INCONCLUSIVE": "o"}
@@ -35,19 +36,13 @@ _MARKERS = {"WORSE": "^", "BETTER": "v", "EQUIVALENT": "o", "INCONCLUSIVE": "o"}
 def percentile_curves(variants: Mapping[str, Any], strokes: Mapping[str, Stroke]) -> Any:
     """Every variant's latency at each quantile it has samples for; thick, with a band, where an interval is known."""
     figure, (row,) = new_figure(heights_in=[3.6], columns=2, share_y=True)
-    shown_ms, last = [], 0.0
+    shown_ms: list[Any] = []
+    last = 0.0
     for axes, (metric, title) in zip(row, _TITLES.items(), strict=True):
         axes.set_title(title)
-        for name, variant in variants.items():
-            curve = variant["distribution"]
-            x = tail_position(np.array(curve["q"], float))
-            value, low, high = (np.array(curve[metric][key], float) for key in ("value", "low", "high"))
-            style = {"color": strokes[name].light, "linestyle": strokes[name].dash}
-            axes.fill_between(x, low, high, color=strokes[name].light, alpha=0.18, linewidth=0)
-            axes.plot(x, value, linewidth=1.0, **style)
-            axes.plot(x, np.where(np.isfinite(low), value, np.nan), linewidth=2.2, **style)
-            last = max(last, *curve["q"], 0.0)
-            shown_ms += [value, low, high]
+        curves = {name: (v["distribution"]["q"], v["distribution"][metric]) for name, v in variants.items()}
+        drawn_ms, last_q = _draw_curves(axes, curves, strokes)
+        last, shown_ms = max(last, last_q), [*shown_ms, *drawn_ms]
         _say_quantiles(axes, metric, variants)
         quantile_axis(axes, last=last)
         if not last:
@@ -56,6 +51,39 @@ def percentile_curves(variants: Mapping[str, Any], strokes: Mapping[str, Stroke]
         latency_axis(row[0], shown_ms)
     legend(figure, strokes)
     return figure
+
+
+def token_curves(variants: Mapping[str, Any], strokes: Mapping[str, Stroke]) -> Any:
+    """The same of streamed answers: the time to the first token, and every gap between tokens, each on its own axis."""
+    figure, (row,) = new_figure(heights_in=[3.4], columns=2)
+    for axes, (metric, title) in zip(row, _TOKEN_TITLES.items(), strict=True):
+        axes.set_title(title)
+        found = {name: v["streams"]["distribution"][metric] for name, v in variants.items() if v.get("streams")}
+        shown_ms, last = _draw_curves(axes, {name: (curve["q"], curve) for name, curve in found.items()}, strokes)
+        quantile_axis(axes, last=last)
+        if last:
+            latency_axis(axes, shown_ms)
+        else:
+            say_no_data(axes, "too few samples")
+    legend(figure, strokes)
+    return figure
+
+
+def _draw_curves(
+    axes: Any, curves: Mapping[str, tuple[Sequence[float], Mapping[str, Any]]], strokes: Mapping[str, Stroke]
+) -> tuple[list[Any], float]:
+    """Draw (q, curve) of each variant; the values that were drawn, and the last quantile."""
+    shown_ms, last = [], 0.0
+    for name, (q, curve) in curves.items():
+        x = tail_position(np.array(q, float))
+        value, low, high = (np.array(curve[key], float) for key in ("value", "low", "high"))
+        style = {"color": strokes[name].light, "linestyle": strokes[name].dash}
+        axes.fill_between(x, low, high, color=strokes[name].light, alpha=0.18, linewidth=0)
+        axes.plot(x, value, linewidth=1.0, **style)
+        axes.plot(x, np.where(np.isfinite(low), value, np.nan), linewidth=2.2, **style)
+        last = max(last, *q, 0.0)
+        shown_ms += [value, low, high]
+    return shown_ms, last
 
 
 def _say_quantiles(axes: Any, metric: str, variants: Mapping[str, Any]) -> None:

@@ -90,6 +90,7 @@ def render(
         failing=failing,
         requests=sum(variant["requests"] for variant in variants.values()),
         latencies=text.LATENCIES,
+        stream_rows=list(text.stream_rows(summary)),
         statistics=metrics.STATISTICS,
         glossary=metrics.GLOSSARY,
         verdicts=metrics.VERDICTS,

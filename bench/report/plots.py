@@ -16,7 +16,7 @@ from bench.report.bins import Bins
 from bench.report.canvas import Plot, draw_style, finish
 from bench.report.side import Side
 
-_ORDER = ("latency", "outcomes", "percentiles", "difference", "decomposition", "heat-map", "trust")
+_ORDER = ("latency", "outcomes", "percentiles", "tokens", "difference", "decomposition", "heat-map", "trust")
 
 
 def draw(sides: Sequence[Side], summary: Mapping[str, Any]) -> dict[str, Plot]:
@@ -47,6 +47,15 @@ def _by_quantile(sides: Sequence[Side], summary: Mapping[str, Any]) -> Iterator[
         "for one.",
         alt=f"Response time and service time by quantile. {speed}.",
     )
+    if any(variant.get("streams") for variant in summary["variants"].values()):
+        yield finish(
+            draw_quantiles.token_curves(summary["variants"], strokes),
+            name="tokens",
+            title="Tokens of streamed answers",
+            caption="How long the first token took from when its request was due, and every gap between two tokens. "
+            "Bands are 95 % intervals, which know that the gaps of a request hang together.",
+            alt=words.token_sentence(summary) + ".",
+        )
     if comparisons:
         yield finish(
             draw_quantiles.differences(comparisons, strokes),

@@ -16,6 +16,8 @@ from bench.report.words import GateRow, Summary
 
 LATENCIES = tuple((f"{name}_ms", metrics.DURATIONS[name].title) for name in metrics.LATENCIES)
 
+_STREAM_STATISTICS = ("p50", "p90", "p99", "mean")
+"""There are many durations of a stream; the rest of each is in summary.json."""
 _COLOURS = {"good": "32", "bad": "31", "doubt": "33", "bold": "1"}
 
 
@@ -74,8 +76,12 @@ def one_line(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
 
 
 def _conclusions(summary: Summary) -> list[str]:
+    compared = words.comparisons(summary)
+    if words.conclusive(summary) and compared:
+        told = ("response_time", metrics.TIME_TO_FIRST_TOKEN)
+        return [words.cost_sentence(one, metric=metric) for one in compared for metric in told]
     if words.conclusive(summary):
-        return [words.cost_sentence(one) for one in words.comparisons(summary)] or [words.speed_sentence(summary)]
+        return [words.speed_sentence(summary), words.token_sentence(summary)]
     answered = any(variant["outcomes"]["ok"] for variant in summary["variants"].values())
     measured = f"measured all the same: {words.speed_sentence(summary)}" if answered else ""
     return ["nothing is concluded from an INVALID run", measured]
@@ -109,7 +115,7 @@ def remarks(summary: Summary) -> list[str]:
     """Why the run is not trusted, and what is missing of it; each thing once."""
     reasons = summary["trust"]["reasons"]
     missing = [problem for problem in summary["problems"] if not any(problem in reason for reason in reasons)]
-    return [*reasons, *missing]
+    return [*reasons, *missing, *words.stream_remarks(summary)]
 
 
 def figure_rows(summary: Summary) -> Iterator[Row]:
@@ -135,6 +141,32 @@ def figure_rows(summary: Summary) -> Iterator[Row]:
                 numbers.estimate(found),
                 found.get("verdict", "") if numbers.interval(found) else "",
             )
+    yield from stream_rows(summary)
+
+
+def stream_rows(summary: Summary) -> Iterator[Row]:
+    """The figures of streamed answers and of goodput; none where there is neither."""
+    variants = list(summary["variants"].values())
+    compared = next(iter(words.comparisons(summary)), {})
+    if any(variant.get("goodput") for variant in variants):
+        shares = [variant.get("goodput") or {} for variant in variants]
+        yield Row("good requests", tuple(numbers.percent(one.get("rate")) for one in shares))
+        yield Row("goodput", tuple(numbers.rate(one.get("throughput")) for one in shares))
+    streamed = [variant.get("streams") for variant in variants]
+    if not any(streamed):
+        return
+    told = [one or {} for one in streamed]
+    yield Row("streamed answers", tuple(numbers.count(one.get("answers")) for one in told))
+    yield Row("output tokens", tuple(numbers.count(one.get("output_tokens")) for one in told))
+    yield Row("output tokens a second", tuple(numbers.rate(one.get("throughput")) for one in told))
+    yield Row("  of one user", tuple(numbers.rate(one.get("throughput_per_user")) for one in told))
+    for metric, word in metrics.STREAM_DURATIONS.items():
+        yield Row(f"{word.title}, ms")
+        for statistic in _STREAM_STATISTICS:
+            found = compared.get(f"{metric}_ms", {}).get(statistic, {})
+            cells = tuple(words.response_time(v, statistic, f"{metric}_ms") for v in variants)
+            verdict = found.get("verdict", "") if numbers.interval(found) else ""
+            yield Row(f"  {statistic}", cells, numbers.estimate(found), verdict)
 
 
 def _share_difference(found: Mapping[str, Any]) -> tuple[str, str]:

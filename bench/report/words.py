@@ -22,7 +22,7 @@ from bench.numbers import (
     rate,
 )
 from bench.plan.run_plan import RunPlan
-from bench.sample import Cause, Outcome
+from bench.sample import Cause, Outcome, TokensFrom
 
 Summary = Mapping[str, Any]
 
@@ -97,12 +97,14 @@ def trust_sentence(trust: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def cost_sentence(comparison: Mapping[str, Any], *, quantile: str = "p50") -> str:
+def cost_sentence(comparison: Mapping[str, Any], *, quantile: str = "p50", metric: str = "response_time") -> str:
     """What the candidate costs over the baseline at one quantile, with its interval; empty when nothing is known."""
-    found = comparison["response_time_ms"].get(quantile) or {}
+    found = comparison.get(f"{metric}_ms", {}).get(quantile) or {}
     if found.get("estimate") is None:
         return ""
     candidate, baseline, value = comparison["candidate"], comparison["baseline"], found["estimate"]
+    if metric != "response_time":
+        quantile += f" of {metrics.STREAM_DURATIONS[metric].title}"
     if not interval(found):
         return f"too few samples to say what {candidate} costs over {baseline} at {quantile}"
     said = f"{100 * found['level']:.0f} % interval {interval(found)} ms"
@@ -124,9 +126,45 @@ def speed_sentence(summary: Summary) -> str:
     )
 
 
+def token_sentence(summary: Summary) -> str:
+    """How soon each variant's first token came, and the next: median and p99."""
+    told = {"first token": "time_to_first_token_ms", "between tokens": "inter_token_latency_ms"}
+    return "; ".join(
+        f"{name} {title} p50 {response_time(variant, 'p50', block)} ms, p99 {response_time(variant, 'p99', block)} ms"
+        for name, variant in summary["variants"].items()
+        if variant.get("streams")
+        for title, block in told.items()
+    )
+
+
+def stream_remarks(summary: Summary) -> list[str]:
+    """What a reader of the figures of streamed answers must know beside them."""
+    said = []
+    for name, variant in summary["variants"].items():
+        told = variant.get("streams")
+        if not told:
+            continue
+        if told["tokenless"]:
+            missing = plural(told["tokenless"], "request")
+            said.append(f"{missing} of {name} never had a first token: it counts as slower than any other")
+        if told["plain"]:
+            said.append(f"{plural(told['plain'], 'answer')} of {name} came whole and not as a stream")
+        if told["per_event"] and told["per_event"] > _SEVERAL:
+            said.append(
+                f"an event of {name} brought {told['per_event']:.3g} tokens on average: its gaps are between events"
+            )
+        if told["tokens_from"].get(TokensFrom.EVENTS):
+            counted = plural(told["tokens_from"][TokensFrom.EVENTS], "answer")
+            said.append(f"the tokens of {counted} of {name} are events that were counted: the server told no usage")
+    return said
+
+
+_SEVERAL = 1.05
+
+
 def response_time(variant: Mapping[str, Any], statistic: str, block: str = "response_time_ms") -> str:
     """One figure of a variant in ms, `> 1,001` where it is only known from below."""
-    return at_least(variant[block][statistic], variant.get(f"{block}_censored", {}).get(statistic))
+    return at_least(variant.get(block, {}).get(statistic), variant.get(f"{block}_censored", {}).get(statistic))
 
 
 def failure_sentence(summary: Summary) -> str:

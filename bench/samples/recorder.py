@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bench.sample import COLUMNS, Cause, Freshness, LateCause, Outcome, Phase
+from bench.sample import COLUMNS, Cause, Freshness, LateCause, Outcome, Phase, TokensFrom
 from bench.samples.sealed import SealedWriter
 
 ROWS = 1024
@@ -77,6 +77,7 @@ class Recorder:
         self.freshnesses = Words(freshness.value for freshness in Freshness)
         self.late_causes = Words(cause.value for cause in LateCause)
         self.request_classes = Words(("",))
+        self.tokens_from = Words(source.value for source in TokensFrom)
         self.recorded = 0
         self.written = 0
         self.observe: Callable[[Any], None] = _nobody
@@ -90,6 +91,7 @@ class Recorder:
             "freshness": self.freshnesses,
             "late_cause": self.late_causes,
             "request_class": self.request_classes,
+            "tokens_from": self.tokens_from,
         }
         self._rows = bytearray(_ROW.size * ROWS)
         self._used = 0

@@ -1,4 +1,4 @@
-"""One worker's samples, read back. Edge: reads one Arrow IPC stream, and trusts none of it.
+"""One worker's samples, or another sealed stream, read back. Edge: reads one Arrow IPC stream, and trusts none of it.
 
 `inspect` walks over the file once and finds how much of it is sound; `batches` decodes that much and no more. A file
 is believed up to its first fault: what follows a damaged batch may rest on words that were lost with it.
@@ -68,8 +68,12 @@ class Batch:
         return found
 
 
-def inspect(path: Path) -> Stream:
-    """How much of the file can be read; never fails, but says what is wrong."""
+Columns = tuple[tuple[str, str], ...]
+"""(name, type), as `bench.sample.COLUMNS`."""
+
+
+def inspect(path: Path, columns: Columns = COLUMNS) -> Stream:
+    """How much of the file can be read; never fails, but says what is wrong. `columns` are those it should have."""
     found = Stream(path=path)
     try:
         if not path.is_file():
@@ -84,7 +88,7 @@ def inspect(path: Path) -> Stream:
             if not version.isdecimal() or int(version) > seal.FORMAT:
                 what = f"has format {version[:20]!r}, this version reads {seal.FORMAT}: update this tool"
                 return replace(found, fault=what)
-            if wrong := _wrong_columns(schema):
+            if wrong := _wrong_columns(schema, columns):
                 return replace(found, fault=f"is no stream of samples: its column {wrong} has another type")
             source.seek(0)
             return _walk(found, file, source)
@@ -122,16 +126,19 @@ def _walk(found: Stream, file: Any, source: Any) -> Stream:
     size = found.path.stat().st_size
     began = 0
     pa.ipc.read_message(source)  # the schema
+    last = source.tell()  # the end of the last batch
     while True:
         here = source.tell()
         if here >= size:
+            if found.sealed and here != last:  # between a batch's new words and itself
+                return _broken_off(found, here - last)
             break
         try:
             message = pa.ipc.read_message(source)
         except EOFError:  # the end of the stream, or of the file
-            return _ended(found, file, here=here, size=size)
+            return _ended(found, file, last=last if found.sealed else here, here=here, size=size)
         except _UNREADABLE:
-            return _broken_off(found, size - here)
+            return _broken_off(found, size - (last if found.sealed else here))
         if message.type != "record batch":
             continue
         ends = source.tell()
@@ -146,7 +153,7 @@ def _walk(found: Stream, file: Any, source: Any) -> Stream:
         if mark.number != found.batches:
             return replace(found, fault=f"lacks batch {found.batches} or has one twice, after {found.rows} samples")
         found = replace(found, batches=found.batches + 1, rows=found.rows + mark.rows)
-        began = ends
+        began = last = ends
     return found if found.sealed else _counted(found)
 
 
@@ -154,12 +161,12 @@ _PREFIX_BYTES = 8
 """Before a message's metadata: a mark and a length."""
 
 
-def _ended(found: Stream, file: Any, *, here: int, size: int) -> Stream:
-    """The stream says that it ends here: nothing may follow."""
+def _ended(found: Stream, file: Any, *, last: int, here: int, size: int) -> Stream:
+    """The stream says that it ends here, where `last` is its last batch's end: nothing may follow."""
     found = found if found.sealed else _counted(found)
     file.seek(here)
     if found.fault or file.read(len(_END_MARK)) != _END_MARK:
-        return found if found.fault else _broken_off(found, size - here)
+        return found if found.fault else _broken_off(found, size - last)
     if here + len(_END_MARK) < size:
         return replace(found, fault=f"goes on after its end, which is at {found.rows} samples: is it two files in one?")
     return replace(found, complete=True)
@@ -184,9 +191,9 @@ def _counted(found: Stream) -> Stream:
     return replace(found, rows=rows, batches=number, fault=fault)
 
 
-def _wrong_columns(schema: Any) -> str:
+def _wrong_columns(schema: Any, columns: Columns) -> str:
     """The name of the first column that is not of the type it should be."""
-    for name, kind in COLUMNS:
+    for name, kind in columns:
         if name not in schema.names:
             continue
         wanted = pa.dictionary(pa.uint8(), pa.string()) if kind == "word" else getattr(pa, kind)()

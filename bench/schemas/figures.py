@@ -45,6 +45,26 @@ class Refreshes(Struct, frozen=True):
     failures: Count | None
 
 
+class StreamFigures(Struct, frozen=True, kw_only=True):
+    """What streamed answers brought; `requests` are how many the figures of each metric rest on."""
+
+    requests: dict[str, Count]
+    output_tokens: Count = 0
+    throughput: Figure = None
+    throughput_per_user: Figure = None
+
+
+class Goodput(Struct, frozen=True, kw_only=True):
+    """Requests that kept every objective; `rate` of all of them, `throughput` a second."""
+
+    objectives: list[str]
+    requests: Count
+    rate: Figure
+    low: Figure
+    high: Figure
+    throughput: Figure = None
+
+
 class ClassFigures(Struct, frozen=True, kw_only=True):
     """The figures of one class of a variant's requests that a gate can ask for."""
 
@@ -86,6 +106,22 @@ class VariantFigures(Struct, frozen=True, kw_only=True):
     server_time_ms_interval: dict[str, Interval] = {}
     response_time_ms_censored: dict[str, Censored] = {}
     service_time_ms_censored: dict[str, Censored] = {}
+    streams: StreamFigures | msgspec.UnsetType = msgspec.UNSET
+    goodput: Goodput | msgspec.UnsetType = msgspec.UNSET
+    time_to_first_token_ms: dict[str, Figure] = {}
+    service_time_to_first_token_ms: dict[str, Figure] = {}
+    time_to_second_token_ms: dict[str, Figure] = {}
+    inter_token_latency_ms: dict[str, Figure] = {}
+    worst_inter_token_latency_ms: dict[str, Figure] = {}
+    time_per_output_token_ms: dict[str, Figure] = {}
+    time_to_first_token_ms_interval: dict[str, Interval] = {}
+    service_time_to_first_token_ms_interval: dict[str, Interval] = {}
+    time_to_second_token_ms_interval: dict[str, Interval] = {}
+    inter_token_latency_ms_interval: dict[str, Interval] = {}
+    worst_inter_token_latency_ms_interval: dict[str, Interval] = {}
+    time_per_output_token_ms_interval: dict[str, Interval] = {}
+    time_to_first_token_ms_censored: dict[str, Censored] = {}
+    service_time_to_first_token_ms_censored: dict[str, Censored] = {}
     error_rate_interval: Interval | None = None
     outcome_rates: dict[str, Interval] = {}
     classes: dict[str, ClassFigures] = {}
@@ -103,6 +139,7 @@ class Comparison(Struct, frozen=True):
     baseline: str
     candidate: str
     response_time_ms: dict[str, Estimate]
+    time_to_first_token_ms: dict[str, Estimate] = {}
 
 
 class Trust(Struct, frozen=True):

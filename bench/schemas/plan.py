@@ -20,6 +20,7 @@ _BOUNDS: dict[str, Any] = {
     "duration_s": Seconds | None,
     "warm_up_s": Seconds,
     "timeout_s": Seconds,
+    "idle_timeout_s": Seconds,
     "min_effect_ms": Annotated[float, Meta(gt=0, le=1e9)],
     "processes": Annotated[int, Meta(ge=1, le=10**6)],
 }

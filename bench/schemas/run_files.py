@@ -95,10 +95,11 @@ class DiskLoss(Struct, frozen=True):
     unwritten_samples: Count = 0
     lost_lines: Count = 0
     lost_pieces: Count = 0
+    lost_gaps: Count = 0
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """`manifest.json`. `ended`, `samples` (by worker) and `flights` are there once the run has ended."""
+    """`manifest.json`. `ended`, `samples` and `chunks` (by worker) and `flights` are there once the run has ended."""
 
     schema_version: Version
     run_id: Name
@@ -113,6 +114,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     ended: Ended | None = None
     samples: dict[str, Count] = {}
+    chunks: dict[str, Count] = {}
     flights: Count | None = None
     lost: list[LostWorker] = []
     lost_samples: Count = 0
@@ -196,3 +198,5 @@ class HealthEnd(Struct, frozen=True, kw_only=True):
     dropped_arrivals: Count
     due: Count = 0
     recorded: Count = 0
+    gaps_written: Count = 0
+    gaps_unwritten: Count = 0

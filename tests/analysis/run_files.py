@@ -19,6 +19,10 @@ WORD = pa.dictionary(pa.uint8(), pa.utf8())
 SCHEMA = pa.schema([(name, WORD if kind == "word" else getattr(pa, kind)()) for name, kind in COLUMNS])
 
 
+NOT_STREAMED: dict[str, Any] = {"first_token_ns": -1, "last_token_ns": -1, "tokens_from": ""}
+"""Of columns that a made run may lack; others are 0."""
+
+
 def health_lines(
     end_s: float,
     cpu: float,
@@ -95,7 +99,9 @@ def write_samples(file: Path, worker: str, run_id: str, columns: dict[str, Any])
     writer = SealedWriter(file, schema)
     for start in range(0, len(columns["done_ns"]), BATCH_ROWS):
         part = {name: values[start : start + BATCH_ROWS] for name, values in columns.items()}
-        writer.write(pa.record_batch([_array(part[n], kind) for n, kind in COLUMNS], schema=schema))
+        rows = len(part["done_ns"])
+        whole = [_array(part.get(n, np.full(rows, NOT_STREAMED.get(n, 0))), kind) for n, kind in COLUMNS]
+        writer.write(pa.record_batch(whole, schema=schema))
     writer.close()
 
 

@@ -45,7 +45,7 @@ def faulty(emulator: dict[str, Any]):
 def _admin(emulator: dict[str, Any], method: str, body: Any = None) -> None:
     data = None if body is None else json.dumps(body).encode()
     url = f"{emulator['admin']}/faults"
-    with urllib.request.urlopen(urllib.request.Request(url, data=data, method=method), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, data=data, method=method), timeout=120) as answer:
         assert answer.status == 200
 
 

@@ -35,7 +35,7 @@ def _is_one_clear_line(done: Done, code: int, *words: str) -> None:
         (["--scoring-uri", NOBODY, "--payload", "missing.json"], 2, ["--payload missing.json", "No such file"]),
         (["--scoring-uri", NOBODY, "--payload", "bad.jsonl"], 2, ["bad.jsonl, line 2", "not JSON"]),
         (["--scoring-uri", NOBODY, "--out", "bad.jsonl/results"], 2, ["cannot write results", "--out"]),
-        (["--scoring-uri", NOBODY, "--ca-file", "bad.jsonl"], 4, ["cannot reach"]),
+        (["--scoring-uri", NOBODY, "--ca-file", "bad.jsonl"], 2, ["--ca-file bad.jsonl"]),
         (["--scoring-uri", "https://127.0.0.1:1/", "--ca-file", "bad.jsonl"], 2, ["--ca-file bad.jsonl"]),
         (["--scoring-uri", NOBODY, "--duration", "soon"], 2, ["--duration", "'soon'"]),
         (["--scoring-uri", NOBODY, "--arrival-rate", "0"], 2, ["--arrival-rate"]),

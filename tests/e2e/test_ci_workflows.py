@@ -32,7 +32,7 @@ def step(text: str, cwd: Path, environment: dict[str, str]) -> Done:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=300,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)

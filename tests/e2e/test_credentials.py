@@ -30,7 +30,7 @@ def test_says_what_there_is_but_not_the_secret(emulator: dict[str, Any], workspa
     request = urllib.request.Request(
         emulator["scoring_uri"]["aml_token"], data=b"{}", headers={"Authorization": f"Bearer {secret}"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         assert answer.status == 200
 
 

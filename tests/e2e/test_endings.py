@@ -38,7 +38,7 @@ class Running:
         )
 
     def until(self, condition: Callable[[], bool]) -> None:
-        deadline_s = time.monotonic() + 60
+        deadline_s = time.monotonic() + 300
         while not condition():
             assert time.monotonic() < deadline_s, "it never came"
             time.sleep(0.05)

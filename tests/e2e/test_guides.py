@@ -13,13 +13,13 @@ from tests.e2e.command import bench
 pytestmark = pytest.mark.slow
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
-PAGES = ("payloads", "comparing-deployments", "tasks")
+PAGES = ("payloads", "comparing-deployments", "tasks", "streaming")
 
 
 def examples(page: str) -> list[str]:
     """The commands of a page that need nothing but an emulator."""
     blocks = re.findall(r"```console\n(.*?)```", (GUIDES / f"{page}.md").read_text(), re.DOTALL)
-    lines = [line.removeprefix("$ bench ") for block in blocks for line in block.splitlines()]
+    lines = [line.removeprefix("$ bench ") for block in blocks for line in re.sub(r"\\\n\s+", "", block).splitlines()]
     return [line for line in lines if "--emulator" in line]
 
 
@@ -31,6 +31,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "mix.jsonl").write_text(mix)
     (shop,) = re.findall(r"```python\n(.*?)```", (GUIDES / "tasks.md").read_text(), re.DOTALL)
     (tmp_path / "shop.py").write_text(shop)
+    (chats,) = re.findall(r"```json\n(.*?)```", (GUIDES / "streaming.md").read_text(), re.DOTALL)
+    (tmp_path / "chats.jsonl").write_text(chats)
     (tmp_path / "cat.png").write_bytes(b"\x89PNG")
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
     (tmp_path / "pictures").mkdir()
@@ -47,7 +49,8 @@ def test_an_example(page: str, line: str, folder: Path) -> None:
     if "--baseline" in words:
         assert (done.code, "no baseline" in done.err) == (2, True), done
         return
-    assert done.code == 0 or (done.code == 4 and "INVALID" in done.out), done  # on a machine this busy
+    well = {0, 10, 11} if "--gate" in words else {0}
+    assert done.code in well or (done.code == 4 and "INVALID" in done.out), done  # on a machine this busy
     failed = [block["error_rate"] for block in done.summary_at(folder)["variants"].values()]
     assert not any(failed) or {"mix.jsonl", "shop.py"} & set(words), (page, done)
 

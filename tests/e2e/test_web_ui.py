@@ -109,3 +109,42 @@ def test_a_run_from_the_form(address: str, tmp_path: Path) -> None:
     variants = json.loads(summary.read_text())["variants"]
     assert set(variants) == {"key", "aml_token"}
     assert all(block["requests"] > 20 for block in variants.values())
+
+
+def test_a_run_from_the_live_page(address: str, tmp_path: Path) -> None:
+    """What is wrong stands beside its field; a key that is rotated by hand is seen in cause, mark and recovery; a run
+    that is stopped has its verdict and is drawn over itself; nothing is wider than a phone."""
+    from playwright.sync_api import expect, sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=_FLAGS.split())
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        page.goto(f"{address}/bench")
+        page.get_by_text("Start, change or stop a run").click()
+        page.get_by_label("arrival rate").fill("abc")
+        page.get_by_role("button", name="Start").click()
+        expect(page.locator("#field-arrival_rate-wrong")).to_contain_text("'abc' is not a number", timeout=120_000)
+        page.get_by_label("arrival rate").fill("40")
+        page.get_by_role("button", name="Start").click()
+        expect(page.locator("#title")).to_contain_text("Running", timeout=120_000)
+        expect(page.get_by_label("arrival rate")).to_be_disabled()
+        page.get_by_role("button", name="rotate the key").click()
+        expect(page.locator("#events")).to_contain_text("key: refresh 2 (refused) took", timeout=120_000)
+        expect(page.locator("#leases")).to_contain_text("1 refused")
+        expect(page.locator("#variants")).to_contain_text("auth_failure: refused", timeout=120_000)
+        titles = "[...document.querySelectorAll('line.mark title')].map(one => one.textContent)"
+        until(
+            lambda: len(page.evaluate(f"{titles}.filter(text => text.includes('rotate the key'))")) == 4, within_s=300
+        )
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.get_by_role("button", name="Stop", exact=True).click()
+        expect(page.locator("#title")).to_contain_text("Ended: stopped", timeout=120_000)
+        expect(page.locator("#verdict")).to_contain_text("open the report", timeout=120_000)
+        page.locator("#runs input").check()
+        page.get_by_role("button", name="Compare the chosen runs").click()
+        expect(page.locator("#figures tr")).to_have_count(3, timeout=120_000)
+        assert not errors
+        browser.close()

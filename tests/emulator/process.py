@@ -89,6 +89,14 @@ class EmulatorProcess:
             return str(self.arm("POST", f"/onlineEndpoints/{name}/token").json["accessToken"])
         return self.msi_token("https://ml.azure.com")
 
+    def chat(self, secret: str, body: dict[str, Any], *, request_id: str = "", path: str = "") -> Answer:
+        """One request to the key endpoint's chat route; the whole answer, however it is framed."""
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {secret}"}
+        if request_id:
+            headers["x-ms-client-request-id"] = request_id
+        uri = self.said["scoring_uri"]["key"].replace("/score", path or "/v1/chat/completions")
+        return self.call(uri, method="POST", headers=headers, body=json.dumps(body).encode())
+
     def score(self, mode: str, secret: str | None, *, tls: bool = False, **headers: str) -> Answer:
         """One scoring request; an underscore in a header's keyword stands for a hyphen."""
         sent = {"Content-Type": "application/json"} | {name.replace("_", "-"): text for name, text in headers.items()}
@@ -136,6 +144,28 @@ def read_truth(path: Path) -> list[TrueTimes]:
     return [TrueTimes(words[0].rstrip(b"\0").decode(), *words[1:]) for words in records]
 
 
+@dataclass(frozen=True)
+class TrueStream:
+    """One streamed answer of a truth file; `tokens` are (due, sent) in monotonic ns."""
+
+    request_id: str
+    received_ns: int
+    tokens: list[tuple[int, int]]
+
+
+def read_true_streams(path: Path) -> list[TrueStream]:
+    """The streams beside a truth file, read as docs/guides/emulator.md describes them."""
+    raw = path.with_name(f"{path.name}.streams").read_bytes()
+    assert raw[:64].rstrip(b"\0") == b"BENCHSTREAM1"
+    found, place = [], 64
+    while place < len(raw):
+        request_id, received_ns, count = struct.unpack_from("<40sqq", raw, place)
+        tokens = list(struct.iter_unpack("<qq", raw[place + 56 : place + 56 + 16 * count]))
+        found.append(TrueStream(request_id.rstrip(b"\0").decode(), received_ns, tokens))
+        place += 56 + 16 * count
+    return found
+
+
 @contextlib.contextmanager
 def emulator(*options: str) -> Iterator[EmulatorProcess]:
     """The emulator with these options on free ports, stopped at the end."""
@@ -154,7 +184,7 @@ def emulator(*options: str) -> Iterator[EmulatorProcess]:
             process.stdout.close()
 
 
-def until(condition: Callable[[], bool], *, within_s: float = 30.0) -> None:
+def until(condition: Callable[[], bool], *, within_s: float = 300.0) -> None:
     """Wait for `condition`, however long that takes up to `within_s`."""
     deadline = time.monotonic() + within_s
     while not condition():

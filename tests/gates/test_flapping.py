@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import pytest
 
 from bench.analysis.summary import summarise
@@ -18,6 +19,7 @@ from bench.gates.expression import parse
 from bench.gates.result import GateVerdict
 from bench.metrics import METRICS, STATISTICS, Metric
 from bench.runreader import load_run
+from tests.analysis.streamed import Asked, write_streamed
 from tests.analysis.synthetic import TWO_SIDES, Side, write_run
 from tests.gates.summaries import Summary
 
@@ -98,9 +100,26 @@ def subject(metric: Metric, quantile: str) -> str:
     return f"{metric.name}{'(20ms)' if metric.deadline else ''}{f'.{quantile}' if quantile else ''}"
 
 
+def chats(path: Path) -> Path:
+    """22,000 streamed answers of two variants, of which every metric can be told."""
+    rng = np.random.default_rng(1)
+    first, gaps = 50 + rng.exponential(5, 22_000), 10 + rng.exponential(2, (22_000, 3))
+    requests = [
+        Asked(
+            at_s=22 * place / 22_000,
+            variant=("aml_token", "key")[place % 2],
+            first_ms=first[place],
+            gaps_ms=gaps[place].tolist(),
+            lag_ms=0.1,
+        )
+        for place in range(22_000)
+    ]
+    return write_streamed(path, requests, duration_s=22, goodput=("time_to_first_token < 60ms",))
+
+
 def test_every_metric_and_quantile_is_found_in_a_real_summary(tmp_path: Path) -> None:
     """The table of metrics promises nothing the summary does not hold: no gate here is without data."""
-    run = load_run(write_run(tmp_path / "run", sides=TWO_SIDES, rate=1000, duration_s=22))
+    run = load_run(chats(tmp_path / "run"))
     summary = summarise(run, deadlines_ms=[20.0])
     for metric in METRICS.values():
         for quantile in metric.quantiles or ("",):
@@ -114,11 +133,14 @@ def test_every_metric_and_quantile_is_found_in_a_real_summary(tmp_path: Path) ->
 
 def test_a_real_baseline_is_small_and_carries_its_intervals(tmp_path: Path) -> None:
     """Small enough to commit, and it judges a run just as the whole summary does."""
-    path = write_run(tmp_path / "run", sides=TWO_SIDES, rate=1000, duration_s=22)
+    plain = load_run(write_run(tmp_path / "plain", sides=TWO_SIDES, rate=1000, duration_s=22))
+    file = baseline.save(summarise(plain, deadlines_ms=[20.0]), plain.manifest, name="plain", folder=tmp_path)
+    assert file.stat().st_size < 20_000
+    path = chats(tmp_path / "run")
     run = load_run(path)
     summary = summarise(run, deadlines_ms=[20.0])
     file = baseline.save(summary, run.manifest, name="main", folder=tmp_path)
-    assert file.stat().st_size < 20_000
+    assert file.stat().st_size < 50_000
     accepted = baseline.load("main", tmp_path)
     baseline.refuse_unlike(accepted, summary, json.loads((path / "manifest.json").read_text()))
     for metric in METRICS.values():

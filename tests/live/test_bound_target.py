@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.plan.options import OUTPUT_OPTIONS, RUN_OPTIONS, TARGET_OPTIONS, WEB_UI_OPTIONS
-from tests.e2e.command import LOCUSTFILES, last_line, start_and_wait
+from tests.e2e.command import LOCUSTFILES, REPOSITORY, last_line, start_and_wait
 from tests.live.web_ui import FORM, LOAD, WebUi, is_left_alone, listener, web_ui
 
 CANARY = "canary-7b2e90aa41"
@@ -120,6 +120,27 @@ ATTACKS: dict[str, tuple[str, str, dict[str, str], str]] = {
         '--b\r\nContent-Disposition: form-data; name="payload"; filename="x"\r\n\r\n{}\r\n--b--\r\n',
     ),
     "another method": ("PUT", "/swarm", {}, "load"),
+    "a fault, from another site": ("POST", "/bench/fault", FOREIGN, "name=rotate+the+key"),
+    "a fault, without an emulator": ("POST", "/bench/fault", {}, "name=rotate+the+key"),
+    "a fault by its inner name": ("POST", "/bench/fault", {}, "do=rotate_key&name=rotate_key"),
+    "the state, under a name resolved to us": ("GET", "/bench/state", {"Host": "evil.example:{port}"}, ""),
+    "the form, for a script elsewhere": ("GET", "/bench/form", {"Sec-Fetch-Site": "cross-site"}, ""),
+    "the page, in a frame": (
+        "GET",
+        "/bench",
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+        "",
+    ),
+    "a report outside the folder": ("GET", "/bench/runs/..%2f..%2f..%2fetc/report.html", {}, ""),
+    "a summary outside the folder": ("GET", "/bench/runs/%2e%2e/figures", {}, ""),
+    "an asset outside the folder": ("GET", "/assets/..%2f..%2fmain.py", {}, ""),
+    "a static file outside the folder": ("GET", "/static/..%2f..%2f..%2fetc%2fpasswd", {}, ""),
+    "a header in a field's value": ("POST", "/swarm", {}, "user_count=2&seed=1%0d%0aSet-Cookie:+x=1"),
+    "a header in a field's name": ("POST", "/swarm", {}, "user_count=2&a%0d%0aSet-Cookie:+x=1"),
+    "a script in a field's value": ("POST", "/swarm", {}, "user_count=2&arrival_rate=<script>alert(1)</script>"),
+    "the parser's own name": ("POST", "/swarm", {}, "user_count=2&__dict__=x"),
+    "another's interface": ("POST", "/swarm", {}, "user_count=2&web_host=0.0.0.0"),
+    "no guard from now on": ("POST", "/swarm", {}, "user_count=2&allow_from_browser=true"),
 }
 
 
@@ -134,12 +155,16 @@ def test_an_attacker_gets_nothing(ui: WebUi, name: str) -> None:
     assert answer.is_refused, answer
     if answer.status == 403:
         assert len(answer.body.splitlines()) == 1
+    assert not {"set-cookie", "x"} & answer.headers.keys()
+    assert "<script" not in answer.body or answer.headers["content-type"] == "application/json"
     assert not [header for header in answer.headers if header.startswith("access-control-")]
     assert ui.state() == "ready"
 
 
 ROUTES = (
     *("/", "/stats/requests", "/stats/requests/csv", "/stats/requests_full_history/csv", "/stats/failures/csv"),
+    *("/bench", "/bench/state", "/bench/form", "/bench/page.js", "/bench/charts.js", "/bench/fault"),
+    *("/bench/runs/20260101-000000-000-aaaa/report.html", "/bench/runs/20260101-000000-000-aaaa/figures"),
     *("/exceptions", "/exceptions/csv", "/tasks", "/logs", "/login", "/worker-count", "/stats/report", "/nothing"),
 )
 
@@ -169,6 +194,24 @@ def test_the_table_has_all_of_locust_s_routes(ui: WebUi) -> None:
     )
     known = start_and_wait([sys.executable, "-c", program], cwd=Path("/")).out.split()
     assert set(known) - set(ROUTES) == {"/assets/<path:path>", "/static/<path:filename>"}
+
+
+def test_the_table_has_all_of_our_routes() -> None:
+    """And of ours: the canary is looked for in each."""
+    program = (
+        "from types import SimpleNamespace\n"
+        "import bench.load.user\n"  # Locust comes before Flask, as it does in a run
+        "from flask import Blueprint, Flask\n"
+        "from bench.live import board, page\n"
+        "app = Flask('none')\n"
+        "app.register_blueprint(Blueprint('locust', 'locust'))\n"
+        "ui = SimpleNamespace(app=app, auth_required_if_enabled=lambda view: view)\n"
+        "page.add(ui, SimpleNamespace(board=board.Board()))\n"
+        "print(*(rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith('bench.')))"
+    )
+    rules = start_and_wait([sys.executable, "-c", program], cwd=REPOSITORY).out.split()
+    shown = {rule.replace("<run_id>", "20260101-000000-000-aaaa").rstrip("/") for rule in rules}
+    assert shown == {route for route in ROUTES if route.startswith("/bench")}
 
 
 def test_a_link_from_elsewhere_opens_the_page(ui: WebUi) -> None:

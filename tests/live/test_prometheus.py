@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bench.errors import UsageError
 from bench.live.board import Board
@@ -22,6 +24,8 @@ from bench.live.view import NOTHING, View
 from tests.e2e.command import REPOSITORY, clean_environment
 from tests.emulator.process import until
 
+RULES = REPOSITORY / "docs" / "prometheus"
+EN_DASH = "\N{EN DASH}"
 GUIDE = REPOSITORY / "docs" / "guides" / "prometheus.md"
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -57,10 +61,43 @@ def test_before_the_first_run_there_are_the_families_without_values() -> None:
 
 def test_the_guide_lists_every_series() -> None:
     """And none that is not there."""
-    rows = [
-        line.split("|")[1].strip().strip("`") for line in GUIDE.read_text().splitlines() if line.startswith("| `bench_")
+    rows = [line for line in GUIDE.read_text().splitlines() if line.startswith("| `bench_")]
+    assert rows == [
+        f"| `{series.name}` | {series.kind} | {', '.join(series.labels) or EN_DASH} | {series.help} |"
+        for series in SERIES
     ]
-    assert rows == [series.name for series in SERIES]
+
+
+def queries() -> dict[str, str]:
+    """Of the alert rules and of the dashboard: the query, and the text that names its labels."""
+    panels = json.loads((RULES / "dashboard.json").read_text())["panels"]
+    found = {target["expr"]: target["legendFormat"] for panel in panels for target in panel["targets"]}
+    for group in yaml.safe_load((RULES / "alerts.yml").read_text())["groups"]:
+        found |= {rule["expr"]: rule["annotations"]["summary"] for rule in group["rules"]}
+    return found
+
+
+def test_rules_and_dashboard_ask_for_series_that_are_there() -> None:
+    """And for labels that these have."""
+    labels = {series.name: set(series.labels) for series in SERIES}
+    for query, text in queries().items():
+        names = {name.removesuffix("_bucket") for name in re.findall(r"bench_\w+", query)}
+        assert names, query
+        assert names <= labels.keys(), query
+        asked = set(re.findall(r"{{(?: \$labels\.)?(\w+) ?}}", text)) | set(re.findall(r"[{,](\w+)[!=]", query))
+        for by in re.findall(r"by \(([^)]*)\)", query):
+            asked |= {word.strip() for word in by.split(",")} - {"le"}
+        assert asked <= set.union(*(labels[name] for name in names)), query
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="needs Debian's prometheus, with promtool")
+def test_promtool_can_read_rules_and_dashboard(tmp_path: Path) -> None:
+    asked = [query.replace("$__rate_interval", "1m") for query in queries()]
+    recorded = [{"record": f"q{number}", "expr": query} for number, query in enumerate(asked)]
+    (tmp_path / "queries.yml").write_text(json.dumps({"groups": [{"name": "all", "rules": recorded}]}))
+    command = ["promtool", "check", "rules", str(RULES / "alerts.yml"), str(tmp_path / "queries.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
 
 
 @contextmanager
@@ -79,7 +116,7 @@ def running(cwd: Path, port: int) -> Iterator[subprocess.Popen[str]]:
 
 def text_of(url: str) -> str:
     try:
-        with _OPENER.open(url, timeout=10) as answer:
+        with _OPENER.open(url, timeout=120) as answer:
             return str(answer.read().decode())
     except OSError:
         return ""
@@ -93,9 +130,9 @@ def test_a_real_prometheus_scrapes_a_real_run(tmp_path: Path) -> None:
     with running(tmp_path, port) as run:
         until(
             lambda: run.poll() is not None or "bench_running 1.0" in text_of(f"http://127.0.0.1:{port}/metrics"),
-            within_s=90,
+            within_s=300,
         )
-        until(lambda: 'outcome="ok"' in text_of(f"http://127.0.0.1:{port}/metrics"), within_s=60)
+        until(lambda: 'outcome="ok"' in text_of(f"http://127.0.0.1:{port}/metrics"), within_s=300)
         exposed = text_of(f"http://127.0.0.1:{port}/metrics")
         checked = subprocess.run(
             ["promtool", "check", "metrics"], input=exposed, capture_output=True, text=True, check=False
@@ -119,7 +156,7 @@ def test_a_real_prometheus_scrapes_a_real_run(tmp_path: Path) -> None:
                 found = json.loads(answer)["data"]["result"] if answer else []
                 return {one["metric"]["variant"]: float(one["value"][1]) for one in found}
 
-            until(lambda: {name for name, value in p50s().items() if value > 0} == {"key", "aml_token"}, within_s=90)
+            until(lambda: {name for name, value in p50s().items() if value > 0} == {"key", "aml_token"}, within_s=300)
         finally:
             server.terminate()
             server.wait(timeout=300)

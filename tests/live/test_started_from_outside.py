@@ -21,11 +21,11 @@ GUIDE = REPOSITORY / "docs" / "guides" / "web-ui.md"
 
 def _read(waiting: socket.socket) -> bytes:
     """What the first one sends who sends anything: some connect to see whether they could."""
-    waiting.settimeout(60)
+    waiting.settimeout(300)
     for _ in range(100):
         connection, _address = waiting.accept()
         with connection:
-            connection.settimeout(60)
+            connection.settimeout(300)
             if got := connection.recv(65536):
                 return got
     raise AssertionError("many have come, and said nothing")
@@ -61,7 +61,7 @@ def _plan(ui: WebUi, number: int) -> dict[str, Any]:
 
 def _stop(ui: WebUi) -> None:
     assert ui.send("POST", "/stop").status == 200
-    until(lambda: ui.state() == "stopped", within_s=60)
+    until(lambda: ui.state() == "stopped", within_s=300)
 
 
 def test_each_run_is_as_started_but_for_what_it_asks(ui: WebUi, target: socket.socket) -> None:
@@ -142,7 +142,7 @@ def test_with_a_login_under_a_path_by_a_master(tmp_path: Path) -> None:
                 said = json.loads(ui.send("GET", "/load/worker-count", headers=cookie).body)
                 return bool(said["worker_count"] == 1)
 
-            until(workers, within_s=60)
+            until(workers, within_s=300)
             assert is_left_alone(waiting)
             refused = ui.swarm({**signed, **cookie}, base="/load", scoring_uri="http://127.0.0.1:9/", user_count="1")
             assert "scoring_uri" in refused.said["message"]

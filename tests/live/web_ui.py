@@ -52,7 +52,7 @@ class WebUi:
         self, method: str, path: str, *, body: bytes | str | None = None, headers: dict[str, str] | None = None
     ) -> Answer:
         """One request with just these headers, and a Host of our own unless they have one."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             connection.request(method, path, body=body, headers={"Host": f"localhost:{self.port}", **(headers or {})})
             answer = connection.getresponse()
@@ -89,7 +89,7 @@ def web_ui(cwd: Path, *words: str, locustfile: Path = LOCUSTFILES / "key.py", **
         )
     ui = WebUi(port, process, log)
     try:
-        until(lambda: _listens(ui), within_s=60)
+        until(lambda: _listens(ui), within_s=300)
         yield ui
     finally:
         process.terminate()

@@ -41,6 +41,7 @@ def sample(recorder: Recorder, number: int, **words: str) -> dict[str, Any]:
         "freshness": "fresh",
         "request_class": "large",
         "late_cause": "users",
+        "tokens_from": "usage",
     } | words
     told = {
         "outcome": recorder.outcomes,
@@ -51,6 +52,7 @@ def sample(recorder: Recorder, number: int, **words: str) -> dict[str, Any]:
         "freshness": recorder.freshnesses,
         "request_class": recorder.request_classes,
         "late_cause": recorder.late_causes,
+        "tokens_from": recorder.tokens_from,
     }
     values: dict[str, Any] = {}
     for place, (name, kind) in enumerate(COLUMNS):
@@ -237,6 +239,7 @@ def test_a_sample_costs_at_most_64_bytes(path: Path) -> None:
             recorder.freshnesses.code(rng.choice(("fresh", "stale"))),
             *(0, 0, recorder.late_causes.code("hub" if rng.random() < 0.01 else "")),
             recorder.request_classes.code(rng.choice(("small", "large"))),
+            *(NO_TIME, NO_TIME, 0, 0, 0, 0),
         )
         if number % 1000 == 999:
             recorder.flush()
@@ -252,4 +255,4 @@ def test_columns_are_where_the_record_puts_them() -> None:
         *("outcome", "cause", "phase", "variant", "deployment", "freshness", "attempt"),
         *("replays", "late_cause"),
     ]
-    assert [NAMES[place] for place in WORD_PLACES] == [*NAMES[11:17], "late_cause", "request_class"]
+    assert [NAMES[place] for place in WORD_PLACES] == [*NAMES[11:17], "late_cause", "request_class", "tokens_from"]

@@ -164,5 +164,5 @@ def _address_of(process: subprocess.Popen[str]) -> str:
 
 
 def _get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=120) as answer:
         return answer.read().decode(errors="replace")

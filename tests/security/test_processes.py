@@ -32,7 +32,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Family, Path, byt
     ) as process:
         assert process.stdout is not None
         family = Family(process.pid)
-        family.watch(lambda: process.poll() is not None, within_s=60)
+        family.watch(lambda: process.poll() is not None, within_s=300)
         said = process.stdout.read()
     assert process.returncode in {0, 4}, said
     return family, cwd, said

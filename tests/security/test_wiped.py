@@ -67,7 +67,7 @@ class WebUi:
         self._address = address
 
     def get(self, path: str, data: bytes | None = None) -> bytes:
-        with urllib.request.urlopen(self._address + path, data=data, timeout=20) as answer:
+        with urllib.request.urlopen(self._address + path, data=data, timeout=120) as answer:
             body: bytes = answer.read()
         self.shown += body
         return body

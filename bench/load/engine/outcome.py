@@ -16,6 +16,10 @@ _TOO_MANY_PENDING = b"too_many_pending"
 
 Verdict = tuple[str, str]
 OK: Verdict = (Outcome.OK.value, Cause.NONE.value)
+TIMED_OUT: Verdict = (Outcome.TIMED_OUT.value, "client")
+IDLE: Verdict = (Outcome.TIMED_OUT.value, "idle")
+CUT: Verdict = (Outcome.TRANSPORT_ERROR.value, "cut")
+ERROR_IN_STREAM: Verdict = (Outcome.MODEL_ERROR.value, "stream")
 NO_LEASE: Verdict = (Outcome.AUTH_FAILURE.value, Cause.NO_LEASE.value)
 
 _BY_STATUS: dict[int, Verdict] = {
@@ -36,6 +40,13 @@ _BY_STATUS: dict[int, Verdict] = {
 }
 _SERVER_CAUSES = {502: "bad_gateway", 503: "unavailable"}
 """A 502 is a proxy's, or on Kubernetes a model's that crashed: only `run_failed` tells which."""
+
+
+def of_failure(word: str) -> Verdict:
+    """Outcome and cause of an exchange that came to no whole answer, by the connection's word for it."""
+    if word == "timeout":
+        return TIMED_OUT
+    return IDLE if word == "idle" else (Outcome.TRANSPORT_ERROR.value, word)
 
 
 def classify(

@@ -19,24 +19,25 @@ from bench.load.engine.failure_samples import FailureSamples, details_of
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.lane import Lane, milliseconds
 from bench.load.engine.payload import Payload
+from bench.load.engine.tokens import Streamed, TokenReader
 from bench.load.wire.answer import Answer
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
 from bench.plan.expectation import CAUSE, Expectation
 from bench.sample import NO_TIME, Cause, Outcome, Phase
+from bench.samples.chunks import ChunkRecorder
 from bench.samples.recorder import Recorder
 
 _OK = Outcome.OK.value
 _AUTH_FAILURE = Outcome.AUTH_FAILURE.value
-_TRANSPORT_ERROR = Outcome.TRANSPORT_ERROR.value
-_TIMED_OUT = (Outcome.TIMED_OUT.value, "client")
 _REFUSED = 401
+_NOT_STREAMED = (NO_TIME, NO_TIME, 0, 0, 0, 0)
 
-End = tuple[str, str, int, int, int, int, int, int, bytes, int, bytes, int, AnswerDetails]
+End = tuple[str, str, int, int, int, int, int, int, bytes, int, bytes, int, Streamed | None, AnswerDetails]
 """How one attempt ended: outcome, cause, status, sequence, sent_ns, first_byte_ns, done_ns, connect_ns, server time (as
-the server wrote it), response_bytes, deployment, replays, details of the first failure of its kind. The connection is
-used again before a refused attempt is recorded."""
+the server wrote it), response_bytes, deployment, replays, what was streamed, details of the first failure of its kind.
+The connection is used again before a refused attempt is recorded."""
 
 
 class Listeners(Protocol):
@@ -78,6 +79,8 @@ class Engine:
     id_prefix: bytes
     events: Listeners
     failures: FailureSamples
+    chunks: ChunkRecorder
+    idle_ns: int = 0
     expectation: Expectation | None = None
     zero_ns: int = 0
     measure_from_ns: int = 0
@@ -95,11 +98,15 @@ class Scorer:
         self._held: tuple[Any, ...] | None = None
         keep_body = bench.expectation is not None
         self._connections = [
-            Connection(lane.address, watch=bench.watch, deadlines=bench.deadlines, ways=lane.ways)
+            Connection(
+                lane.address, watch=bench.watch, deadlines=bench.deadlines, ways=lane.ways, idle_ns=bench.idle_ns
+            )
             for lane in bench.lanes
         ]
+        self._tokens = TokenReader()
         for connection in self._connections:
             connection.answer.keep_body = keep_body
+            connection.answer.sink = self._tokens
 
     @staticmethod
     def _unexpected(expectation: Expectation, answer: Answer) -> str:
@@ -249,12 +256,15 @@ class Scorer:
             lane.held_back.add(answer.request_held_ms, answer.response_held_ms)
         first_byte_ns, done_ns = connection.first_byte_ns, connection.done_ns
         failure, why = connection.failure, ""
+        streamed = self._tokens.take() if answer.events is not None else None
         if not failure:
             status = answer.status
             if 200 <= status < 300:
                 kind, cause = outcome.OK
                 lane.worked = lease.generation
-                if bench.expectation is not None and (why := self._unexpected(bench.expectation, answer)):
+                if streamed is not None and (streamed.error or streamed.broken_off):
+                    (kind, cause), why = _ended_badly(streamed)
+                elif bench.expectation is not None and (why := self._unexpected(bench.expectation, answer)):
                     kind, cause = Outcome.UNEXPECTED.value, CAUSE
             else:
                 kind, cause = outcome.classify(
@@ -266,7 +276,7 @@ class Scorer:
                 )
         else:
             status = answer.status if first_byte_ns != NO_TIME else 0
-            kind, cause = _TIMED_OUT if failure == "timeout" else (_TRANSPORT_ERROR, failure)
+            kind, cause = outcome.of_failure(failure)
         details = NO_DETAILS
         if kind != _OK and not bench.failures.knows(lane.variant.name, kind, cause, status):
             details = details_of(
@@ -274,7 +284,8 @@ class Scorer:
             )
         return (
             *(kind, cause, status, sequence, connection.sent_ns, first_byte_ns, done_ns, connection.connect_ns),
-            *(answer.server_time_ms, answer.response_bytes, answer.deployment, connection.replays, details),
+            *(answer.server_time_ms, answer.response_bytes, answer.deployment, connection.replays),
+            *(streamed, details),
         )
 
     def _record(
@@ -284,7 +295,7 @@ class Scorer:
         recorder = bench.recorder
         zero_ns = bench.zero_ns
         kind, cause, status, sequence, sent_ns, first_ns, done_ns, connect_ns, server_time_ms, size = end[:10]
-        deployment, replays, details = end[10:]
+        deployment, replays, streamed, details = end[10:]
         recorder.record(
             intended_ns - zero_ns,
             began_ns - zero_ns,
@@ -307,6 +318,7 @@ class Scorer:
             replays,
             recorder.late_causes.codes[late_cause],
             recorder.request_classes.code(self._payload.request_class),
+            *(_NOT_STREAMED if streamed is None else self._keep(streamed, sequence)),
         )
         tally = bench.tally
         tally.requests += 1
@@ -330,6 +342,17 @@ class Scorer:
                 context={"service_time": (done_ns - sent_ns) / 1e6},
                 response=None,
             )
+
+    def _keep(self, streamed: Streamed, sequence: int) -> tuple[int, ...]:
+        """Every gap to the file of gaps; the columns of the sample."""
+        bench = self._bench
+        times_ns = streamed.times_ns
+        bench.chunks.add(sequence & 0xFFFFFFFF, times_ns)
+        return (
+            *((times_ns[0] - bench.zero_ns, times_ns[-1] - bench.zero_ns) if times_ns else (NO_TIME, NO_TIME)),
+            *(len(times_ns), streamed.output_tokens, streamed.prompt_tokens),
+            bench.recorder.tokens_from.codes[streamed.tokens_from],
+        )
 
     def _failure(
         self, variant: str, verdict: tuple[str, str, int], at_ns: int, details: AnswerDetails
@@ -357,13 +380,20 @@ class Scorer:
         if not bench.failures.knows(lane.variant.name, *outcome.NO_LEASE, 0):
             details = AnswerDetails(reason=blot(why.describe(), "", most=200))
         now = monotonic_ns()
-        end = (*outcome.NO_LEASE, 0, bench.sequence, now, NO_TIME, now, 0, b"", 0, b"", 0, details)
+        end = (*outcome.NO_LEASE, 0, bench.sequence, now, NO_TIME, now, 0, b"", 0, b"", 0, None, details)
         self._conclude(lane, None, end, intended_ns, began_ns, 0, late_cause)
 
 
 def _forbidden(end: End) -> End:
     """A refusal that was a denial; one put down to expiry stays that."""
     return (end[0], Cause.FORBIDDEN.value, *end[2:]) if end[1] == Cause.REFUSED.value else end
+
+
+def _ended_badly(streamed: Streamed) -> tuple[outcome.Verdict, str]:
+    """Of a whole answer with status 200: what the server said in its midst, or did not say at its end."""
+    if streamed.error:
+        return outcome.ERROR_IN_STREAM, streamed.error
+    return outcome.CUT, f"the stream ended without [DONE] or a finish reason, after {len(streamed.times_ns)} with text"
 
 
 def _server_time_ns(text: bytes) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bench.errors import RunInvalid, UsageError
 from bench.load.engine import trace
 from bench.load.engine.bodies import Framing, load_bodies
+from bench.load.engine.chat_file import load_chats
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.request_file import load_requests
 from bench.plan.run_plan import TRACE, RunPlan
@@ -36,7 +37,10 @@ def load(plan: RunPlan, *, check: bool = True) -> RequestSource:
     times_s: Sequence[float] = trace.read_times_s(plan.arrivals_from) if plan.arrivals_from else ()
     if not request.requests:
         framing = Framing(content_type=request.content_type, bodiless=request.method in {"GET", "DELETE"})
-        bodies, sha256 = load_bodies(plan.payload, framing=framing, check=check)
+        if request.chat:
+            bodies, sha256 = load_chats(request.chat, framing=framing)
+        else:
+            bodies, sha256 = load_bodies(plan.payload, framing=framing, check=check)
         feeder = Feeder.of(bodies, seed=plan.seed)
         return RequestSource(feeder=feeder, sha256=sha256, dues_ns=_dues(times_s, plan))
     file = load_requests(request)
@@ -75,7 +79,7 @@ def load_again(plan: RunPlan) -> RequestSource:
     source = load(plan, check=False)
     expected = plan.request.requests_sha256 or plan.payload_sha256
     if expected and source.sha256 != expected:
-        path = plan.request.requests or plan.payload
+        path = plan.request.requests or plan.request.chat or plan.payload
         raise OtherFile(f"{path} is not the file that the run began with", hint="have the same file on every host")
     return source
 

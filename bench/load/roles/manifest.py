@@ -80,13 +80,16 @@ def _shown(endpoint: Endpoint) -> dict[str, Any]:
     return values
 
 
-def samples_written(run: RunDir) -> dict[str, int]:
-    """How many samples each worker has handed to its file, by the last line of its health; who has none is left out."""
+def rows_written(run: RunDir, counter: str = "written") -> dict[str, int]:
+    """How many samples each worker has handed to its file, by the last line of its health; who has none is left out.
+
+    The `counter` `gaps_written` is that of the gaps between tokens.
+    """
     ends = {
-        path.stem: record["written"]
+        path.stem: record[counter]
         for path in sorted(run.health.glob("*.jsonl"))
         for record in schemas.load_lines(path, schemas.HealthTick, cut=True)[0]
-        if record.get("end") is True
+        if record.get("end") is True and isinstance(record.get(counter), int)
     }
     return dict(sorted(ends.items()))
 

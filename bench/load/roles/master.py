@@ -38,7 +38,7 @@ from bench.load.roles import failure_file, messages
 from bench.load.roles.closing import close_all
 from bench.load.roles.losses import are_bearable
 from bench.load.roles.managers import ManagerPool
-from bench.load.roles.manifest import samples_written
+from bench.load.roles.manifest import rows_written
 from bench.load.roles.record import RunRecord
 from bench.load.roles.report import make_report
 from bench.load.roles.senders import LocalSender, Senders
@@ -213,12 +213,14 @@ class Master:
             self.senders.all_lost
             or disk.samples
             or disk.pieces
+            or disk.gaps
             or (self.plan is not None and not are_bearable(losses, self.plan, at_ns))
         )
         if self._zero_ns and is_lost and self._reason != "failed":
             self._reason = "lost"
         changes: dict[str, Any] = {
-            "samples": samples_written(record.run),
+            "samples": rows_written(record.run),
+            "chunks": rows_written(record.run, "gaps_written"),
             "flights": record.flights,
             "ended": {"at_ns": at_ns, "reason": self._reason},
         }
@@ -230,12 +232,13 @@ class Master:
             changes["lost"] = [loss.as_json() for loss in losses]
             changes["lost_samples"] = sum(loss.samples for loss in losses)
         lines = disk.lines + record.lost_flights
-        if disk.samples or disk.pieces or lines:
+        if disk.samples or disk.pieces or disk.gaps or lines:
             from_s = None if disk.from_ns is None else round(disk.from_ns / 1e9, 3)
             changes["disk"] = {
                 "lost_from_s": from_s,
                 "unwritten_samples": disk.samples,
                 "lost_lines": lines,
+                "lost_gaps": disk.gaps,
                 "lost_pieces": disk.pieces,
             }
         if not record.finish(changes, zero_ns=self._zero_ns or clock.monotonic_ns()):
@@ -243,7 +246,10 @@ class Master:
             self._reason = "lost"
         self.last_run = record.run
         self.board.end(at_ns / 1e9, self._reason)
-        if disk.from_ns is not None:
+        if disk.gaps:
+            since = f"from second {disk.from_ns / 1e9:.0f} on " if disk.from_ns is not None else ""
+            _say(f"disk full: {since}{disk.samples:,} samples and {disk.gaps:,} gaps between tokens are lost")
+        elif disk.from_ns is not None:
             _say(f"disk full: samples from second {disk.from_ns / 1e9:.0f} on are lost ({disk.samples:,} of them)")
         elif disk.pieces:
             _say("disk full: samples of workers on other hosts are lost")
@@ -399,10 +405,12 @@ class Master:
     def _on_flight(self, record: Mapping[str, Any]) -> None:
         if self._record is not None:
             self._record.flight(record)
+            self.board.flight(record, zero_ns=self._zero_ns)
 
     def _on_worker_flight(self, record: Mapping[str, Any]) -> None:
         if self._record is not None:
             self._record.worker_flight(record)
+            self.board.flight(record)
 
     def _on_worker_failed(self, worker: str, message: messages.Failed) -> None:
         self._fail(worker, message)

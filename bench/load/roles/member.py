@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from bench.live.view import View
+from bench.live.view import View, of_worker
 from bench.load.roles.messages import Progress, Ready, Share, TakeOver
 from bench.load.roles.part import Part
 
@@ -15,8 +15,9 @@ _SPEAKS_EVERY_NS = 1_000_000_000
 
 @dataclass(slots=True, kw_only=True)
 class Member:
-    """A worker that was given an order. `seen_ns`: its process was there then (the run's time).
+    """A worker that was given an order.
 
+    `seen_ns`: its process was there then (the run's time). `looked_ns`: its `view` came then (monotonic).
     `shares` are what it took over from others, `taken` how often; `idle_after` is how often it had when it said that
     it was idle.
     """
@@ -26,6 +27,7 @@ class Member:
     ready: Ready | None = None
     progress: Progress | None = None
     view: View | None = None
+    looked_ns: int = 0
     seen_ns: int = 0
     shares: tuple[Share, ...] = ()
     taken: int = 0
@@ -57,6 +59,11 @@ class Member:
     @property
     def can_take_over(self) -> bool:
         return self.ready is not None and self.part.has_share and not self.drained and not self.is_lost
+
+    def seen(self, now_ns: int) -> View:
+        """What a watcher is shown of it at `now_ns` (monotonic): silence, loss and lateness among it."""
+        silent_s = max(now_ns - self.looked_ns, 0) / 1e9 if self.looked_ns else 0.0
+        return of_worker(self.name, self.view, lost=self.is_lost, late=not self.part.has_share, silent_s=silent_s)
 
     def alive_until(self, now_ns: int, *, by_system: bool) -> int:
         """Until when it may have begun requests: as the system saw it, or a second after its last word.

@@ -6,6 +6,7 @@
     master  <── ready ──────  worker     leases fetched, or the error that prevented it
     master  ─── go ────────>  worker     the run's zero
     master  <── progress ───  worker     once a second: what it has begun, and what its disk did not take
+    master  <── look ───────  worker     after it: what can be seen of it
     master  ─── take_over ─>  worker     a share of the arrivals that a lost worker had not begun
     master  ─── cut ───────>  worker     the run is over
     master  ─── dismiss ───>  worker     it was given up, and others have its share: send nothing any more
@@ -29,6 +30,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
 
+from bench.live.view import View
 from bench.process import supervise
 
 
@@ -76,7 +78,8 @@ class Go(Message, frozen=True):
 class Progress(Message, frozen=True):
     """Of arrivals this worker was dealt `begun` are under way, and `kept` are on disk; times in the run's own.
 
-    `unwritten` samples and `lost_lines` of health were not taken by the disk, from `lost_from_ns` on.
+    `unwritten` samples, `lost_lines` of health and `lost_gaps` between tokens were not taken by the disk; samples from
+    `lost_from_ns` on.
     """
 
     kind = "bench_progress"
@@ -85,7 +88,15 @@ class Progress(Message, frozen=True):
     kept: int = 0
     unwritten: int = 0
     lost_lines: int = 0
+    lost_gaps: int = 0
     lost_from_ns: int | None = None
+
+
+class Look(Message, frozen=True):
+    """What a watcher is shown of it; the leases are the master's."""
+
+    kind = "bench_look"
+    view: View
 
 
 class Share(msgspec.Struct, frozen=True):

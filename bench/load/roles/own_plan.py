@@ -22,8 +22,8 @@ from bench.plan.variants import sides_of
 from bench.target.spec import TargetSpec, kind_of, secret_headers_of, spec_of, variants_of
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=LONGEST_S)]
-_OF_THIS_HOST = ("payload", "payload_sha256", "ca_file", "client_cert", "client_key")
-"""Paths may differ from host to host; what is in the payload is compared by itself."""
+_NOT_COMPARED = ("payload", "payload_sha256", "ca_file", "client_cert", "client_key", "goodput")
+"""Paths may differ from host to host, what is in the payload is compared by itself, and the master judges answers."""
 
 
 class Numbers(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +41,7 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     processes: Annotated[int, msgspec.Meta(ge=1, le=MOST_PROCESSES)]
     start_timeout_s: _Seconds
     speed: Annotated[float, msgspec.Meta(gt=0, le=MOST_SPEED)]
+    idle_timeout_s: _Seconds
 
     @classmethod
     def of(cls, plan: RunPlan) -> Self:
@@ -69,10 +70,11 @@ class PlanHashes(msgspec.Struct, frozen=True, kw_only=True):
         values = plan.as_json()
         request = values["request"]
         hashes = {"payload": values["payload_sha256"], "requests": request["requests_sha256"]}
-        for name in (*Numbers.__struct_fields__, *_OF_THIS_HOST):
+        for name in (*Numbers.__struct_fields__, *_NOT_COMPARED):
             del values[name]
         for name in ("requests", "requests_sha256"):
             del request[name]
+        request["chat"] = bool(request["chat"])
         values["arrivals_from"] = bool(plan.arrivals_from)
         values["trace"] = dataclasses.asdict(plan)["stages"] if plan.arrivals == TRACE else []
         text = json.dumps(values, sort_keys=True)

@@ -44,6 +44,7 @@ from bench.plan.run_plan import RunPlan
 from bench.process import supervise
 from bench.rundir import RunDir
 from bench.sample import Outcome, WorkloadModel
+from bench.samples.chunks import ChunkRecorder
 from bench.samples.recorder import Recorder
 from bench.target.client_certificate import ClientCertificate
 from bench.target.spec import secret_headers_of
@@ -99,9 +100,9 @@ class Sender:
         uris = [variant.scoring_uri for variant in plan.variants] if plan.target == "scoring_uri" else []
         try:
             self._health = LineFile(run.health / f"{part.name}.jsonl")
-            recorder = Recorder(
-                run.samples / f"{part.name}.arrows", metadata={"run_id": run.run_id, "worker": part.name}
-            )
+            facts = {"run_id": run.run_id, "worker": part.name}
+            recorder = Recorder(run.samples / f"{part.name}.arrows", metadata=facts)
+            chunks = ChunkRecorder(run.chunks / f"{part.name}.arrows", metadata=facts)
         except OSError as exc:
             raise RunInvalid(
                 f"cannot write samples to {run.path}: {exc.strerror or exc}", hint="make room, or choose another --out"
@@ -125,6 +126,8 @@ class Sender:
                 for place, (variant, manager) in enumerate(zip(plan.variants, managers, strict=True))
             ),
             recorder=recorder,
+            chunks=chunks,
+            idle_ns=round(plan.idle_timeout_s * 1e9),
             watch=self.watch,
             deadlines=self._deadlines,
             tally=self.tally,
@@ -242,8 +245,14 @@ class Sender:
             kept=self._kept,
             unwritten=recorder.recorded - recorder.written if self._disk_is_full else 0,
             lost_lines=self._health.lost + self._lost_lines,
+            lost_gaps=self._lost_gaps(),
             lost_from_ns=max(self._all_kept_ns - self.bench.zero_ns, 0) if self._disk_is_full else None,
         )
+
+    def _lost_gaps(self) -> int:
+        """After a flush: gaps between tokens that no disk will take."""
+        chunks = self.bench.chunks
+        return chunks.recorded - chunks.written if chunks.broken else 0
 
     def _backlog(self, now_ns: int) -> int:
         """About how many arrivals are overdue: the rate asked for times how long the oldest has waited."""
@@ -309,6 +318,7 @@ class Sender:
             *(("a lane", lane.wipe) for lane in self.bench.lanes),
             *(("a credential manager", manager.close) for manager in self.managers),
             ("samples", self.bench.recorder.close),
+            ("gaps between tokens", self.bench.chunks.close),
             ("the last samples", self._note_kept),
             ("failures", lambda: self.failures.write(all_counts=True)),
             ("waiting users", self._let_go),
@@ -346,6 +356,8 @@ class Sender:
                 "recorded": recorder.recorded,
                 "written": recorder.written,
                 "unwritten": recorder.recorded - recorder.written,
+                "gaps_written": self.bench.chunks.written,
+                "gaps_unwritten": self.bench.chunks.recorded - self.bench.chunks.written,
                 "dropped_arrivals": max(end["due"] - end["claimed"], 0),
             }
         )
@@ -416,12 +428,13 @@ class Sender:
     def _flush(self) -> None:
         self.watch.blame("flush")
         self.bench.recorder.flush()
+        self.bench.chunks.flush()
         self._note_kept()
 
     def _note_kept(self) -> None:
         """After a flush: everything that was recorded is on disk, or some of it never will be."""
         recorder = self.bench.recorder
-        if recorder.written < recorder.recorded:
+        if recorder.written < recorder.recorded or self.bench.chunks.broken:
             self._disk_is_full = True
         elif not self._disk_is_full:
             self._all_kept_ns = monotonic_ns()

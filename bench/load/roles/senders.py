@@ -23,11 +23,15 @@ _LEAD_NS = 100_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskLoss:
-    """What disks did not take: `samples` from `from_ns` on (the run's time), `lines` of health, `pieces` of files."""
+    """What disks did not take: `samples` from `from_ns` on (the run's time), `lines` of health, `pieces` of files.
+
+    `gaps` are those between the tokens of streamed answers.
+    """
 
     samples: int = 0
     lines: int = 0
     pieces: int = 0
+    gaps: int = 0
     from_ns: int | None = None
 
 
@@ -138,7 +142,10 @@ class LocalSender:
         if self.sender is not None:
             progress = self.sender.progress()
             self._disk_loss = DiskLoss(
-                samples=progress.unwritten, lines=progress.lost_lines, from_ns=progress.lost_from_ns
+                samples=progress.unwritten,
+                lines=progress.lost_lines,
+                gaps=progress.lost_gaps,
+                from_ns=progress.lost_from_ns,
             )
         return self._disk_loss
 

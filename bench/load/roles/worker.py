@@ -60,7 +60,6 @@ class Worker:
         channel.on(messages.Cut, self._on_cut)
         channel.on(messages.Dismiss, self._on_cut)
         channel.on(messages.Relay, self._on_relay)
-        environment.events.report_to_master.add_listener(self._on_report)
         supervise.report_to(self._on_failure)
         channel.send(messages.Here(pid=os.getpid(), host=process_space()))
 
@@ -71,6 +70,7 @@ class Worker:
         for name, error in close_all([*steps, ("files for the master", self._send_files)]):
             supervise.failed(f"closing: {name}", error)
         if sender is not None:
+            self._tell_look(sender)
             self._channel.send(messages.Drained(progress=sender.progress()))
 
     def close(self) -> None:
@@ -169,7 +169,7 @@ class Worker:
             run=self._own or order.run,
             managers=pool.relayed(order.plan.variants, relay, on_flight=self._on_flight),
             events=RequestEvents(self._environment),
-            on_tick=self._channel.send,
+            on_tick=self._tell_progress,
         )
         try:
             sender.make_ready()
@@ -228,11 +228,13 @@ class Worker:
         error, traceback = told(failure, managers)
         self._channel.send(messages.Failed(where=failure.where, error=error, traceback=traceback))
 
-    def _on_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        del client_id
-        with supervise.run("the report to the master"):
-            if self.sender is not None:
-                data["bench"] = view_of(self.sender)
+    def _tell_progress(self, progress: messages.Progress) -> None:
+        self._channel.send(progress)
+        if self.sender is not None:
+            self._tell_look(self.sender)
+
+    def _tell_look(self, sender: Sender) -> None:
+        self._channel.send(messages.Look(view={**view_of(sender), "leases": []}))
 
 
 def zero_here(message: messages.Go) -> int:

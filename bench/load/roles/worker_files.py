@@ -35,7 +35,7 @@ def own_folder(run: RunDir) -> RunDir:
 def pieces(run: RunDir, part: Part) -> Iterator[dict[str, Any]]:
     """The worker's files, piece by piece."""
     for name, path in _files(run, part).items():
-        if not path.exists():  # nothing failed
+        if not path.exists():  # nothing was streamed, nothing failed
             continue
         with path.open("rb") as file:
             while data := file.read(_PIECE_BYTES):
@@ -53,6 +53,7 @@ def put(run: RunDir, part: Part, piece: Mapping[str, Any]) -> None:
 def _files(run: RunDir, part: Part) -> dict[str, Path]:
     return {
         "samples": run.samples / f"{part.name}.arrows",
+        "chunks": run.chunks / f"{part.name}.arrows",
         "health": run.health / f"{part.name}.jsonl",
         "failures": run.failures / f"{part.name}.jsonl",
     }

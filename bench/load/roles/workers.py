@@ -28,7 +28,6 @@ from bench.load.roles.part import Part
 from bench.load.roles.processes import end_child, host_id, is_alive, process_space
 from bench.load.roles.senders import DiskLoss
 from bench.plan.run_plan import RunPlan
-from bench.process import supervise
 from bench.rundir import RunDir
 from bench.sample import WorkloadModel
 
@@ -79,13 +78,13 @@ class Workers:
         channel.on(messages.Ready, self._on_ready, expected=self._is_member)
         channel.on(messages.Refused, self._on_refused, expected=self._is_member)
         channel.on(messages.Progress, self._on_progress, expected=self._is_member)
+        channel.on(messages.Look, self._on_look, expected=self._is_member)
         channel.on(messages.Piece, self._on_piece, expected=self._is_member)
         channel.on(messages.Idle, self._on_idle, expected=self._is_member)
         channel.on(messages.Drained, self._on_drained, expected=self._is_member)
         channel.on(messages.Flight, self._on_flight_message, expected=self._is_member)
         channel.on(messages.Failed, self._on_failed_message, expected=lambda node: node in runner.clients)
         channel.on(messages.Relay, self._on_relay, expected=self._is_member)
-        runner.environment.events.worker_report.add_listener(self._on_report)
 
     def order(self, plan: RunPlan, pool: ManagerPool, run: RunDir) -> None:
         workers = sorted(self._runner.clients)
@@ -180,8 +179,11 @@ class Workers:
         return {"request_bytes": facts.request_bytes, "pacer": facts.pacer} if facts is not None else {}
 
     def view(self) -> View:
-        views = [member.view for member in self._members.values() if member.view is not None]
-        return {**merge(views), "leases": leases_of(self.managers)}
+        now_ns = monotonic_ns()
+        return {
+            **merge(member.seen(now_ns) for member in self._members.values()),
+            "leases": leases_of(self.managers),
+        }
 
     def disk_loss(self) -> DiskLoss:
         told = [member.progress for member in self._members.values() if member.progress is not None]
@@ -190,6 +192,7 @@ class Workers:
             samples=sum(progress.unwritten for progress in told),
             lines=sum(progress.lost_lines for progress in told),
             pieces=self._pieces_lost,
+            gaps=sum(progress.lost_gaps for progress in told),
             from_ns=min(since, default=None),
         )
 
@@ -319,6 +322,10 @@ class Workers:
             self._came_back(member)
         member.progress = message
 
+    def _on_look(self, node: str, message: messages.Look) -> None:
+        member = self._members[node]
+        member.view, member.looked_ns = message.view, monotonic_ns()
+
     def _came_back(self, member: Member) -> None:
         """It was given up, and has sent meanwhile what others have sent too."""
         if not member.came_back:
@@ -368,11 +375,3 @@ class Workers:
             self._channel.drop(message.kind, f"in another's name, from {node[:60]!r}")
         elif self._relay is not None:
             self._relay.receive(message.envelope)
-
-    def _on_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        with supervise.run("a worker's report"):
-            if client_id in self._members and isinstance(data, dict) and "bench" in data:
-                try:
-                    self._members[client_id].view = msgspec.convert(data["bench"], View)
-                except (msgspec.ValidationError, TypeError) as exc:
-                    self._channel.drop("report", f"that cannot be read: {exc}")

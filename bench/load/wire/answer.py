@@ -1,12 +1,15 @@
 """One HTTP/1.1 answer as it is parsed.
 
 The parser is llhttp (httptools). Only headers the harness needs are kept; of a body that is not a success, the first
-bytes, because Azure says there why it refused. With `keep_body` the whole of every body is kept (`pieces`).
+bytes, because Azure says there why it refused. With `keep_body` the whole of every body is kept (`pieces`). Of an
+answer that is a stream of server-sent events a `sink`, where there is one, is told each event as it comes.
 """
 
 from __future__ import annotations
 
 import httptools
+
+from bench.load.wire.events import EventParser, EventSink
 
 _KEEP_BODY_BYTES = 512
 _MOST_HEAD_BYTES = 65_536
@@ -29,9 +32,11 @@ class Answer:
     """Filled by `feed`; `complete` once the message has ended. Use `reset` before each request."""
 
     __slots__ = (
+        "at_ns",
         "body_start",
         "complete",
         "deployment",
+        "events",
         "head",
         "headers_done",
         "keep_alive",
@@ -45,11 +50,14 @@ class Answer:
         "response_held_ms",
         "run_failed",
         "server_time_ms",
+        "sink",
         "status",
     )
 
     def __init__(self) -> None:
         self.keep_body = False
+        self.sink: EventSink | None = None
+        self.at_ns = 0  # when the bytes that are fed came
         self.renew()
 
     def renew(self) -> None:
@@ -72,6 +80,7 @@ class Answer:
         self.deployment = b""
         self.reason = b""
         self.run_failed = False
+        self.events: EventParser | None = None
         self.body_start = b""
         self.pieces: list[bytes] = []
 
@@ -134,6 +143,8 @@ class Answer:
             self.reason = value
         elif key == b"x-ms-run-function-failed":
             self.run_failed = value.lower() == b"true"
+        elif key == b"content-type" and self.sink is not None and value[:17].lower() == b"text/event-stream":
+            self.events = EventParser(self.sink)
         elif key.startswith(_HELD_BACK):
             self._held_back(key, value)
 
@@ -145,19 +156,31 @@ class Answer:
         if status < 200:  # informational: nothing it says is about the answer that follows
             self.length_known = self.run_failed = False
             self.server_time_ms = self.deployment = self.reason = b""
+            self.events = None
             self.request_held_ms = self.response_held_ms = b""
             return
         self.headers_done = True
         self.keep_alive = self.parser.should_keep_alive()
+        if self.events is not None:
+            self._begin_events()
 
     def on_body(self, body: bytes) -> None:
         if self.complete:
             return  # a second answer's
         self.response_bytes += len(body)
+        if self.events is not None:
+            self.events.feed(body, self.at_ns)
         if (self.status >= 300 or self.keep_body) and len(self.body_start) < _KEEP_BODY_BYTES:
             self.body_start += body[:_KEEP_BODY_BYTES]
         if self.keep_body:
             self.pieces.append(body)
+
+    def _begin_events(self) -> None:
+        """What is no success is no stream, whatever it calls itself."""
+        if self.status >= 300 or self.sink is None:
+            self.events = None
+        else:
+            self.sink.begin()
 
     def _held_back(self, key: bytes, value: bytes) -> None:
         if key == b"ms-azureml-bandwidth-request-delay-ms":

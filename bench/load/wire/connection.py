@@ -42,13 +42,22 @@ class Connection:
     """One user's connection. `exchange` never raises for what the network or the server does.
 
     After it `failure` is "" and `answer` holds the message, or `failure` is a word and `detail` says more: `timeout`,
+    `idle` (a stream of events stood still for `idle_ns`, which 0 lets it),
     `dns`, `refused`, `unreachable`, `tls`, `no_descriptors`, `no_ports` (the last two are this host's own limits),
     `reset`, `closed` (before an answer had begun), `cut` (after), `protocol`. `sent_ns`, `first_byte_ns` and `done_ns`
     are absolute monotonic times; `connect_ns` is the duration of the connect (with TLS handshake) that had to be made,
     which lies between `sent_ns` and `done_ns`. `replays` is 1 where the request was sent on a second connection.
     """
 
-    def __init__(self, address: Address, *, watch: HubWatch, deadlines: Deadlines, ways: Ways | None = None) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        watch: HubWatch,
+        deadlines: Deadlines,
+        ways: Ways | None = None,
+        idle_ns: int = 0,
+    ) -> None:
         """`ways` are told of each socket it has."""
         self.answer = Answer()
         self.failure = ""
@@ -60,6 +69,8 @@ class Connection:
         self._address = address
         self._watch = watch
         self._deadlines = deadlines
+        self._idle_ns = idle_ns
+        self._total_ns = NEVER  # the deadline of the whole, of which `deadline_ns` may be an earlier one
         self._ways = ways if ways is not None else Ways()
         self._hub = get_hub()
         self._gsocket: Any = None
@@ -88,6 +99,10 @@ class Connection:
             self._attempt(request, deadline_ns)
 
     @property
+    def through_proxy(self) -> bool:
+        return self._address.proxy is not None
+
+    @property
     def tls_version(self) -> str:
         """`TLSv1.3`; empty without TLS, and without a connection."""
         return self._tls.version if self._tls is not None else ""
@@ -111,9 +126,15 @@ class Connection:
             self._gsocket = self._socket = self._tls = None
 
     def expire(self) -> None:
-        """The deadline has passed."""
+        """The deadline has passed: of the whole, or of a stream's next event."""
         self.close()
-        self._finish("timeout", "no complete answer in time", monotonic_ns())
+        events = self.answer.events
+        if self.deadline_ns < self._total_ns and events is not None:
+            self._finish(
+                "idle", f"no event for {self._idle_ns / 1e9:g} s after {events.events} of them", monotonic_ns()
+            )
+        else:
+            self._finish("timeout", "no complete answer in time", monotonic_ns())
 
     # -- one attempt, in the user's greenlet -------------------------------------------------------
 
@@ -135,7 +156,7 @@ class Connection:
         if self._socket is None and not self._connect(deadline_ns):
             return
         self._pending = True
-        self.deadline_ns = deadline_ns
+        self.deadline_ns = self._total_ns = deadline_ns
         self._deadlines.note(deadline_ns)
         try:
             if sealed:
@@ -243,11 +264,12 @@ class Connection:
             if self.first_byte_ns == NO_TIME:
                 self.first_byte_ns = at_ns
             answer = self.answer
+            answer.at_ns = at_ns
             try:
                 answer.feed(data)
             except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
                 if not answer.complete:
-                    self._lost("protocol", str(exc))
+                    self._lost("protocol", str(exc.__context__ or exc))
                     return
                 answer.keep_alive = False  # the answer is whole; what came after it is not HTTP
             if answer.complete:
@@ -255,6 +277,9 @@ class Connection:
                     self.close()
                 self._finish("", "", at_ns)
                 return
+            if answer.events is not None and self._idle_ns and answer.events.last_ns:
+                self.deadline_ns = min(self._total_ns, answer.events.last_ns + self._idle_ns)
+                self._deadlines.note(self.deadline_ns)
         if ended:
             truncated = self._tls is not None and self._tls.truncated
             if self._pending and self.answer.end_of_stream() and not truncated:
@@ -265,7 +290,11 @@ class Connection:
             elif truncated:
                 self._lost("cut", "the TLS stream ended without a close_notify: what is missing nobody knows")
             else:
-                self._lost("cut", "the server closed the connection in the middle of an answer")
+                self._lost("cut", f"the server closed the connection in the middle of an answer{self._how_far()}")
+
+    def _how_far(self) -> str:
+        events = self.answer.events
+        return f", after {events.events} events" if events is not None else ""
 
     def _lost(self, failure: str, detail: str) -> None:
         if self._pending and self.first_byte_ns == NO_TIME and failure in {"closed", "reset"}:

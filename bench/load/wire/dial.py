@@ -11,9 +11,10 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import select
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import gevent
@@ -127,8 +128,7 @@ def _first_of(places: list[Any]) -> Any:
                 except OSError as exc:
                     errors.append(exc)
                     continue
-            _, ready, _ = gevent.select.select([], list(waiting), [], _NEXT_ADDRESS_S if to_try else None)
-            for gsocket in ready:
+            for gsocket in _ready(waiting, _NEXT_ADDRESS_S * 1000 if to_try else None):
                 place = waiting.pop(gsocket)
                 code = gsocket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if code == 0:
@@ -142,6 +142,15 @@ def _first_of(places: list[Any]) -> Any:
         for gsocket in waiting:
             gsocket.close()
     raise next((exc for exc in errors if exc.errno not in _NOT_FROM_HERE), errors[-1])
+
+
+def _ready(waiting: Iterable[Any], timeout_ms: float | None) -> list[Any]:
+    """Those that can be written to; none when the time is over. By poll, for select takes no descriptor above 1,023."""
+    by_number = {gsocket.fileno(): gsocket for gsocket in waiting}
+    poller = gevent.select.poll()
+    for number in by_number:
+        poller.register(number, select.POLLOUT)
+    return [by_number[number] for number, _ in poller.poll(timeout_ms)]
 
 
 def _begin(place: Any) -> Any:

@@ -74,7 +74,7 @@ class Ways:
         """`owner` has a new connection."""
         try:
             to = _shown(sock.getpeername())
-        except OSError:  # it is gone already
+        except (OSError, ValueError):  # it is gone already, or has no address
             return
         one = self._open[owner] = _Open(sock, to)
         place = self._places.setdefault(to, _Place())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ from bench.load.wire.address import parse_address
 from bench.plan.expectation import expectation_of
 from bench.plan.run_plan import Variant
 from bench.sample import COLUMNS, NO_TIME, Freshness
+from bench.samples import chunks
+from bench.samples.chunks import ChunkRecorder
 from bench.samples.recorder import Recorder
 from tests.load.engine.wiring import Wiring, in_greenlet
 from tests.load.wire.scripted import OK, Peer, ScriptedServer, answering, scripted
@@ -99,6 +102,12 @@ class Rig:
         with pa.OSFile(str(self.path)) as source, pa.ipc.open_stream(source) as stream:
             return [row for batch in stream for row in batch.to_pylist()]
 
+    def gaps(self) -> list[tuple[int, int]]:
+        self.bench.chunks.close()
+        found = chunks.inspect(self.path.parent / "chunks" / "w0.arrows")
+        assert not found.fault
+        return list(zip(*(column.tolist() for column in chunks.read(found)), strict=True))
+
     def score(self, *, times: int = 1, lag_ns: int = 5_000_000) -> list[bool]:
         scorer = Scorer(self.bench)
 
@@ -122,6 +131,7 @@ def rig(tmp_path: Path, wiring: Wiring) -> MakeRig:
         server: ScriptedServer,
         *,
         timeout_s: float = 10.0,
+        idle_timeout_s: float = 0.0,
         deployment: str = "",
         bodies: tuple[bytes, ...] = (b"{}",),
         auth_mode: AuthMode = AuthMode.KEY,
@@ -138,6 +148,8 @@ def rig(tmp_path: Path, wiring: Wiring) -> MakeRig:
         bench = Engine(
             lanes=(lane,),
             recorder=recorder,
+            chunks=ChunkRecorder(tmp_path / "chunks" / "w0.arrows", metadata={}),
+            idle_ns=round(idle_timeout_s * 1e9),
             watch=wiring.watch,
             deadlines=wiring.deadlines,
             tally=Tally(),
@@ -498,9 +510,124 @@ def test_the_secret_is_nowhere_but_on_the_wire(rig: MakeRig) -> None:
     assert "secret1" not in repr(lane.__dict__)
 
 
+CHAT = (
+    b'data: {"choices":[{"delta":{"role":"assistant"}}]}\n\n'
+    b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
+    b'data: {"choices":[{"delta":{"content":"b"}}]}\n\n'
+)
+CHAT_END = (
+    b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+    b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5}}\n\ndata: [DONE]\n\n'
+)
+ERROR = b'data: {"error":{"message":"out of memory"}}\n\n'
+EVENT_STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def chunk(body: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(body), body)
+
+
+def test_a_streamed_answer(rig: MakeRig) -> None:
+    """Its tokens are in the sample and its gaps in their file; a plain answer after it on the connection has none."""
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(EVENT_STREAM)
+        for event in (CHAT + CHAT_END).split(b"\n\n")[:-1]:
+            peer.send(chunk(event + b"\n\n"))
+        peer.send(b"0\r\n\r\n")
+        peer.request()
+        peer.send(OK)
+
+    with scripted(script) as server:
+        made = rig(server)
+        assert made.score(times=2) == [True, True]
+    streamed, plain = made.samples()
+    assert streamed["first_byte_ns"] <= streamed["first_token_ns"] <= streamed["last_token_ns"] <= streamed["done_ns"]
+    assert [streamed[name] for name in ("content_events", "output_tokens", "prompt_tokens", "tokens_from")] == [
+        *(2, 5, 3, "usage")
+    ]
+    assert [plain[name] for name in ("first_token_ns", "last_token_ns", "content_events", "tokens_from")] == [
+        *(NO_TIME, NO_TIME, 0, "")
+    ]
+    (gap,) = made.gaps()
+    assert gap[0] == streamed["sequence"]
+    assert abs(gap[1] - (streamed["last_token_ns"] - streamed["first_token_ns"])) <= 100
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome", "cause", "said"),
+    [
+        (CHAT + b"0\r\n\r\n", "transport_error", "protocol", ""),
+        (chunk(CHAT), "transport_error", "cut", "after 3 events"),
+        (chunk(CHAT) + b"0\r\n\r\n", "transport_error", "cut", "without [DONE]"),
+        (chunk(CHAT + ERROR) + b"0\r\n\r\n", "model_error", "stream", "out of memory"),
+        (chunk(CHAT + CHAT_END[:-1]), "transport_error", "cut", "after 5 events"),
+    ],
+)
+def test_a_stream_that_ends_badly(body: bytes, outcome: str, cause: str, said: str, rig: MakeRig) -> None:
+    """With status 200: what came before is kept, and how far it came is told."""
+    with scripted(leaving(EVENT_STREAM + body)) as server:
+        made = rig(server)
+        assert made.score() == [False]
+    (row,) = made.samples()
+    assert (row["outcome"], row["cause"], row["status"]) == (outcome, cause, 200)
+    if cause != "protocol":
+        assert (row["content_events"], len(made.gaps())) == (2, 1)
+        assert row["first_token_ns"] >= row["first_byte_ns"]
+    assert said in made.bench.failures.rows()[0]["reason"]
+
+
+def leaving(answer: bytes) -> Callable[[Peer], None]:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(answer)
+
+    return script
+
+
+def test_a_stream_that_stands_still(rig: MakeRig) -> None:
+    """`--idle-timeout` is between events, comments are none, and before the first one the whole time-out holds."""
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(EVENT_STREAM + chunk(b": wait\n\n"))
+        time.sleep(0.3)
+        peer.send(chunk(CHAT))
+        while True:
+            time.sleep(0.02)
+            peer.send(chunk(b": still here\n\n"))
+
+    with scripted(script) as server:
+        made = rig(server, idle_timeout_s=0.2)
+        assert made.score() == [False]
+    (row,) = made.samples()
+    assert (row["outcome"], row["cause"], row["status"], row["content_events"]) == ("timed_out", "idle", 200, 2)
+    assert row["done_ns"] - row["last_token_ns"] >= 200_000_000
+    assert row["first_token_ns"] - row["sent_ns"] >= 250_000_000
+
+
+def test_a_stream_that_never_ends(rig: MakeRig) -> None:
+    """`--timeout` is for the whole, however lively it is."""
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(EVENT_STREAM)
+        while True:
+            peer.send(chunk(CHAT))
+            time.sleep(0.02)
+
+    with scripted(script) as server:
+        made = rig(server, timeout_s=0.3, idle_timeout_s=0.2)
+        assert made.score() == [False]
+    (row,) = made.samples()
+    assert (row["outcome"], row["cause"]) == ("timed_out", "client")
+    assert row["content_events"] == len(made.gaps()) + 1 >= 4
+
+
 def test_every_column_is_recorded() -> None:
-    """`exchange` packs 21 values by position."""
-    assert len(COLUMNS) == 21
+    """`exchange` packs 27 values by position."""
+    assert len(COLUMNS) == 27
 
 
 def test_users_do_not_share_a_connection(rig: MakeRig) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.samples import chunks
 from tests.e2e.command import bench
 
 
@@ -38,3 +39,23 @@ def test_a_disk_that_fills_up_ends_the_run(small_disk: Path, tmp_path: Path) -> 
     assert told["ended"]["reason"] == "lost"
     assert told["disk"]["unwritten_samples"] > 0
     assert (manifest.parent / "samples" / "w0.arrows").stat().st_size > 100_000
+
+
+@pytest.mark.processes
+@pytest.mark.slow
+def test_a_disk_that_fills_up_with_gaps(small_disk: Path, tmp_path: Path) -> None:
+    """A streaming target fills it with gaps between tokens: the same end, and every gap that is there can be read."""
+    (tmp_path / "chats.jsonl").write_text('{"messages": [{"role": "user", "content": "x"}], "max_tokens": 500}\n')
+    load = ("--chat", "chats.jsonl", "--arrival-rate", "50", "--users", "200", "--warm-up", "0s", "--duration", "10m")
+    model = "--emulator-options=--first-token-base 1ms --token-gap-base 0 --token-gap-exponential 300us"
+    done = bench("run", "--emulator", model, *load, "--out", str(small_disk), cwd=tmp_path, timeout_s=300)
+    assert done.code == 4, done
+    assert "Traceback" not in done.out + done.err
+    assert "gaps between tokens are lost" in done.err
+    (manifest,) = small_disk.glob("*/manifest.json")
+    told = json.loads(manifest.read_text())
+    assert told["ended"]["reason"] == "lost"
+    assert told["disk"]["lost_gaps"] > 0
+    found = chunks.inspect(manifest.parent / "chunks" / "w0.arrows")
+    assert found.rows > 10_000
+    assert len(chunks.read(found)[0]) == found.rows

@@ -104,8 +104,6 @@ class FakeRunner:
     def __init__(self) -> None:
         self.master: Master
         self.stats = SimpleNamespace(reset_all=lambda: None)
-        reports = SimpleNamespace(add_listener=lambda _: None)
-        self.environment = SimpleNamespace(events=SimpleNamespace(worker_report=reports))
         self.has_quit = Event()
 
     def register_message(self, kind: str, listener: Any) -> None:

@@ -11,6 +11,7 @@ import msgpack
 import msgspec
 import pytest
 
+from bench.live.view import NOTHING
 from bench.load.roles import messages
 
 
@@ -37,6 +38,7 @@ WHOLE: list[messages.Message] = [
     messages.Go(monotonic_ns=1, wall_ns=2, host="h"),
     messages.Progress(at_ns=1, begun=2, kept=1, lost_from_ns=None),
     messages.TakeOver(number=1, shares=(messages.Share(worker=1, from_ns=5, splits=((0, 2), (1, 3))),)),
+    messages.Look(view=NOTHING),
     messages.Idle(taken=2),
     messages.Drained(progress=messages.Progress(at_ns=1)),
     messages.Flight(record={"started_ns": 1, "error": "", "longest_wait_ns": 0}),

@@ -20,12 +20,23 @@ _LISTENING = re.compile(r"Listening at: (http://127\.0\.0\.1:\d+)")
 
 SCORE = """
 import json
+import time
+
+from azureml_inference_server_http.api.aml_response import AMLResponse
 
 def init():
     pass
 
+def events():
+    yield ": hello\\n\\n"
+    for number in range(6):
+        time.sleep(0.05)
+        yield f"data: word {number}\\r\\n\\r\\n"
+
 def run(raw):
     sent = json.loads(raw)
+    if sent == "stream":
+        return AMLResponse(events(), 200, {"Content-Type": "text/event-stream"})
     if sent == "raise":
         raise ValueError("the model does not like it")
     return {"bytes": len(raw), "big": "x" * sent.get("big", 0)}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import resource
 import select
 import socket
 import threading
@@ -326,3 +328,22 @@ def test_this_host_s_own_limits_have_their_own_words(
 
     monkeypatch.setattr("bench.load.wire.dial._begin", begin)
     assert wiring.ask(wiring.connection("http://127.0.0.1:9/")).failure == word
+
+
+def test_more_connections_than_select_takes(wiring: Wiring) -> None:
+    """A descriptor above 1,023 connects like any other: runs have thousands of users."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 1400:
+        pytest.skip("this host allows no more")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1400), hard))
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        with scripted(answering(OK)) as server:
+            connection = wiring.connection(server.uri)
+            seen = wiring.ask(connection)
+            assert connection._socket.fileno() > 1023
+    finally:
+        for number in held:
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (seen.failure, seen.status) == ("", 200)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from bench.load.engine.outcome import classify
+from bench.load.engine.tokens import TokenReader
 from tests.load.engine.wiring import Wiring, request_of
 from tests.load.wire.gunicorn import httpbin, scoring_server
 
@@ -43,6 +44,23 @@ def test_a_model_that_raises(scoring: tuple[str, bool], wiring: Wiring) -> None:
     assert b"scoring script" in answer.body_start
     assert classify(seen.status, reason=answer.reason, run_failed=answer.run_failed)[0] == "model_error"
     assert wiring.ask(connection, request_of(b"{}")).status == 200
+
+
+def test_a_streamed_answer(scoring: tuple[str, bool], wiring: Wiring) -> None:
+    """A scoring script that yields: every event once, each when it came, and not all of them at the end."""
+    connection = wiring.connection(scoring[0])
+    tokens = connection.answer.sink = TokenReader()
+    for _ in range(2):
+        seen = wiring.ask(connection, request_of(b'"stream"'))
+        assert (seen.failure, seen.status) == ("", 200), seen.detail
+        streamed = tokens.take()
+        assert streamed is not None
+        assert (len(streamed.times_ns), streamed.error, streamed.broken_off) == (6, "", False)
+        assert connection.first_byte_ns < streamed.times_ns[0]
+        assert streamed.times_ns[-1] - streamed.times_ns[0] > 150_000_000
+        assert len(set(streamed.times_ns)) > 2
+    assert wiring.ask(connection, request_of(b"{}")).status == 200
+    assert tokens.take() is None
 
 
 def test_big_bodies_both_ways(scoring: tuple[str, bool], wiring: Wiring) -> None:

@@ -1,0 +1,141 @@
+// The live page: asks for the state once a second and shows it; starts, changes and stops runs.
+"use strict";
+const base = location.pathname.replace(/\/$/, "");
+$("back").href = base.replace(/\/bench$/, "") + "/";
+let points = [], run = "", failing = 0;
+const variants = state => (state.plan ? state.plan.variants.map(one => one.name) : []).filter(name => name in state.variants);
+function draw(state) {
+  const names = variants(state), of = (name, key) => points.map(point => point.variants[name] ? point.variants[name][key] : null);
+  const kinds = [...new Set(points.flatMap(point => Object.values(point.variants).flatMap(one => Object.keys(one.failed))))].sort();
+  const total = kind => points.map(point => Object.values(point.variants).reduce((sum, one) => sum + (one.failed[kind] || 0), 0));
+  const marks = state.events.filter(event => event.mark && event.run === run), lines = {points, marks};
+  const charts = [
+    chart("Requests a second", [...(points.some(point => point.asked) ? [{name: "asked", values: points.map(point => point.asked), colour: "var(--faint)", dash: "4 3"}] : []),
+      ...names.map((name, n) => ({name, values: of(name, "answered"), colour: COLOURS[n % 4]}))], lines),
+    chart("Response time, ms, last 10 s", names.flatMap((name, n) => [{name: name + " p50", values: of(name, "p50"), colour: COLOURS[n % 4]},
+      {name: name + " p99", values: of(name, "p99"), colour: COLOURS[n % 4], dash: "4 3"}]), lines),
+    chart(kinds.length ? "Failures a second, by cause" : "Failures a second: none", kinds.map((kind, n) => ({name: kind, values: total(kind), colour: COLOURS[(n + 1) % 4]})), {...lines, stacked: true}),
+    chart("Schedule lag, ms", [{name: "oldest overdue arrival", values: points.map(point => point.lag_ms)}], lines),
+  ];
+  $("charts").replaceChildren(...charts);
+}
+function show(state) {
+  if (state.run_id !== run) { run = state.run_id; points = []; }
+  points.push(...state.points); if (points.length > 3600) points = points.filter((_, n) => n % 2 === 0);
+  const words = {ready: "No run yet", running: "Running", ended: "Ended: " + state.ending};
+  $("title").textContent = (words[state.state] || state.state) + (run ? " · " + run : "");
+  document.title = words[state.state] || "Live page";
+  const plan = state.plan;
+  $("plan").textContent = plan ? [plan.variants.map(one => `${one.name} (${one.auth_mode}) ${one.uri}`).join(" against "),
+    plan.arrival_rate ? plan.arrival_rate + " arrivals/s" : "back to back", plan.users + " users",
+    plan.duration_s ? plan.warm_up_s + " s warm-up, " + plan.duration_s + " s" : "until it is stopped"].join(", ") : "";
+  $("error").hidden = !state.error; $("error").textContent = state.error;
+  const verdict = state.state === "ended" && state.verdict && state.verdict.run_id === run ? state.verdict : null;
+  $("verdict").hidden = !verdict;
+  if (verdict) {
+    const link = element("a", "open the report", {href: `${base}/runs/${verdict.run_id}/report.html`});
+    $("verdict").className = verdict.verdict;
+    $("verdict").replaceChildren(element("strong", verdict.verdict), " ", link, ...verdict.reasons.map(reason => element("div", reason)),
+      ...verdict.gates.map(gate => element("div", gate)));
+  }
+  $("lights").replaceChildren(...state.lights.map(light => element("li", `${light.name}: ${light.text}`, {class: light.state, title: light.state})));
+  draw(state);
+  table("variants", ["variant", "requests", "a second", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "service p50 ms", "service p99 ms", "p99 of all, ms",
+    "replays", "did not succeed"], state.rows.variants);
+  table("leases", ["variant", "auth mode", "lease", "freshness", "renewed in", "life left", "fetches by cause", "failed", "longest wait, ms", "waiting users",
+    "last error"], state.rows.leases);
+  table("workers", ["worker", "CPU", "overdue ms"], state.rows.workers);
+  $("events").replaceChildren(...state.events.slice().reverse().map(event => element("li", `${event.at_s.toFixed(1)} s  ${event.text}`)));
+  showRuns(state.runs);
+  showForm(state);
+  $("drill").hidden = !state.faults.length || state.state !== "running";
+  if ($("faults").childElementCount !== state.faults.length) $("faults").replaceChildren(...state.faults.map(name => {
+    const button = element("button", name, {type: "button"});
+    button.onclick = () => fetch(base + "/fault", {method: "POST", body: new URLSearchParams({name})}).then(tick);
+    return button;
+  }));
+}
+// -- runs before this one ---------------------------------------------------------------------------
+let listed = "";
+function showRuns(runs) {
+  $("before").hidden = !runs.length;
+  if (listed === runs.join()) return;
+  listed = runs.join();
+  const chosen = new Set([...document.querySelectorAll("#runs input:checked")].map(box => box.value));
+  $("runs").replaceChildren(...runs.map(id => {
+    const row = element("li"), label = element("label"), box = element("input", null, {type: "checkbox", value: id, "aria-label": "compare " + id});
+    box.checked = chosen.has(id);
+    label.append(box); row.append(label, " ", element("a", id, {href: `${base}/runs/${id}/report.html`}));
+    return row;
+  }));
+}
+$("compare").onclick = async () => {
+  const ids = [...document.querySelectorAll("#runs input:checked")].map(box => box.value);
+  const answers = await Promise.all(ids.map(id => fetch(`${base}/runs/${id}/figures`).then(answer => answer.ok ? answer.json() : null)));
+  const found = answers.filter(one => one);
+  const sides = found.flatMap(one => Object.entries(one.variants).map(([name, times]) => ({name: `${one.run_id} ${name}`, times})));
+  $("compared").hidden = false;
+  $("curves").replaceChildren(sides.length ? quantileChart("Response time by quantile, ms", sides) : element("p", "Choose runs first."));
+  table("figures", ["run, variant", "verdict", "a second", "failed", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms"], found.flatMap(one => one.rows));
+};
+
+// -- starting, changing and stopping a run ----------------------------------------------------------
+const LIVE = "user_count";
+function field(one) {
+  const row = element("div", null, {class: "field"}), id = "field-" + one.name, help = `${one.help}${one.unit ? ` (${one.unit})` : ""}`;
+  const input = one.choices.length ? element("select", null, {id, name: one.name}) : element("input", null, {id, name: one.name,
+    type: one.switch ? "checkbox" : "text", autocomplete: "off"});
+  for (const choice of one.choices) input.append(element("option", choice, {value: choice}));
+  if (one.switch) input.checked = one.value === true; else input.value = one.value ?? "";
+  input.setAttribute("aria-describedby", `${id}-help ${id}-wrong`);
+  row.append(element("label", one.label, {for: id}), input, element("small", help, {id: id + "-help", class: "faint"}),
+    element("strong", "", {id: id + "-wrong", class: "wrong", role: "alert"}));
+  return row;
+}
+async function loadForm() {
+  const groups = await (await fetch(base + "/form")).json();
+  $("groups").replaceChildren(...groups.map(group => {
+    const set = element("fieldset"); set.append(element("legend", group.title), ...group.fields.map(field)); return set;
+  }));
+}
+function showForm(state) {
+  const runs = state.state === "running";
+  for (const input of $("groups").querySelectorAll("input, select")) input.disabled = runs && input.name !== LIVE;
+  $("start").textContent = runs ? "Change the users" : "Start";
+  $("stop").hidden = !runs;
+}
+function sayWrong(message) {
+  document.querySelectorAll(".wrong").forEach(one => { one.textContent = ""; });
+  if (!message) return;
+  const words = message.toLowerCase().split(/[^a-z_-]+/).map(word => word.replace(/^-+/, "").replaceAll("-", "_"));
+  const input = [...$("groups").querySelectorAll("input, select")].find(one => words.includes(one.name));
+  const where = input ? $(`field-${input.name}-wrong`) : $("wrong");
+  where.textContent = message;
+  if (input) input.focus();
+}
+$("form").onsubmit = async event => {
+  event.preventDefault();
+  const body = new URLSearchParams();
+  for (const input of $("groups").querySelectorAll("input, select"))
+    if (!input.disabled || input.name === "spawn_rate") body.append(input.name, input.type === "checkbox" ? String(input.checked) : input.value);
+  const answer = await fetch(base.replace(/\/bench$/, "") + "/swarm", {method: "POST", body});
+  const said = answer.headers.get("Content-Type").includes("json") ? await answer.json() : {success: false, message: await answer.text()};
+  sayWrong(said.success ? "" : said.message || "Locust did not take it");
+  tick();
+};
+$("stop").onclick = () => fetch(base.replace(/\/bench$/, "") + "/stop", {method: "POST"}).then(tick);
+loadForm();
+let timer = 0;
+async function tick() {
+  clearTimeout(timer);
+  try {
+    const since = points.length ? points.at(-1).at_s : -1, answer = await fetch(`${base}/state?since=${since}`);
+    const state = await answer.json();
+    if (run && state.run_id !== run && since >= 0) { points = []; run = ""; timer = setTimeout(tick, 0); return; }
+    failing = 0; show(state);
+  } catch (failure) {
+    if (++failing > 2) { $("error").hidden = false; $("error").textContent = "Locust does not answer: has it ended?"; }
+  }
+  timer = setTimeout(tick, 1000);
+}
+tick();
