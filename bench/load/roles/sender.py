@@ -79,6 +79,7 @@ class Sender:
         self.cpu = 0.0
         self.failures = FailureSamples(run.failures / f"{part.name}.jsonl")
         self._part = part
+        self._whose = {"run_id": run.run_id, "worker": part.name}
         self._on_tick = on_tick
         self._patience = Patience(timeout_s=plan.start_timeout_s, sleep=gevent.sleep, say=say)
         self._deadlines = Deadlines()
@@ -351,6 +352,7 @@ class Sender:
         recorder = self.bench.recorder
         self._health.write(
             {
+                **self._whose,
                 "end": True,
                 "due": end["due"] if self.dispatcher is not None else self.tally.requests,
                 "recorded": recorder.recorded,
@@ -457,6 +459,7 @@ class Sender:
             stall["at_ns"] -= zero_ns
         self._health.write(
             {
+                **self._whose,
                 "at_ns": now_ns - zero_ns,
                 "cpu": self.cpu,
                 "requests": self.tally.requests,
