@@ -131,6 +131,11 @@ def _read_health(
         records, fault = schemas.load_lines(folder.health / f"{worker}.jsonl", schemas.HealthTick, cut=not ended)
         written = manifest.get("samples", {}).get(worker)
         last = records[-1] if records else {}
+        whose = {"run_id": str(manifest.get("run_id", "")), "worker": worker}
+        if not fault and any(
+            record.get(name, "") not in {"", own} for record in records for name, own in whose.items()
+        ):
+            records, fault = [], "has lines of another run or worker: it is left out"
         if not fault and ended and written is not None and last.get("written") != written:
             records, fault = [], "is not the one that this run ended with"
         if fault and fault != "is missing":

@@ -132,6 +132,20 @@ def test_a_file_of_another_run_or_worker_is_left_out(tmp_path: Path) -> None:
     assert trust.of(run).verdict == "INVALID"
 
 
+@pytest.mark.parametrize("name", ["run_id", "worker"])
+def test_health_mixed_from_another_run_is_told(name: str, tmp_path: Path) -> None:
+    """One line of it is enough; lines that do not say whose they are come from an older version."""
+    run = write_run(tmp_path / "run", rate=50, duration_s=4)
+    file = run / "health" / "w0.jsonl"
+    first, *rest = file.read_text().splitlines()
+    whose = {"run_id": load_run(run).manifest["run_id"], "worker": "w0"}
+    file.write_text("\n".join([json.dumps({**json.loads(first), **whose}), *rest]) + "\n")
+    assert load_run(run).problems == ()
+    file.write_text("\n".join([json.dumps({**json.loads(first), **whose, name: "other"}), *rest]) + "\n")
+    problems = load_run(run).problems
+    assert any("health/w0.jsonl has lines of another run or worker" in problem for problem in problems), problems
+
+
 def test_a_file_cut_between_two_batches_is_told(tmp_path: Path) -> None:
     """What is left is a sound stream; only the manifest knows that there was more."""
     path = write_run(tmp_path / "run", rate=400, duration_s=30, warm_up_s=0)

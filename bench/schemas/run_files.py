@@ -190,8 +190,10 @@ class HeldBack(Struct, frozen=True, kw_only=True):
 
 
 class HealthTick(Struct, frozen=True, kw_only=True):
-    """A line of `health/<worker>.jsonl`: a second of a worker."""
+    """A line of `health/<worker>.jsonl`: a second of a worker. Old files do not say of which run and worker."""
 
+    run_id: str = ""
+    worker: str = ""
     at_ns: Ns
     cpu: float
     stalls: list[Stall]
@@ -210,6 +212,8 @@ class HealthTick(Struct, frozen=True, kw_only=True):
 class HealthEnd(Struct, frozen=True, kw_only=True):
     """The last line of `health/<worker>.jsonl`: what a worker has done and lost."""
 
+    run_id: str = ""
+    worker: str = ""
     end: bool
     written: Count
     unwritten: Count

@@ -38,9 +38,10 @@ class OtherKey(SealBroken):
 
 @dataclass(frozen=True, slots=True)
 class RelayKey:
-    """What the master and its workers share. A new one is known to this process and its forks only."""
+    """What the master and its workers share. One that nobody gave is known to this process and its forks only."""
 
     secret: bytes = field(repr=False)
+    is_given: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> RelayKey:
@@ -50,7 +51,7 @@ class RelayKey:
             return cls(secrets.token_bytes(_SHORTEST_KEY))
         if len(text) < _SHORTEST_KEY:
             raise UsageError(f"{ENVIRONMENT_NAME} is too short", hint="make one with `openssl rand -hex 32`")
-        return cls(text.encode())
+        return cls(text.encode(), is_given=True)
 
     def derive(self, purpose: str, length: int) -> bytes:
         """A key of its own for `purpose`."""

@@ -16,6 +16,10 @@ from bench.load.engine.request_file import load_requests
 from bench.plan.run_plan import TRACE, RunPlan
 
 
+class OtherFile(RunInvalid):
+    """A file is not the one that the master checked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSource:
     """`dues_ns` are a trace's times, None where the plan's rate decides. `sha256` is that of payload or request file,
@@ -71,12 +75,12 @@ def complete(plan: RunPlan, source: RequestSource) -> RunPlan:
 
 
 def load_again(plan: RunPlan) -> RequestSource:
-    """The same files once more, for a sender: RunInvalid when they are not those that the master checked."""
+    """The same files once more, for a sender: OtherFile when they are not those that the master checked."""
     source = load(plan, check=False)
     expected = plan.request.requests_sha256 or plan.payload_sha256
     if expected and source.sha256 != expected:
         path = plan.request.requests or plan.request.chat or plan.payload
-        raise RunInvalid(f"{path} is not the file that the run began with", hint="have the same file on every host")
+        raise OtherFile(f"{path} is not the file that the run began with", hint="have the same file on every host")
     return source
 
 

@@ -15,9 +15,12 @@ from typing import Any
 from locust.rpc.protocol import Message
 from locust.runners import MasterRunner
 
+from bench.plan.options import SETTABLE_OPTIONS
+
 _UNREADABLE = "bench_unreadable"
 _FIRST_WORDS = ("client_ready", "locustfile")
 """What a worker says before its master knows it."""
+_OF_A_RUN = frozenset(option.dest for option in SETTABLE_OPTIONS)
 _read = Message.unserialize.__func__
 
 
@@ -43,6 +46,7 @@ def harden(runner: Any) -> None:
     if handle is None:
         return
     if isinstance(runner, MasterRunner):
+        runner.server.send_to_client = functools.partial(_send_of_master, runner.server.send_to_client)
         runner.handle_message = functools.partial(_handle_of_master, runner, handle, said)
     else:
         runner.handle_message = functools.partial(_handle, handle, said)
@@ -62,6 +66,14 @@ def _handle_of_master(
         handle(client_id, msg)
     except Exception as exc:  # noqa: BLE001 - whatever a field of another type leads to
         _drop(said, f"a {msg.type[:40]!r} message that Locust cannot handle: {type(exc).__name__}")
+
+
+def _send_of_master(send: Callable[[Message], None], msg: Message) -> None:
+    """Locust tells its workers every option in the clear; those of a run travel in its order."""
+    if msg.type == "spawn":
+        kept = {name: value for name, value in msg.data["parsed_options"].items() if name not in _OF_A_RUN}
+        msg = Message(msg.type, {**msg.data, "parsed_options": kept}, msg.node_id)
+    send(msg)
 
 
 def _handle(handle: Callable[[Message], None], said: set[str], msg: Message) -> None:

@@ -247,7 +247,7 @@ class Master:
         if self.shape is not None:
             changes["shape"] = self.shape.as_json(end_s=at_ns / 1e9)
         if record.values["workers"]:
-            changes["workers"] = [f"w{index}" for index in range(self.senders.size)]
+            changes["workers"] = list(self.senders.names)
         if losses:
             changes["lost"] = [loss.as_json() for loss in losses]
             changes["lost_samples"] = sum(loss.samples for loss in losses)
@@ -379,7 +379,7 @@ class Master:
                 if name in variants:
                     variants[name] = {**variants[name], "request_bytes": size}
             anchor = {"monotonic_ns": zero.monotonic_ns, "wall_ns": zero.wall_ns, "pacer": facts.get("pacer", "")}
-            workers = [f"w{index}" for index in range(self.senders.size)]
+            workers = list(self.senders.names)
             facts_of_start = {"variants": variants, "clock": anchor, "workers": workers, "faults": self._begin_faults()}
             if self.shape is not None:
                 facts_of_start["shape"] = self.shape.as_json(end_s=0.0)

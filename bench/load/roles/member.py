@@ -35,6 +35,7 @@ class Member:
     drained: bool = False
     is_lost: bool = False
     came_back: bool = False
+    refused: str = ""
 
     @property
     def name(self) -> str:
@@ -70,6 +71,8 @@ class Member:
         It speaks once a second, so what was due later was begun by nobody. What was due before that may have been
         begun, and a request that may have been is not sent again.
         """
+        if self.refused:
+            return -1  # it begins nothing, also not what is due at zero
         last_word_ns = self.progress.at_ns if self.progress is not None else -_SPEAKS_EVERY_NS
         return self.seen_ns if by_system else min(last_word_ns + _SPEAKS_EVERY_NS, now_ns)
 

@@ -2,6 +2,7 @@
 
     master  <── here ───────  worker     it can take orders: Locust connects a worker before it loads the locustfile's
     master  ─── order ─────>  worker     plan, target, folder, its part (see `order`)
+    master  <── refused ──  worker     it does not take that order: its key, its target or its files are others
     master  <── ready ──────  worker     leases fetched, or the error that prevented it
     master  ─── go ────────>  worker     the run's zero
     master  <── progress ───  worker     once a second: what it has begun, and what its disk did not take
@@ -55,6 +56,14 @@ class Ready(Message, frozen=True):
     pacer: str = ""
     error: str = ""
     exit_code: Annotated[int, msgspec.Meta(ge=1, le=11)] = 1
+
+
+class Refused(Message, frozen=True):
+    """It does not take the order of that run. `why` is one line."""
+
+    kind = "bench_refused"
+    run_id: str
+    why: Annotated[str, msgspec.Meta(max_length=300)]
 
 
 class Go(Message, frozen=True):

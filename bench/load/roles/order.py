@@ -1,42 +1,54 @@
 """What a master orders of a worker, as plain values for a Locust message.
 
-Locust's messages cross the network in the clear. One part of an order is a secret: what the credential agent needs in
-its environment to use an emulator. It is sealed with the relay key; a worker without that key cannot fetch from the
-emulator by itself.
+Locust's messages cross the network in the clear. So the whole order (target, scoring URIs, options, folder) is sealed
+with the relay key. A worker that shares no key with the master is told numbers and hashes only: the rest it has on its
+own command line (see `own_plan`), so no master can aim a worker's secrets elsewhere. Edge: the folder.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Self
 
 import msgspec
 
 from bench.credentials import RelayKey
 from bench.credentials.relay.messages import MASTER
-from bench.credentials.relay.seal import SealBroken, Sealer
+from bench.credentials.relay.seal import OtherKey, SealBroken, Sealer
 from bench.load.roles.messages import Message
+from bench.load.roles.own_plan import Numbers, PlanHashes
 from bench.load.roles.part import Part
 from bench.plan.run_plan import RunPlan
 from bench.rundir import RunDir
 from bench.target.spec import TargetSpec
 
+SAME_KEY = "set the same BENCH_RELAY_KEY on every host"
 
-class OrderMessage(Message, frozen=True):
-    """An order on its way: `spec` without its `agent_env`, which is sealed."""
 
-    kind = "bench_order"
-    plan: RunPlan
-    spec: TargetSpec
-    agent_env: dict[str, str | int]
-    run: str
+class OpenOrder(msgspec.Struct, frozen=True):
+    """All that a worker without the master's key is told."""
+
+    numbers: Numbers
+    hashes: PlanHashes
     part: Part
 
 
-class _AgentEnv(msgspec.Struct, frozen=True):
-    agent_env: tuple[tuple[str, str], ...]
+class OrderMessage(Message, frozen=True):
+    """An order on its way. `open` is there only where the master was given no BENCH_RELAY_KEY."""
+
+    kind = "bench_order"
+    run_id: Annotated[str, msgspec.Meta(pattern=r"\A[0-9A-Za-z][0-9A-Za-z._-]{0,99}\Z")]
+    sealed: dict[str, str | int]
+    open: OpenOrder | None = None
+
+
+class OrderRefused(Exception):
+    """Why a worker does not take an order, in one line. `detail` is for its own stderr: it may name what is local."""
+
+    def __init__(self, why: str, *, detail: str = "") -> None:
+        super().__init__(why)
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,25 +62,49 @@ class Order:
 
     def as_message(self, key: RelayKey, *, worker: str) -> OrderMessage:
         """For the worker called that."""
+        whole = _Sealed(plan=self.plan, spec=self.spec, run=str(self.run.path.resolve()), part=self.part)
         sealer = Sealer(key, run_id=_purpose(self.run.run_id), me=MASTER)
+        told = OpenOrder(numbers=Numbers.of(self.plan), hashes=PlanHashes.of(self.plan), part=self.part)
         return OrderMessage(
-            plan=self.plan,
-            spec=dataclasses.replace(self.spec, agent_env=()),
-            agent_env=sealer.seal({"agent_env": self.spec.agent_env}, to=worker),
-            run=str(self.run.path.resolve()),
-            part=self.part,
+            run_id=self.run.run_id,
+            sealed=sealer.seal(msgspec.to_builtins(whole), to=worker),
+            open=None if key.is_given else told,
         )
 
     @classmethod
-    def from_message(cls, message: OrderMessage, key: RelayKey, *, me: str) -> Self:
-        """The inverse, for the worker called `me`."""
-        run = RunDir(Path(message.run))
+    def from_message(cls, message: OrderMessage, key: RelayKey, *, me: str) -> Self | None:
+        """The inverse, for the worker called `me`. None where the order is an open one that this worker may take.
+
+        Raises OrderRefused: who was given a key takes nothing that was not sealed with it.
+        """
         try:
-            opened: dict[str, Any] = Sealer(key, run_id=_purpose(run.run_id), me=me).open(message.agent_env)
-            env = msgspec.convert(opened, _AgentEnv).agent_env
-        except (SealBroken, msgspec.ValidationError):
-            env = ()
-        return cls(plan=message.plan, spec=dataclasses.replace(message.spec, agent_env=env), run=run, part=message.part)
+            opened = Sealer(key, run_id=_purpose(message.run_id), me=me).open(message.sealed)
+            whole = msgspec.convert(opened, _Sealed)
+        except OtherKey as exc:
+            if message.open is not None and not key.is_given:
+                return None
+            raise OrderRefused(_other_key(message, key)) from exc
+        except (SealBroken, msgspec.ValidationError) as exc:
+            raise OrderRefused("its order was altered on its way, or is another's; see who is on the network") from exc
+        run = RunDir(Path(whole.run))
+        if run.run_id != message.run_id:
+            raise OrderRefused("its order is for another run; see who is on the network")
+        return cls(plan=whole.plan, spec=whole.spec, run=run, part=whole.part)
+
+
+class _Sealed(msgspec.Struct, frozen=True):
+    plan: RunPlan
+    spec: TargetSpec
+    run: str
+    part: Part
+
+
+def _other_key(message: OrderMessage, key: RelayKey) -> str:
+    if not key.is_given:
+        return f"the master has a BENCH_RELAY_KEY and this worker has none; {SAME_KEY}"
+    if message.open is not None:
+        return f"its order is not sealed, and this worker has a BENCH_RELAY_KEY; {SAME_KEY}"
+    return f"its order is sealed with another BENCH_RELAY_KEY; {SAME_KEY}"
 
 
 def _purpose(run_id: str) -> str:

@@ -141,6 +141,7 @@ class Sender:
             self.dispatcher,
             plan=plan,
             part=part,
+            whose=facts,
             health=self._health,
             failures=self.failures,
             on_tick=on_tick,

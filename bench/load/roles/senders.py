@@ -42,8 +42,8 @@ class Senders(Protocol):
     losses: tuple[Loss, ...]
 
     @property
-    def size(self) -> int:
-        """How many take part."""
+    def names(self) -> tuple[str, ...]:
+        """Who takes part; one that was lost did."""
 
     @property
     def complete(self) -> bool:
@@ -94,7 +94,7 @@ class Senders(Protocol):
 class LocalSender:
     """This process alone."""
 
-    size = 1
+    names = ("w0",)
     lead_ns = _LEAD_NS
     complete = True
     awaited = ""

@@ -39,7 +39,7 @@ class Session:
         self.master: Master | None = None
         self.worker: Worker | None = None
         if isinstance(runner, WorkerRunner):
-            self.worker = Worker(environment, relay_key)
+            self.worker = Worker(environment, relay_key, default_modes=default_modes)
         else:
             shared_key = relay_key if isinstance(runner, MasterRunner) else None
             shapes = Shapes(environment, stop=StopTest)

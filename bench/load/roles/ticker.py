@@ -6,7 +6,7 @@ What a disk does not take is counted (`progress`), and never ends the sending by
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
@@ -27,7 +27,7 @@ _TICK_S = 1.0
 
 
 class Ticker:
-    """From `start` to `stop`, each second; `on_tick` is told how far the sending is."""
+    """From `start` to `stop`, each second; `on_tick` is told how far the sending is. Each line says `whose` it is."""
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class Ticker:
         *,
         plan: RunPlan,
         part: Part,
+        whose: Mapping[str, str],
         health: LineFile,
         failures: FailureSamples,
         on_tick: Callable[[Progress], None],
@@ -45,6 +46,7 @@ class Ticker:
         self.cpu = 0.0
         self._plan = plan
         self._part = part
+        self._whose = whose
         self._health = health
         self._failures = failures
         self._on_tick = on_tick
@@ -110,6 +112,7 @@ class Ticker:
         recorder = self._bench.recorder
         self._health.write(
             {
+                **self._whose,
                 "end": True,
                 "due": end["due"] if self._dispatcher is not None else self._tally.requests,
                 "recorded": recorder.recorded,
@@ -169,6 +172,7 @@ class Ticker:
             stall["at_ns"] -= zero_ns
         self._health.write(
             {
+                **self._whose,
                 "at_ns": now_ns - zero_ns,
                 "cpu": self.cpu,
                 "requests": self._tally.requests,

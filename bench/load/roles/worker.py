@@ -6,25 +6,30 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import gevent
 
 from bench.clock import ClockAnchor
 from bench.credentials import RelayClient, RelayKey
+from bench.endpoint import AuthMode, Endpoint
 from bench.errors import BenchError
 from bench.live.view import view_of
+from bench.load.engine.request_source import OtherFile
 from bench.load.roles import messages, worker_files
 from bench.load.roles.closing import close_all
 from bench.load.roles.failure_file import told
 from bench.load.roles.flight_file import FlightTimes
 from bench.load.roles.managers import ManagerPool
-from bench.load.roles.order import Order, OrderMessage
+from bench.load.roles.order import Order, OrderMessage, OrderRefused
+from bench.load.roles.own_plan import PlanHashes, own_plan
 from bench.load.roles.processes import host_id, process_space
 from bench.load.roles.request_events import RequestEvents
 from bench.load.roles.sender import Sender
 from bench.process import supervise
 from bench.rundir import RunDir
+from bench.target.spec import TargetSpec
 
 _POLL_S = 0.02
 
@@ -32,8 +37,12 @@ _POLL_S = 0.02
 class Worker:
     """Speaks `messages` from the worker's side."""
 
-    def __init__(self, environment: Any, relay_key: RelayKey) -> None:
+    def __init__(self, environment: Any, relay_key: RelayKey, *, default_modes: tuple[AuthMode, ...] = ()) -> None:
         self.sender: Sender | None = None
+        self._options = dict(vars(environment.parsed_options))  # a copy: Locust writes the master's into its own
+        self._default_modes = default_modes
+        self._orders: set[str] = set()
+        self._asked = ""
         self._relay_key = relay_key
         self._relay: RelayClient | None = None
         self._environment = environment
@@ -81,40 +90,84 @@ class Worker:
             shutil.rmtree(own.path.parent, ignore_errors=True)
 
     def _on_order(self, _: str, message: OrderMessage) -> None:
-        order = Order.from_message(message, self._relay_key, me=self._me)
-        if self._order is not None and order.run.run_id == self._order.run.run_id:
+        run_id = message.run_id
+        if run_id == self._asked:
             return  # said twice, because the first time nobody might have listened
+        if run_id in self._orders:
+            self._refuse(run_id, "its order is an old one, sent again; see who is on the network")
+            return
+        try:
+            sealed = Order.from_message(message, self._relay_key, me=self._me)
+            self._asked = run_id
+            order = sealed or self._own_order(message)
+        except OrderRefused as exc:
+            self._refuse(run_id, str(exc), detail=exc.detail)
+            return
+        self._orders.add(run_id)
         self._order = order
         self._taken = 0
         self._is_over = False
         self._flights = FlightTimes(self._tell_flight)
         self._relay = RelayClient(
             self._relay_key,
-            run_id=order.run.run_id,
+            run_id=run_id,
             me=self._me,
             send=lambda envelope: self._channel.send(messages.Relay(envelope=envelope)),
             notice=_say,
         )
         try:
-            self.sender = self._sender(order, self._relay)
+            self.sender = self._sender(order, self._relay, sees_folder=sealed is not None)
+        except OtherFile as exc:
+            self._refuse(run_id, exc.describe())
         except BenchError as exc:
             self._channel.send(messages.Ready(error=exc.describe(), exit_code=exc.exit_code))
         else:
             facts = self.sender.facts()
             self._channel.send(messages.Ready(request_bytes=facts["request_bytes"], pacer=facts["pacer"]))
 
-    def _sender(self, order: Order, relay: RelayClient) -> Sender:
-        """One with its leases. Its files are sent to the master in the end where that cannot see them."""
-        if self._pool is None or self._pool.spec != order.spec:
+    def _own_order(self, message: OrderMessage) -> Order:
+        """What this worker's own command line says, with the master's numbers. OrderRefused where the rest differs."""
+        told = message.open
+        assert told is not None  # noqa: S101 - else it would have been refused
+        try:
+            plan, spec = own_plan(
+                self._options, told.numbers, default_modes=self._default_modes, describe=self._described
+            )
+        except BenchError as exc:
+            raise OrderRefused(
+                "without BENCH_RELAY_KEY its own options count, and they make no run: its stderr says why",
+                detail=exc.describe(),
+            ) from exc
+        if difference := PlanHashes.of(plan).differing(told.hashes):
+            raise OrderRefused(difference)
+        return Order(plan=plan, spec=spec, run=RunDir(Path(message.run_id)), part=told.part)
+
+    def _described(self, spec: TargetSpec) -> Mapping[str, Endpoint]:
+        return self._pool_of(spec).describe()
+
+    def _refuse(self, run_id: str, why: str, *, detail: str = "") -> None:
+        """The master names this worker, and the run goes on without it."""
+        why = " ".join(why.split())[:300]
+        _say(f"this worker takes no part in run {run_id}: {why}{': ' * bool(detail)}{detail}")
+        self._channel.send(messages.Refused(run_id=run_id, why=why))
+
+    def _pool_of(self, spec: TargetSpec) -> ManagerPool:
+        if self._pool is None or self._pool.spec != spec:
             if self._pool is not None:
                 self._pool.close()
-            self._pool = ManagerPool(order.spec)
-        self._own = None if worker_files.is_shared(order.run) else worker_files.own_folder(order.run)
+            self._pool = ManagerPool(spec)
+        return self._pool
+
+    def _sender(self, order: Order, relay: RelayClient, *, sees_folder: bool) -> Sender:
+        """One with its leases. Its files are sent to the master in the end where that cannot see them."""
+        pool = self._pool_of(order.spec)
+        shared = sees_folder and worker_files.is_shared(order.run)
+        self._own = None if shared else worker_files.own_folder(order.run)
         sender = Sender(
             order.plan,
             part=order.part,
             run=self._own or order.run,
-            managers=self._pool.relayed(order.plan.variants, relay, on_flight=self._on_flight),
+            managers=pool.relayed(order.plan.variants, relay, on_flight=self._on_flight),
             events=RequestEvents(self._environment),
             on_tick=self._tell_progress,
         )

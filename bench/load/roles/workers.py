@@ -76,6 +76,7 @@ class Workers:
         self._channel = channel = messages.Channel(runner)
         channel.on(messages.Here, self._on_here, expected=lambda node: node in runner.clients)
         channel.on(messages.Ready, self._on_ready, expected=self._is_member)
+        channel.on(messages.Refused, self._on_refused, expected=self._is_member)
         channel.on(messages.Progress, self._on_progress, expected=self._is_member)
         channel.on(messages.Look, self._on_look, expected=self._is_member)
         channel.on(messages.Piece, self._on_piece, expected=self._is_member)
@@ -102,9 +103,9 @@ class Workers:
             self._give_order(worker)
 
     @property
-    def size(self) -> int:
-        """How many were given orders, the late ones too."""
-        return len(self._members)
+    def names(self) -> tuple[str, ...]:
+        """Of those that were given orders and took them, the late ones too."""
+        return tuple(member.name for member in self._members.values() if not member.refused)
 
     @property
     def awaited(self) -> str:
@@ -116,7 +117,13 @@ class Workers:
         if self._error is not None:
             raise self._error
         if self.all_lost:
-            raise RunInvalid("all workers died before the run began", hint="what they wrote on stderr says why")
+            refused = [
+                f"{member.name} is refused: {member.refused}" for member in self._members.values() if member.refused
+            ]
+            raise RunInvalid(
+                f"no worker can send anything: {refused[0]}" if refused else "all workers died before the run began",
+                hint="what they wrote on stderr says why",
+            )
         return all(self._has_answered(node, member) for node, member in self._members.items())
 
     @property
@@ -131,8 +138,9 @@ class Workers:
     def go(self, zero: ClockAnchor) -> None:
         self._go = messages.Go(monotonic_ns=zero.monotonic_ns, wall_ns=zero.wall_ns, host=host_id())
         self._looked_ns = 0
-        for node in self._members:
-            self._channel.send(self._go, to=node)
+        for node, member in self._members.items():
+            if not member.refused:
+                self._channel.send(self._go, to=node)
 
     def look(self) -> None:
         """See who is still there; deal again what those who are not had not begun. Call it all the time."""
@@ -229,6 +237,8 @@ class Workers:
 
     def _why_gone(self, node: str) -> str:
         """Why a worker is given up; empty for one that is there."""
+        if node in self._members and self._members[node].refused:
+            return f"refused, {self._members[node].refused}"
         pid = self._pids.get(node)
         if pid is not None and not is_alive(pid):
             return _DIED
@@ -272,7 +282,7 @@ class Workers:
     def _give_order(self, node: str) -> None:
         if self._order is not None:
             if node not in self._members:
-                self._members[node] = Member(node=node, part=Part(index=self.size, workers=self._dealt_to))
+                self._members[node] = Member(node=node, part=Part(index=len(self._members), workers=self._dealt_to))
             order = self._order(self._members[node].part)
             self._channel.send(order.as_message(self._relay_key, worker=node), to=node)
 
@@ -280,10 +290,13 @@ class Workers:
         """A worker can take orders: late if a run goes on, or so early that it missed those of one that just began."""
         if message.pid and message.host == process_space():
             self._pids[node] = message.pid
-        if node not in self._members or self._members[node].ready is None:
+        member = self._members.get(node)
+        if member is None or (member.ready is None and not member.refused):
             self._give_order(node)
 
     def _on_ready(self, node: str, message: messages.Ready) -> None:
+        if self._members[node].refused:
+            return
         if not message.error:
             self._members[node].ready = message
             if self._go is not None:
@@ -293,6 +306,15 @@ class Workers:
         else:
             self._error = BenchError(message.error)
             self._error.exit_code = message.exit_code
+
+    def _on_refused(self, node: str, message: messages.Refused) -> None:
+        """It does not take its order. Only before it was ready: from then on it has its part of the run."""
+        member = self._members[node]
+        if self._run is None or message.run_id != self._run.run_id or member.ready is not None or member.refused:
+            return
+        member.refused = " ".join(message.why.split())
+        member.is_lost = not member.part.has_share
+        sys.stderr.write(f"warning: worker {member.name} ({node[:60]}) is refused: {member.refused}\n")
 
     def _on_progress(self, node: str, message: messages.Progress) -> None:
         member = self._members[node]

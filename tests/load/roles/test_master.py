@@ -42,7 +42,7 @@ class FakeSenders:
     """Senders that do as a test says."""
 
     lead_ns = 0
-    size = 2
+    names = ("w0", "w1")
     complete = True
     awaited = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import msgpack
@@ -12,15 +13,19 @@ from bench.credentials import RelayKey
 from bench.endpoint import AuthMode, Workspace
 from bench.load.engine.arrivals import schedule
 from bench.load.roles import worker_files as worker_files
-from bench.load.roles.order import Order, OrderMessage
+from bench.load.roles.order import Order, OrderMessage, OrderRefused
+from bench.load.roles.own_plan import PlanHashes
 from bench.load.roles.part import Part
+from bench.plan.request_plan import RequestPlan
 from bench.plan.run_plan import RunPlan, Variant
 from bench.rundir import RunDir
 from bench.target.spec import TargetSpec
 from tests.security.searching import found_in
 
-KEY, OTHER = RelayKey(b"k" * 32), RelayKey(b"o" * 32)
+KEY, OTHER = (RelayKey(letter * 32, is_given=True) for letter in (b"k", b"o"))
+UNGIVEN, ANOTHER = RelayKey(b"u" * 32), RelayKey(b"a" * 32)
 HEADER = "canary-identity-header"
+URI = "https://canary-host.example/score"
 
 
 def on_the_wire(message: OrderMessage) -> OrderMessage:
@@ -31,7 +36,12 @@ def on_the_wire(message: OrderMessage) -> OrderMessage:
 @pytest.fixture
 def order(tmp_path: Path) -> Order:
     return Order(
-        plan=RunPlan(target="emulator", variants=(Variant(name="key", auth_mode=AuthMode.KEY),), arrival_rate=10.0),
+        plan=RunPlan(
+            target="emulator",
+            variants=(Variant(name="key", auth_mode=AuthMode.KEY, scoring_uri=URI),),
+            arrival_rate=10.0,
+            payload="canary-payload.json",
+        ),
         spec=TargetSpec(
             kind="emulator",
             auth_modes=(AuthMode.KEY,),
@@ -45,21 +55,110 @@ def order(tmp_path: Path) -> Order:
 
 
 class TestOrder:
-    def test_arrives_as_it_was_sent(self, order: Order) -> None:
-        """Over Locust's own encoding."""
-        message = on_the_wire(order.as_message(KEY, worker="a"))
-        assert Order.from_message(message, KEY, me="a") == order
+    @pytest.mark.parametrize("key", [KEY, UNGIVEN])
+    def test_arrives_as_it_was_sent(self, key: RelayKey, order: Order) -> None:
+        """Over Locust's own encoding; a fork of the master has its key without being given one."""
+        message = on_the_wire(order.as_message(key, worker="a"))
+        assert Order.from_message(message, key, me="a") == order
 
-    def test_shows_no_secret(self, order: Order) -> None:
-        """What the agent needs to be the emulator's principal is sealed."""
-        assert not found_in(msgpack.dumps(msgspec.to_builtins(order.as_message(KEY, worker="a"))), (HEADER,))
+    @pytest.mark.parametrize("key", [KEY, UNGIVEN])
+    def test_shows_neither_secret_nor_target(self, key: RelayKey, order: Order) -> None:
+        """With a key and without one: no URI, no file, no folder can be read on the way."""
+        sent = msgpack.dumps(msgspec.to_builtins(order.as_message(key, worker="a")))
+        for word in (HEADER, "canary", "ep-key", str(order.run.path.parent)):
+            assert word.encode() not in sent
+        assert not found_in(sent, (HEADER,))
 
-    @pytest.mark.parametrize(("key", "me"), [(OTHER, "a"), (KEY, "b")])
-    def test_only_whom_it_is_for_can_open_it(self, key: RelayKey, me: str, order: Order) -> None:
-        """Another worker, or one without the key, gets all but the secret."""
-        got = Order.from_message(order.as_message(KEY, worker="a"), key, me=me)
-        assert got.spec.agent_env == ()
-        assert (got.plan, got.part, got.run) == (order.plan, order.part, order.run)
+    @pytest.mark.parametrize(
+        ("masters", "workers", "me", "says"),
+        [
+            (OTHER, KEY, "a", "sealed with another BENCH_RELAY_KEY"),
+            (UNGIVEN, KEY, "a", "not sealed, and this worker has a BENCH_RELAY_KEY"),
+            (KEY, UNGIVEN, "a", "the master has a BENCH_RELAY_KEY and this worker has none"),
+            (KEY, KEY, "b", "is another's"),
+            (UNGIVEN, UNGIVEN, "b", "is another's"),
+        ],
+    )
+    def test_only_whom_it_is_for_takes_it(
+        self, masters: RelayKey, workers: RelayKey, me: str, says: str, order: Order
+    ) -> None:
+        """Everybody else refuses it in one line that says what to do."""
+        with pytest.raises(OrderRefused, match=says) as refused:
+            Order.from_message(order.as_message(masters, worker="a"), workers, me=me)
+        assert "\n" not in str(refused.value)
+
+    def test_without_any_key_it_is_an_open_one(self, order: Order) -> None:
+        """The worker has its own command line for the rest."""
+        message = on_the_wire(order.as_message(UNGIVEN, worker="a"))
+        assert Order.from_message(message, ANOTHER, me="a") is None
+        assert message.open is not None
+        assert message.open.numbers.arrival_rate == 10.0
+
+    @pytest.mark.parametrize("what", ["sealed", "sequence", "from", "to", "run_id"])
+    def test_a_tampered_one_is_refused(self, what: str, order: Order) -> None:
+        """Whichever part of it was changed."""
+        message = order.as_message(KEY, worker="a")
+        changed = dict(message.sealed)
+        if what == "run_id":
+            message = msgspec.structs.replace(message, run_id="20261124-000000-000-ffff")
+        elif what == "sealed":
+            changed["sealed"] = "A" + str(changed["sealed"])[1:][::-1]
+        else:
+            changed[what] = 7 if what == "sequence" else "b"
+        with pytest.raises(OrderRefused):
+            Order.from_message(msgspec.structs.replace(message, sealed=changed), KEY, me="a")
+
+    @pytest.mark.parametrize("run_id", ["", ".", "..", "../x", "a/b", "/etc", "a\n", "x" * 200])
+    def test_a_run_is_no_path(self, run_id: str, order: Order) -> None:
+        """It names the folder of a worker's files."""
+        values = msgspec.to_builtins(order.as_message(KEY, worker="a"))
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert({**values, "run_id": run_id}, OrderMessage)
+
+    @pytest.mark.parametrize(
+        "numbers",
+        [
+            {"arrival_rate": 1e12},
+            {"users": 0},
+            {"users": 10**9},
+            {"duration_s": -1.0},
+            {"timeout_s": 0.0},
+            {"arrivals": "bursts"},
+            {"stages": [{"duration_s": 1.0, "start_rate": 1.0, "end_rate": 1e12}]},
+        ],
+        ids=str,
+    )
+    def test_numbers_are_within_what_a_person_may_ask(self, numbers: dict[str, object], order: Order) -> None:
+        """Also of a master that made them up."""
+        values = msgspec.to_builtins(order.as_message(UNGIVEN, worker="a"))
+        values["open"]["numbers"] |= numbers
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(values, OrderMessage)
+
+
+class TestHashes:
+    @pytest.mark.parametrize(
+        ("change", "says"),
+        [
+            ({"variants": (Variant(name="key", auth_mode=AuthMode.KEY, scoring_uri=URI + "/v2"),)}, "its plan"),
+            ({"deployment": "green"}, "its plan"),
+            ({"payload_sha256": "1" * 64}, "its payload"),
+            ({"request": RequestPlan(requests="a.jsonl", requests_sha256="1" * 64)}, "its request file"),
+            ({"request": RequestPlan(method="GET")}, "its plan"),
+            ({"arrivals_from": "times.txt"}, "its plan"),
+        ],
+    )
+    def test_say_which_differs(self, change: dict[str, object], says: str, order: Order) -> None:
+        """And what to do about it."""
+        other = dataclasses.replace(order.plan, **change)  # type: ignore[arg-type]
+        line = PlanHashes.of(other).differing(PlanHashes.of(order.plan))
+        assert line.startswith(f"{says} is not the master's")
+        assert "every" in line
+
+    def test_what_is_each_hosts_own_makes_no_difference(self, order: Order) -> None:
+        """Where a file lies, and the numbers, which are the master's anyway."""
+        other = dataclasses.replace(order.plan, payload="/elsewhere.json", ca_file="ca.pem", users=99, seed=3)
+        assert not PlanHashes.of(other).differing(PlanHashes.of(order.plan))
 
 
 class TestParcels:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bench.runreader import load_run
 from tests.e2e.conftest import emulator as emulator
 from tests.e2e.conftest import workspace as workspace
 from tests.load.roles.processes import KEY, Wire, await_that, free_port, locust, run_folder, token_calls
@@ -25,12 +26,23 @@ def _run(
     worker_keys: tuple[str, ...],
     kill_one_after_s: float = 0.0,
 ) -> tuple[Path, list[str], bytes]:
-    """A master and three workers behind a wire; the run's folder, the workers' output, and what went over the wire."""
+    """A master and its workers behind a wire; the run's folder, the workers' output, and what went over the wire."""
     port = free_port()
     wire = Wire(port)
     master = ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(port), "--headless"]
     target = ["--endpoint", emulator["endpoints"]["aml_token"], *workspace]
-    load = ["--expect-workers", "3", "--users", "9", "--arrival-rate", "150", "--duration", "5s", "--warm-up", "0s"]
+    load = [
+        "--expect-workers",
+        str(len(worker_keys)),
+        "--users",
+        "9",
+        "--arrival-rate",
+        "150",
+        "--duration",
+        "5s",
+        "--warm-up",
+        "0s",
+    ]
     worker = ["--worker", "--master-host", "127.0.0.1", "--master-port", str(wire.port)]
     with ExitStack() as stack:
         master = stack.enter_context(locust([*master, *target, *load], cwd, BENCH_RELAY_KEY=KEY, **emulator["env"]))
@@ -65,18 +77,29 @@ def test_one_flight_for_all_and_no_secret_on_the_wire(
 
 
 @pytest.mark.parametrize(
-    "key", ["", pytest.param("another-relay-key-of-thirty-two-characters", marks=pytest.mark.soak)]
+    ("key", "says"),
+    [
+        ("", "this worker has none"),
+        pytest.param("another-relay-key-of-thirty-two-characters", "sealed with another", marks=pytest.mark.soak),
+    ],
 )
 @pytest.mark.slow
-def test_without_the_key_a_worker_fetches_for_itself_and_says_so(
-    key: str, emulator: dict[str, Any], workspace: list[str], tmp_path: Path
+def test_without_the_masters_key_a_worker_takes_no_part(
+    key: str, says: str, emulator: dict[str, Any], workspace: list[str], tmp_path: Path
 ) -> None:
-    """A worker that lacks the master's key, or has another, costs one fetch of its own and no request."""
+    """It is refused by name, says why itself, costs no fetch, and the other sends every arrival."""
     before = token_calls(emulator["log"])
-    run, said, seen = _run(emulator, workspace, tmp_path, worker_keys=(KEY, KEY, key))
-    assert token_calls(emulator["log"]) - before == 2
+    run, said, seen = _run(emulator, workspace, tmp_path, worker_keys=(KEY, key))
+    assert token_calls(emulator["log"]) - before == 1
     assert json.loads((run / "summary.json").read_text())["variants"]["aml_token"]["outcomes"] == {"ok": 750}
-    assert ["fetches its own" in text for text in said] == [False, False, True]
+    assert ["takes no part" in text for text in said] == [False, True]
+    assert says in said[1]
+    manifest = json.loads((run / "manifest.json").read_text())
+    (loss,) = manifest["lost"]
+    assert "refused" in loss["why"]
+    assert load_run(run).problems == ()
+    assert manifest["ended"]["reason"] == "completed"
+    assert emulator["endpoints"]["aml_token"].encode() not in seen
     assert not found_in(seen, ())
 
 

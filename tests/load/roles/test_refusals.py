@@ -1,0 +1,356 @@
+"""A worker and whoever says to be its master: what is refused, in whose name, and where a secret never goes.
+
+Both ends are real; between them are fake runners, so that a test can put its own words on the wire.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gevent
+import msgpack
+import msgspec
+import pytest
+
+from bench.clock import ClockAnchor
+from bench.credentials import RelayKey
+from bench.endpoint import AuthMode
+from bench.errors import RunInvalid
+from bench.load.engine import request_source
+from bench.load.roles import messages
+from bench.load.roles.managers import ManagerPool
+from bench.load.roles.order import Order, OrderMessage
+from bench.load.roles.part import Part
+from bench.load.roles.worker import Worker
+from bench.load.roles.workers import Workers
+from bench.plan.run_plan import RunPlan, Variant
+from bench.process import supervise
+from bench.rundir import RunDir
+from bench.target.spec import TargetSpec
+
+SECRET = "canary-secret-of-this-worker"
+KEY, OTHER = (RelayKey(letter * 32, is_given=True) for letter in (b"k", b"o"))
+MASTERS, WORKERS = RelayKey(b"m" * 32), RelayKey(b"w" * 32)
+RUN, NEXT = "20261124-000000-000-abcd", "20261124-000001-000-abce"
+
+
+class FakeRunner:
+    """One end of Locust's messages; what is sent is kept, as it is on the wire."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        self.client_id = name
+        self.sent: list[tuple[str, Any, str | None]] = []
+        self.listeners: dict[str, Any] = {}
+        self.clients = _Clients()
+        event = SimpleNamespace(add_listener=lambda _: None)
+        self.environment = SimpleNamespace(
+            runner=self,
+            parsed_options=Namespace(**options),
+            stop_timeout=0,
+            events=SimpleNamespace(report_to_master=event, worker_report=event, request=SimpleNamespace(_handlers=[])),
+        )
+
+    def register_message(self, kind: str, listener: Any) -> None:
+        self.listeners[kind] = listener
+
+    def send_message(self, kind: str, data: Any, client_id: str | None = None) -> None:
+        self.sent.append((kind, msgpack.loads(msgpack.dumps(data)), client_id))
+
+    def hear(self, kind: str, data: Any, node: str) -> None:
+        self.listeners[kind](environment=None, msg=SimpleNamespace(type=kind, data=data, node_id=node))
+
+    def told(self, kind: type[messages.Message]) -> list[Any]:
+        return [data for name, data, _ in self.sent if name == kind.kind]
+
+
+class _Clients(dict[str, Any]):
+    @property
+    def missing(self) -> list[Any]:
+        return []
+
+
+class Server:
+    """Where requests would go: it counts who comes."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.settimeout(0)
+        self.uri = f"http://127.0.0.1:{self._socket.getsockname()[1]}/score"
+
+    def visited(self) -> bool:
+        try:
+            self._socket.accept()[0].close()
+        except BlockingIOError:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def own() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def evil() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def payload(tmp_path: Path) -> Path:
+    path = tmp_path / "payload.json"
+    path.write_text('{"a": 1}')
+    return path
+
+
+Start = Callable[..., FakeRunner]
+
+
+@pytest.fixture
+def start(own: Server, payload: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """A worker with that key, started for `own` with a secret for it."""
+    monkeypatch.setenv("BENCH_KEY", SECRET)
+    workers = []
+
+    def started(key: RelayKey, **options: Any) -> FakeRunner:
+        runner = FakeRunner("a", **{"scoring_uri": own.uri, "payload": str(payload), **options})
+        workers.append(Worker(runner.environment, key, default_modes=(AuthMode.KEY,)))
+        return runner
+
+    yield started
+    for worker in workers:
+        worker.close()
+    supervise.report_to(None)
+
+
+def order_for(uri: str, payload: Path, folder: Path, run_id: str = RUN) -> Order:
+    """As a master makes it."""
+    plan = RunPlan(
+        target="scoring_uri",
+        variants=(Variant(name="key", auth_mode=AuthMode.KEY, scoring_uri=uri),),
+        arrival_rate=10.0,
+        duration_s=1.0,
+        payload=str(payload),
+    )
+    plan = request_source.complete(plan, request_source.load(plan))
+    spec = TargetSpec(kind="scoring_uri", auth_modes=(AuthMode.KEY,), scoring_uris=(uri,), secret_numbers=(0,))
+    return Order(plan=plan, spec=spec, run=RunDir(folder / run_id), part=Part())
+
+
+def give(runner: FakeRunner, message: OrderMessage) -> None:
+    """Whoever says to be the master sends an order; returns when the worker has answered or dropped it."""
+    before = len(runner.sent)
+    runner.hear(message.kind, msgpack.loads(msgpack.dumps(msgspec.to_builtins(message))), "master")
+    for _ in range(1000):
+        gevent.sleep(0.01)
+        if len(runner.sent) > before:
+            return
+
+
+class TestHostileMaster:
+    @pytest.mark.parametrize("key", [WORKERS, KEY], ids=["no key", "with a key"])
+    def test_another_scoring_uri_gets_no_secret(
+        self, key: RelayKey, start: Start, evil: Server, payload: Path, tmp_path: Path
+    ) -> None:
+        """A fake master aims at its own server: nobody connects there, and the worker says why not."""
+        runner = start(key)
+        give(runner, order_for(evil.uri, payload, tmp_path).as_message(MASTERS, worker="a"))
+        assert not evil.visited()
+        (refused,) = runner.told(messages.Refused)
+        assert "plan" in refused["why"] if key is WORKERS else "not sealed" in refused["why"]
+        assert SECRET not in str(runner.sent)
+        assert not runner.told(messages.Ready)
+
+    def test_right_hash_and_wrong_seal_goes_to_the_workers_own_target(
+        self, start: Start, own: Server, evil: Server, payload: Path, tmp_path: Path
+    ) -> None:
+        """The hash can be had by who listens; all it opens is the worker's own command line."""
+        runner = start(WORKERS)
+        hostile = order_for(evil.uri, payload, tmp_path).as_message(MASTERS, worker="a")
+        heard = order_for(own.uri, payload, tmp_path).as_message(MASTERS, worker="a")
+        give(runner, msgspec.structs.replace(hostile, open=heard.open))
+        assert not evil.visited()
+        assert own.visited()
+
+    def test_the_old_order_in_the_clear_is_dropped(self, start: Start, evil: Server, tmp_path: Path) -> None:
+        """Plan and target unsealed, as they travelled once."""
+        runner = start(WORKERS)
+        runner.hear(
+            "bench_order",
+            {"plan": {"variants": [{"scoring_uri": evil.uri}]}, "spec": {}, "run": str(tmp_path), "part": {}},
+            "master",
+        )
+        gevent.sleep(0)
+        assert not evil.visited()
+        assert not runner.told(messages.Ready)
+
+    def test_a_replayed_order_is_refused(self, start: Start, own: Server, payload: Path, tmp_path: Path) -> None:
+        """One of a run that this worker has had before, word for word."""
+        runner = start(KEY)
+        first, second = (
+            order_for(own.uri, payload, tmp_path, run_id).as_message(KEY, worker="a") for run_id in (RUN, NEXT)
+        )
+        for message in (first, second, first):
+            give(runner, message)
+        assert [ready["error"] for ready in runner.told(messages.Ready)] == ["", ""]
+        (refused,) = runner.told(messages.Refused)
+        assert "sent again" in refused["why"]
+
+    def test_another_key_is_said_in_one_line(
+        self, start: Start, own: Server, payload: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """On the worker's stderr."""
+        runner = start(KEY)
+        give(runner, order_for(own.uri, payload, tmp_path).as_message(OTHER, worker="a"))
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert "sealed with another BENCH_RELAY_KEY" in said
+        assert not own.visited()
+
+
+class TestOwnCommandLine:
+    def test_a_worker_without_a_key_sends_to_its_own_target(
+        self, start: Start, own: Server, payload: Path, tmp_path: Path
+    ) -> None:
+        """Same target, same payload under another name: ready, and its files are its own until the end."""
+        copy = tmp_path / "copy.json"
+        copy.write_bytes(payload.read_bytes())
+        runner = start(WORKERS, payload=str(copy))
+        give(runner, order_for(own.uri, payload, tmp_path).as_message(MASTERS, worker="a"))
+        assert [ready["error"] for ready in runner.told(messages.Ready)] == [""]
+        assert own.visited()
+        assert not list(tmp_path.glob(f"{RUN}*"))
+
+    @pytest.mark.parametrize("key", [KEY, MASTERS], ids=["with a key", "no key"])
+    def test_another_payload_is_refused(
+        self, key: RelayKey, start: Start, own: Server, payload: Path, tmp_path: Path
+    ) -> None:
+        """With a key too, where the path is the master's and the file this host's."""
+        message = order_for(own.uri, payload, tmp_path).as_message(key, worker="a")
+        payload.write_text('{"a": 2}')
+        runner = start(KEY if key is KEY else WORKERS)
+        give(runner, message)
+        (refused,) = runner.told(messages.Refused)
+        assert "payload" in refused["why"]
+        assert "on every host" in refused["why"]
+        assert not own.visited()
+
+    @pytest.mark.parametrize(
+        ("options", "says"),
+        [
+            ({"scoring_uri": ""}, "no target given"),
+            ({"scoring_uri": "", "emulator": True}, "set BENCH_RELAY_KEY"),
+            ({"payload": "/nowhere/canary.json"}, "canary.json"),
+        ],
+    )
+    def test_options_that_make_no_run(
+        self,
+        options: dict[str, Any],
+        says: str,
+        start: Start,
+        own: Server,
+        payload: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """Its own stderr says what is wrong; the network is not told what is on its disk."""
+        runner = start(WORKERS, **options)
+        give(runner, order_for(own.uri, payload, tmp_path).as_message(MASTERS, worker="a"))
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert says in said
+        assert says not in str(runner.told(messages.Refused))
+        assert len(runner.told(messages.Refused)) == 1
+
+
+@pytest.fixture
+def led(own: Server, payload: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Led]:
+    """A master's workers a and b, which have been given their orders."""
+    monkeypatch.setenv("BENCH_KEY", SECRET)
+    runner = FakeRunner("master")
+    runner.clients.update(a=None, b=None)
+    workers = Workers(runner, KEY, on_flight=lambda _: None, on_worker_flight=lambda _: None, on_failed=lambda *_: None)
+    order = order_for(own.uri, payload, tmp_path)
+    workers.order(order.plan, ManagerPool(order.spec), order.run)
+    yield _Led(runner, workers)
+    workers.finish()
+
+
+@dataclasses.dataclass
+class _Led:
+    runner: FakeRunner
+    workers: Workers
+
+    def refuse(self, node: str, run_id: str = RUN) -> None:
+        self.runner.hear("bench_refused", {"run_id": run_id, "why": "its payload\nis not the master's"}, node)
+
+    def ready(self, node: str) -> None:
+        self.runner.hear("bench_ready", {}, node)
+
+    def go(self) -> None:
+        self.workers.go(ClockAnchor.now())
+        self.workers.look()
+
+
+class TestMaster:
+    def test_goes_on_without_the_one_that_refuses(self, led: _Led, capsys: pytest.CaptureFixture[str]) -> None:
+        """It is named in one line, gets no start, and the other has its whole part."""
+        led.refuse("a")
+        assert not led.workers.ready()
+        led.ready("b")
+        assert led.workers.ready()
+        led.go()
+        assert led.workers.names == ("w1",)
+        (loss,) = led.workers.losses
+        assert (loss.worker, loss.samples, loss.taken_over) == ("w0", 0, True)
+        assert [to for kind, _, to in led.runner.sent if kind == "bench_go"] == ["b"]
+        assert [to for kind, _, to in led.runner.sent if kind == "bench_take_over"] == ["b"]
+        assert "worker w0 (a) is refused: its payload is not the master's\n" in capsys.readouterr().err
+
+    def test_ends_when_all_refuse(self, led: _Led) -> None:
+        """With the reason, not as if they had died."""
+        led.refuse("a")
+        led.refuse("b")
+        with pytest.raises(RunInvalid, match="w0 is refused: its payload is not the master's"):
+            led.workers.ready()
+
+    def test_a_refusal_of_another_run_or_too_late_is_nothing(self, led: _Led) -> None:
+        """Replayed, or from a worker that has its part already."""
+        led.refuse("a", NEXT)
+        led.ready("a")
+        led.refuse("a")
+        led.ready("b")
+        led.go()
+        assert led.workers.losses == ()
+
+    def test_one_that_refused_is_not_ready_later(self, led: _Led) -> None:
+        """Others have its part."""
+        led.refuse("a")
+        led.ready("a")
+        led.ready("b")
+        led.go()
+        assert [to for kind, _, to in led.runner.sent if kind == "bench_go"] == ["b"]
+
+    def test_a_late_one_that_refuses_costs_nothing(self, led: _Led) -> None:
+        """It had no part."""
+        led.ready("a")
+        led.ready("b")
+        led.go()
+        led.runner.clients["c"] = None
+        led.runner.hear("bench_here", {}, "c")
+        led.refuse("c")
+        led.workers._looked_ns = 0
+        led.workers.look()
+        assert led.workers.losses == ()
