@@ -10,13 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
-from bench.load.engine.arrivals import asked_rate
-from bench.plan.run_plan import RunPlan
+from bench.load.engine.arrivals import asked_rate, schedule
+from bench.load.roles.part import Part
+from bench.plan.run_plan import TRACE, RunPlan
 from bench.sample import WorkloadModel
 
 TOLERATED_SHARE = 0.001
+_COUNTED = 200_000
+"""Arrivals that may be counted one by one, which takes the master a fraction of a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,15 @@ def due_by(plan: RunPlan, at_ns: int) -> int:
     """How many arrivals of the open model are due until then, over all workers; the expected number for Poisson."""
     at_s = at_ns / 1e9
     return math.ceil(asked_rate(plan, from_s=0.0, to_s=at_s) * at_s - 1e-9) if at_s > 0 else 0
+
+
+def begun_by(plan: RunPlan, part: Part, at_ns: int) -> int:
+    """Arrivals of one worker's part that are due until then: counted while they are few, else the expected number."""
+    due = due_by(plan, at_ns)
+    if due > _COUNTED or plan.arrivals == TRACE:
+        return max(due - part.index + part.workers - 1, 0) // part.workers
+    own = schedule(plan, worker=part.index, workers=part.workers)
+    return sum(1 for _ in takewhile(lambda arrival: arrival.due_ns <= at_ns, own))
 
 
 def are_bearable(losses: Iterable[Loss], plan: RunPlan, until_ns: int) -> bool:

@@ -17,9 +17,8 @@ _SPEAKS_EVERY_NS = 1_000_000_000
 class Member:
     """A worker that was given an order.
 
-    `seen_ns`: its process was there then (the run's time). `looked_ns`: its `view` came then (monotonic).
-    `shares` are what it took over from others, `taken` how often; `idle_after` is how often it had when it said that
-    it was idle.
+    `looked_ns`: its `view` came then (monotonic). `shares` are what it took over from others, `taken` how often;
+    `idle_after` is how often it had when it said that it was idle.
     """
 
     node: str
@@ -28,7 +27,6 @@ class Member:
     progress: Progress | None = None
     view: View | None = None
     looked_ns: int = 0
-    seen_ns: int = 0
     shares: tuple[Share, ...] = ()
     taken: int = 0
     idle_after: int = -1
@@ -66,7 +64,8 @@ class Member:
         return of_worker(self.name, self.view, lost=self.is_lost, late=not self.part.has_share, silent_s=silent_s)
 
     def alive_until(self, now_ns: int, *, by_system: bool) -> int:
-        """Until when it may have begun requests: as the system saw it, or a second after its last word.
+        """Until when it may have begun requests: now, where the system has just said that it is gone, or a second
+        after its last word.
 
         It speaks once a second, so what was due later was begun by nobody. What was due before that may have been
         begun, and a request that may have been is not sent again.
@@ -74,7 +73,7 @@ class Member:
         if self.refused:
             return -1  # it begins nothing, also not what is due at zero
         last_word_ns = self.progress.at_ns if self.progress is not None else -_SPEAKS_EVERY_NS
-        return self.seen_ns if by_system else min(last_word_ns + _SPEAKS_EVERY_NS, now_ns)
+        return now_ns if by_system else min(last_word_ns + _SPEAKS_EVERY_NS, now_ns)
 
     def shares_after(self, from_ns: int) -> tuple[Share, ...]:
         """What it had to send that is due later: its own part, and what it took over. Nothing if it had sent it all."""

@@ -20,7 +20,7 @@ from bench.credentials import CredentialManager, RelayKey, RelayServer
 from bench.errors import BenchError, RunInvalid
 from bench.live.view import View, leases_of, merge
 from bench.load.roles import messages, worker_files
-from bench.load.roles.losses import Loss, due_by
+from bench.load.roles.losses import Loss, begun_by
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.member import Member
 from bench.load.roles.order import Order
@@ -33,7 +33,7 @@ from bench.sample import WorkloadModel
 
 _POLL_S = 0.02
 _DIED = "its process died"
-_LOOK_NS = 250_000_000
+_LOOK_NS = 50_000_000
 LEAD_NS = 200_000_000
 """How far ahead of now workers are told to start, so that the message has arrived by then."""
 
@@ -154,8 +154,6 @@ class Workers:
                 continue
             if why := self._why_gone(node):
                 lost[node] = why
-            elif node in self._pids:
-                member.seen_ns = max(now_ns - self._go.monotonic_ns, 0)
         for node in lost:
             self._members[node].is_lost = True
         for node, why in lost.items():
@@ -255,7 +253,7 @@ class Workers:
         end_ns = None if plan.duration_s is None else round((plan.warm_up_s + plan.duration_s) * 1e9)
         at_ns = max(monotonic_ns() - go.monotonic_ns, 0)
         alive_ns = member.alive_until(at_ns, by_system=why == _DIED)
-        begun = due_by(plan, alive_ns if end_ns is None else min(alive_ns, end_ns)) // self._dealt_to
+        begun = begun_by(plan, member.part, alive_ns if end_ns is None else min(alive_ns, end_ns))
         others = [other for other in self._members.values() if other.can_take_over]
         shares = member.shares_after(alive_ns)
         loss = Loss(

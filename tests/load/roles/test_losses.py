@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from bench.endpoint import AuthMode
 from bench.load.engine.arrivals import Arrival, schedule
-from bench.load.roles.losses import Loss, are_bearable, due_by
+from bench.load.roles.losses import Loss, are_bearable, begun_by, due_by
 from bench.load.roles.member import Member
 from bench.load.roles.messages import Progress, Ready, Share
 from bench.load.roles.part import Part
@@ -81,13 +82,27 @@ class TestDealing:
         assert member(3).can_take_over
 
     def test_what_may_have_been_begun_is_not_dealt_again(self) -> None:
-        """A silent worker speaks once a second; the system sees a dead one at once."""
+        """A silent worker speaks once a second; the system sees a dead one at once: what was due until then counts."""
         one = member(1)
         one.progress = Progress(at_ns=3 * SECOND)
-        one.seen_ns = 3_400_000_000
         assert one.alive_until(9 * SECOND, by_system=False) == 4 * SECOND
-        assert one.alive_until(9 * SECOND, by_system=True) == 3_400_000_000
+        assert one.alive_until(9 * SECOND, by_system=True) == 9 * SECOND
         assert member(1).alive_until(9 * SECOND, by_system=False) == 0
+
+
+@pytest.mark.parametrize("arrivals", ["constant", "poisson"])
+@pytest.mark.parametrize("at_ns", [0, 1, 3_333_333_333, 5 * SECOND, 9_999_999_999])
+def test_what_was_begun_is_counted_for_each_part(arrivals: str, at_ns: int) -> None:
+    """To the arrival: the parts are the whole."""
+    plan = dataclasses.replace(PLAN, arrivals=arrivals, seed=7)
+    begun = [begun_by(plan, Part(index=index, workers=3), at_ns) for index in range(3)]
+    whole = [arrival.number % 3 for arrival in schedule(plan) if arrival.due_ns <= at_ns]
+    assert begun == [whole.count(index) for index in range(3)]
+
+
+def test_what_is_too_much_to_count_is_expected() -> None:
+    plan = dataclasses.replace(PLAN, arrival_rate=100_000.0)
+    assert [begun_by(plan, Part(index=index, workers=3), 10 * SECOND) for index in range(3)] == [333334, 333333, 333333]
 
 
 def loss(samples: int, *, taken_over: bool = True) -> Loss:
