@@ -21,7 +21,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.arguments import add_options
+from bench.arguments import add_options, add_settings_arguments
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, UsageError
 from bench.plain_text import write_line, write_lines
@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", metavar="DIR", default="", help="folder that keeps the folders of the runs")
     parser.add_argument("--out", metavar="DIR", default="results/calibration", help="folder for the table of --all")
     add_options(parser, [option for option in TARGET_OPTIONS if option.dest not in _NOT_REAL], title="rotate: target")
+    add_settings_arguments(parser)
     parser.add_argument("--key", choices=("primary", "secondary"), default="primary", help="rotate: which key")
     parser.add_argument("--arrival-rate", metavar="N", default="20", help="rotate: requests due per second")
     parser.add_argument("--users", metavar="N", default="20", help="rotate: the cap on requests in flight")

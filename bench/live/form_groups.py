@@ -8,7 +8,7 @@ from typing import Any
 from bench.plan.options import RUN_OPTIONS
 
 _GROUPS = (
-    ("Load", ("user_count", "spawn_rate", "arrival_rate", "arrivals", "stages", "speed", "timeout")),
+    ("Load", ("user_count", "spawn_rate", "arrival_rate", "arrivals", "stages", "speed", "timeout", "idle_timeout")),
     ("Time", ("warm_up", "duration")),
     ("Comparison", ("min_effect", "seed")),
 )

@@ -5,15 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from flask import Blueprint, Flask
 
-from bench.live import page
-from bench.live.board import Board
 from bench.plan.options import OUTPUT_OPTIONS, RUN_OPTIONS, TARGET_OPTIONS, WEB_UI_OPTIONS
-from tests.e2e.command import LOCUSTFILES, last_line, start_and_wait
+from tests.e2e.command import LOCUSTFILES, REPOSITORY, last_line, start_and_wait
 from tests.live.web_ui import FORM, LOAD, WebUi, is_left_alone, listener, web_ui
 
 CANARY = "canary-7b2e90aa41"
@@ -202,12 +198,18 @@ def test_the_table_has_all_of_locust_s_routes(ui: WebUi) -> None:
 
 def test_the_table_has_all_of_our_routes() -> None:
     """And of ours: the canary is looked for in each."""
-    app = Flask("none")
-    locust = Blueprint("locust", "locust")
-    app.register_blueprint(locust)
-    master = SimpleNamespace(board=Board())
-    page.add(SimpleNamespace(app=app, auth_required_if_enabled=lambda view: view), master)
-    rules = [rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("bench.")]
+    program = (
+        "from types import SimpleNamespace\n"
+        "import bench.load.user\n"  # Locust comes before Flask, as it does in a run
+        "from flask import Blueprint, Flask\n"
+        "from bench.live import board, page\n"
+        "app = Flask('none')\n"
+        "app.register_blueprint(Blueprint('locust', 'locust'))\n"
+        "ui = SimpleNamespace(app=app, auth_required_if_enabled=lambda view: view)\n"
+        "page.add(ui, SimpleNamespace(board=board.Board()))\n"
+        "print(*(rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith('bench.')))"
+    )
+    rules = start_and_wait([sys.executable, "-c", program], cwd=REPOSITORY).out.split()
     shown = {rule.replace("<run_id>", "20260101-000000-000-aaaa").rstrip("/") for rule in rules}
     assert shown == {route for route in ROUTES if route.startswith("/bench")}
 

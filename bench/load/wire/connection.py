@@ -99,6 +99,10 @@ class Connection:
             self._attempt(request, deadline_ns)
 
     @property
+    def through_proxy(self) -> bool:
+        return self._address.proxy is not None
+
+    @property
     def tls_version(self) -> str:
         """`TLSv1.3`; empty without TLS, and without a connection."""
         return self._tls.version if self._tls is not None else ""

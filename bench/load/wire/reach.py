@@ -30,7 +30,7 @@ _ADVICE = {
     "dns": "is the host name right?",
     "no_descriptors": "raise `ulimit -n`, or use fewer --users",
     "no_ports": "wait until old connections are forgotten, or use fewer --users",
-    "tls": "give the server's certificate authority with --ca-file, and what it asks of a client with --client-cert",
+    "tls": "give the certificate of the server's authority with --ca-file; it is trusted beside the system's",
     "timeout": "is it behind a firewall, a private endpoint, or a proxy (HTTPS_PROXY, NO_PROXY)?",
     "unreachable": "check the network, HTTPS_PROXY and NO_PROXY, and private endpoints",
 }
@@ -41,7 +41,8 @@ def open_once(connection: Connection, shown: str, *, timeout_ns: int) -> None:
     failure = connection.open(deadline_ns=monotonic_ns() + timeout_ns)
     if failure:
         asks_already = connection.detail.endswith("?")
-        hint = "" if asks_already else _ADVICE.get(failure, "")
+        advice = "check HTTPS_PROXY and NO_PROXY" if connection.through_proxy else _ADVICE.get(failure, "")
+        hint = "" if asks_already else advice
         raise RunInvalid(f"cannot reach {shown}: {failure}: {connection.detail}", hint=hint)
 
 

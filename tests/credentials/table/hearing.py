@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from bench.arguments import settle_arguments
 from bench.commands import doctor, run
 from bench.credentials import CredentialManager, RelayKey
 from bench.credentials.agent.calls import AgentCalls
@@ -66,7 +67,9 @@ def hear(command: Any, words: list[str]) -> Heard:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            code = command.run(parser.parse_args(words))
+            arguments = parser.parse_args(words)
+            settle_arguments(arguments)
+            code = command.run(arguments)
         except _Begins:
             code = 0
         except BenchError as exc:

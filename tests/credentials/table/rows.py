@@ -133,9 +133,9 @@ OPTIONS = (
     ),
     Row(
         given="a config.json that is no JSON",
-        says="...config.json cannot be read as JSON in UTF-8",
+        says="...config.json cannot be read: it is no JSON: ...",
         code=2,
-        cure="give --subscription-id, --resource-group and --workspace, or run beside the workspace's config.json",
+        cure="save it as UTF-8 JSON with subscription_id, resource_group, workspace_name; or give --subscription-id, --resource-group and --workspace, or run beside the workspace's config.json",
         words=("--endpoint", "e", "--nowhere"),
         env={"config.json": "{"},
     ),
@@ -534,9 +534,9 @@ TOLD = (
 WAY = (
     Row(
         given="nobody answers at the scoring URI",
-        says="cannot reach ...: Connection refused",
+        says="cannot reach ...: refused: Connection refused",
         code=4,
-        cure="check the URI, the network, HTTPS_PROXY and NO_PROXY, and private endpoints",
+        cure="is the server up, and is this its port?",
         words=("--scoring-uri", "http://127.0.0.1:9/score"),
         env={"BENCH_KEY": "k"},
     ),
@@ -550,9 +550,9 @@ WAY = (
     ),
     Row(
         given="a company's certificate authority",
-        says="the certificate of ... cannot be verified: ...",
+        says="cannot reach ...: tls: unable to get local issuer certificate",
         code=4,
-        cure="give the authority's certificate with --ca-file; it is trusted beside the system's",
+        cure="give the certificate of the server's authority with --ca-file; it is trusted beside the system's",
         words=("--scoring-uri", "{tls}"),
         env={"BENCH_KEY": "k"},
     ),
@@ -583,9 +583,9 @@ WAY = (
     ),
     Row(
         given="a proxy that is not there",
-        says="cannot reach h:443: Connection refused, through the proxy 127.0.0.1:9",
+        says="cannot reach h:443: refused: Connection refused (through the proxy 127.0.0.1:9)",
         code=4,
-        cure="check the URI, the network, HTTPS_PROXY and NO_PROXY, and private endpoints",
+        cure="check HTTPS_PROXY and NO_PROXY",
         words=("--scoring-uri", "https://h/score"),
         env={"BENCH_KEY": "k", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "x"},
     ),

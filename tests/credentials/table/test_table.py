@@ -18,7 +18,8 @@ import pytest
 import trustme
 
 from bench.commands import doctor, run
-from bench.credentials import Failure, PlainAgent, reach
+from bench.credentials import Failure, PlainAgent
+from bench.load.wire import reach
 from tests.azure_stub.plane import serving
 from tests.credentials.agent.programs import failing, sign_in_with, write_program
 from tests.credentials.table.hearing import Heard, asking, hear
