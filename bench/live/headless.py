@@ -8,6 +8,7 @@ It lives as long as the process, which does not wait for browsers.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any, Protocol
 
@@ -45,7 +46,9 @@ def serve(port: int, master: Stopped) -> WSGIServer:
     try:
         server.start()
     except OSError as exc:
-        raise UsageError(f"--live-port {port} cannot be had: {exc.strerror}", hint="--live takes a free one") from exc
+        raise UsageError(
+            f"--live-port {port} cannot be had: {os.strerror(exc.errno or 0)}", hint="--live takes a free one"
+        ) from exc
     write_line(sys.stderr, f"live page: http://{_HOST}:{server.server_port}/bench")
     return server
 

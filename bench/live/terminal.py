@@ -87,7 +87,7 @@ class Progress:
         self._stream.flush()
 
     def _draw(self, plan: RunPlan, elapsed_s: float, view: View, rates: Rates) -> None:
-        self._minute.add(view)
+        self._minute.add(view, rates)
         lines = render(
             plan, elapsed_s, view, rates=rates, minute=self._minute, failed=failed(view), screen=self._screen()
         )

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from bench import numbers
 from bench.live.board import lights
+from bench.live.rolling import WINDOW_S
 from bench.live.sketch import Sketch
 from bench.live.view import View
 from bench.plain_text import harmless
@@ -36,11 +38,16 @@ class Screen:
 
 @dataclass(slots=True)
 class Minute:
-    """What the board remembers of a run: the p99 of each variant, a point a second."""
+    """What the board remembers of a run: the p99 of each variant, a point a second, and the latest rates.
+
+    One second of few requests has one more or less of them, which is no reason for doubt.
+    """
 
     p99_ms: dict[str, deque[float | None]] = field(default_factory=dict)
+    rates: deque[Rates] = field(default_factory=lambda: deque(maxlen=WINDOW_S))
 
-    def add(self, view: View) -> None:
+    def add(self, view: View, rates: Rates) -> None:
+        self.rates.append(rates)
         for name, figures in view["variants"].items():
             points = self.p99_ms.setdefault(name, deque(maxlen=_MINUTE))
             points.append(Sketch(figures["recent"]["response_time"]).quantile_ms(0.99))
@@ -60,7 +67,7 @@ def render(
 ) -> list[str]:
     """No line is wider than the screen, and there are no more of them than it has rows. `failed` is said as it is."""
     width = max(screen.columns - 1, 1)
-    state, trust = _trust(view, rates)
+    state, trust = _trust(view, minute.rates)
     lines = [
         _time(plan, elapsed_s),
         _rates(view, rates),
@@ -109,9 +116,9 @@ def _time(plan: RunPlan, elapsed_s: float) -> str:
 
 
 def _rates(view: View, rates: Rates) -> str:
-    asked = f"asked {rates.asked:,.0f}/s " if rates.asked else ""
+    asked = f"asked {rates.asked:,.0f} " if rates.asked else ""
     under_way = f"{numbers.count(view['in_flight'])} in flight"
-    return f"{asked}sent {rates.sent:,.0f}/s answered {rates.answered:,.0f}/s {under_way}"
+    return f"{asked}sent {rates.sent:,.0f} answered {rates.answered:,.0f}/s, {under_way}"
 
 
 def _variant(name: str, view: View, minute: Minute, *, width: int, bars: bool) -> str:
@@ -136,9 +143,10 @@ def _leases(view: View) -> list[str]:
     return lines
 
 
-def _trust(view: View, rates: Rates) -> tuple[str, str]:
+def _trust(view: View, rates: Sequence[Rates]) -> tuple[str, str]:
     """The worst light, and each that is not green."""
-    found = lights(view, {"asked": rates.asked, "variants": {"all": {"answered": rates.answered}}})
+    asked, answered = (sum(map(attrgetter(name), rates)) / max(len(rates), 1) for name in ("asked", "answered"))
+    found = lights(view, {"asked": asked, "variants": {"all": {"answered": answered}}})
     wrong = sorted((one for one in found if one["state"] != "ok"), key=lambda one: one["state"] != "bad")
     if not wrong:
         return "ok", "trust so far: ok"

@@ -50,7 +50,7 @@ def view(name: str = "key") -> View:
 def shown(seen: View, *, at_s: float = 20.0, rates: Rates = RATES, screen: Screen = Screen(columns=200)) -> list[str]:  # noqa: B008
     minute = Minute()
     for _ in range(80):
-        minute.add(seen)
+        minute.add(seen, rates)
     return render(PLAN, at_s, seen, rates=rates, minute=minute, failed="25 % failed: 400 (1)", screen=screen)
 
 
@@ -120,14 +120,14 @@ def test_before_the_first_answer_nothing_is_made_up() -> None:
         "",
         "trust so far: ok",
         "warm-up, 1 s, 64 s left",
-        "asked 10/s sent 10/s answered 10/s 0 in flight",
+        "asked 10 sent 10 answered 10/s, 0 in flight",
     ]
 
 
 def test_the_board_says_what_a_watcher_asks() -> None:
     blank, trust, left, rates, variant, failed, leases = shown(view())
     assert (blank, trust, left) == ("", "trust so far: ok", "20 s, 45 s left")
-    assert rates == "asked 10/s sent 10/s answered 10/s 1 in flight"
+    assert rates == "asked 10 sent 10 answered 10/s, 1 in flight"
     assert re.fullmatch(r"key p50 [\d,]+ p99 [\d,]+ ms █{60}", variant)
     assert failed == "25 % failed: 400 (1)"
     assert leases == "key lease #3, fresh, 55 s left, refresh in 4 s"
