@@ -141,8 +141,8 @@ def refuse_pipe(path: str, *, option: str) -> None:
 
 
 def newest_run(out: Path) -> RunDir:
-    """The run that started last under `out`; UsageError when there is none."""
-    runs = sorted(path.parent for path in out.glob("*/manifest.json"))
+    """The run, or the set of runs, that started last under `out`; UsageError when there is none."""
+    runs = sorted(path.parent for name in ("manifest.json", "set.json") for path in out.glob(f"*/{name}"))
     if not runs:
         raise UsageError(f"no run under {out}", hint="name a run folder, or run `bench run` first")
     return RunDir(runs[-1])

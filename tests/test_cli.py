@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench import cli
-from bench.commands import run as run_command
 from bench.plan.options import SETTABLE_OPTIONS
+from bench.runset import make
 
 FILE = """
 gates = ["error_rate <= 1%"]
@@ -151,7 +151,7 @@ def test_validate(capsys: pytest.CaptureFixture[str], place: Path) -> None:
 def test_what_a_run_gets(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The launcher is handed settled values, and the gates of the profile."""
     got = {}
-    monkeypatch.setattr(run_command, "run_locust", lambda _file, values, **_: got.update(values) or (None, 4))
+    monkeypatch.setattr(make, "run_locust", lambda _file, values, **_: got.update(values) or (None, 4))
     assert cli._run(["run", "--profile", "nightly", "--users", "8"]) == 4
     assert (got["scoring_uri"], got["duration"], got["users"]) == ("http://127.0.0.1:1/score", "9s", "8")
     assert cli._run(["run", "--emulator", "--config", "bench.toml"]) == 4

@@ -60,6 +60,7 @@ ROOMS: dict[str, set[str]] = {
         "clock",
         "credentials",
         "gates",
+        "history",
         "launch",
         "load",
         "rundir",
@@ -70,6 +71,10 @@ ROOMS: dict[str, set[str]] = {
     },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader"},
     "history": {"errors", "line_file", "numbers", "rundir", "schemas"},
+    "comment": {*NOUNS},
+    "runset": {
+        *(*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader", "schemas", "voice"),
+    },
     "drills": {*NOUNS, "analysis", "clock", "launch", "rundir", "runreader", "samples", "schemas", "target"},
 }
 """Which rooms a room may import from. `commands` is not here: it stands above all of them but the emulator."""

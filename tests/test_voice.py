@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bench import cli, schemas
-from bench.commands import run as run_command
 from bench.report import plots
 from bench.rundir import RunDir
+from bench.runset import make
 from tests.analysis.synthetic import Side, write_run
 
 GATE = ("--gate", "response_time.p50 < 1ms")
@@ -76,7 +76,7 @@ def test_a_run_that_did_not_begin(
     run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Locust has said why on standard error; the object says that nothing was measured."""
-    monkeypatch.setattr(run_command, "run_locust", lambda *_, **__: (None, 3))
+    monkeypatch.setattr(make, "run_locust", lambda *_, **__: (None, 3))
     assert cli._run(["run", "--emulator", "--json"]) == 3
     assert answer(capsys)[0]["error"] == "the run did not begin: standard error says why"
 
@@ -102,7 +102,7 @@ def test_verbose_says_where_settings_came_from(
     run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not their values, of which some are secret."""
-    monkeypatch.setattr(run_command, "run_locust", lambda *_, **__: (None, 4))
+    monkeypatch.setattr(make, "run_locust", lambda *_, **__: (None, 4))
     Path("bench.toml").write_text("[run]\nemulator = true\n")
     assert cli._run(["run", "-v", "--duration", "1s"]) == 4
     err = capsys.readouterr().err
@@ -116,7 +116,7 @@ def test_the_worst_exit_code_is_the_answers(
     run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That of Locust counts beside those of gates, trust and ending, in the object as for the shell."""
-    monkeypatch.setattr(run_command, "run_locust", lambda *_, **__: (RunDir(Path(run)), 1))
+    monkeypatch.setattr(make, "run_locust", lambda *_, **__: (RunDir(Path(run)), 1))
     assert cli._run(["run", "--emulator", "--json", *GATE]) == 1
     found, _ = answer(capsys)
     assert (found["exit_code"], found["gates"][0]["verdict"]) == (1, "FAIL")

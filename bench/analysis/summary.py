@@ -31,6 +31,9 @@ from bench.plan.objectives import parse_objectives
 
 SCHEMA_VERSION = 1
 
+MACHINE = ("cpus", "cpu_model")
+"""What of a host tells machines apart whose times cannot be held against each other."""
+
 _CURVES = LATENCIES
 _PRINTED_Q = np.array(list(PRINTED.values()))
 
@@ -59,6 +62,7 @@ def summarise(
             "run_id": run.run_id,
             "trust": trusted,
             "measured_s": run.span_s,
+            "machine": {key: run.manifest.get("host", {}).get(key) for key in MACHINE},
             "variants": dict(zip(run.variants, blocks, strict=True)),
         }
     if told := stages(run, seed=seed):

@@ -1,17 +1,18 @@
 """Whether a run can be believed: TRUSTED, SUSPECT or INVALID, and why. Pure.
 
-Only the harness is on trial here. A slow or failing target is a finding; a client that could not keep its schedule,
-lost samples or was killed is a fault. Every limit is in `LIMITS` and goes into the summary; see
-docs/decisions/statistics.md.
+Only the harness and the measurement are on trial here. A slow or failing target is a finding; a client that could not
+keep its schedule, lost samples or was killed is a fault, and so is a time that holds two states of the target. Every
+limit is in `LIMITS` and goes into the summary, but for those of `steady`; see docs/decisions/statistics.md.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.analysis import evidence
+from bench.analysis import evidence, steady
 from bench.analysis.evidence import Evidence
 from bench.analysis.run import LoadedRun
 from bench.sample import Outcome
@@ -251,6 +252,25 @@ def _auth_mode_changed(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
             )
 
 
+def _unsteady(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
+    """A figure over a warm-up that goes on, or over a drift, is of no state the target stays in."""
+    for variant in run.variants:
+        found = steady.unsteady(steady.batch_medians_ms(run, variant), least_ms=run.plan.min_effect_ms)
+        if found is None:
+            continue
+        went = f"service time of {variant} (median) went from {_short(found.before_ms)} to {_short(found.after_ms)} ms"
+        if found.steady_from is None:
+            yield _suspect(
+                f"{went} through the run (Spearman {found.rho:.2f}): it was not steady; find out what drifts"
+            )
+            continue
+        from_s = found.steady_from * run.span_s / steady.BATCHES
+        yield _suspect(
+            f"{went} and was steady from {from_s:.1f} s on: the warm-up was still going on; "
+            f"give --warm-up {math.ceil(run.plan.warm_up_s + from_s)}s"
+        )
+
+
 _CHECKS: tuple[Callable[[LoadedRun, Evidence], Iterator[Reason]], ...] = (
     _incomplete,
     _unknown,
@@ -263,6 +283,7 @@ _CHECKS: tuple[Callable[[LoadedRun, Evidence], Iterator[Reason]], ...] = (
     _client_limits,
     _unanswered,
     _auth_mode_changed,
+    _unsteady,
 )
 
 

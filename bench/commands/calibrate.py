@@ -14,6 +14,7 @@ examples:
   bench calibrate --flapping 50        one unchanged target, a gate 10 % above its p99: does it fail?
   bench calibrate --statistics         do the 95 % intervals cover the truth? (simulation)
   bench calibrate --audit              the same where it is hard, with gates and repeated looks (simulation)
+  bench calibrate --histories 100      are planted shifts between runs found, and no others? (simulation)
 
 Tables go to results/calibration/ as JSON and markdown, with what they were measured on.
 """
@@ -58,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, text in _COUNTED.items():
         what.add_argument(f"--{name}", metavar="RUNS", type=int, default=0, help=text)
     what.add_argument("--statistics", action="store_true", help="coverage of the intervals, by simulation")
+    what.add_argument("--histories", metavar="N", type=int, default=0, help="simulated histories of each kind")
     what.add_argument("--audit", action="store_true", help="intervals, verdicts and gates where they are hard")
     parser.add_argument("--trials", metavar="N", type=int, default=1000, help="trials of each simulated scenario")
 
@@ -68,6 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _statistics(arguments)
     if arguments.audit:
         return _audit(arguments)
+    if arguments.histories:
+        return _histories(arguments)
     from bench.calibration import table
 
     names = ("streaming", "tls", "stalls", "workers", "peers", "costs", *_COUNTED)
@@ -95,7 +99,7 @@ def _check(arguments: argparse.Namespace) -> None:
     within(arguments.seconds, "seconds", least=1, most=86_400)
     within(arguments.repeat, "repeat", least=1, most=1000)
     within(arguments.trials, "trials", least=1, most=1_000_000)
-    for name in _COUNTED:
+    for name in (*_COUNTED, "histories"):
         within(getattr(arguments, name), name, least=0, most=10_000)
 
 
@@ -178,6 +182,27 @@ def _audit(arguments: argparse.Namespace) -> int:
     found = {"schema_version": 1, "trials": trials, "figures": rows, "rates": shares, "looks": looks}
     write_json(out / "audit.json", plain(found))
     (out / "audit.md").write_text(page, encoding="utf-8")
+    return 0
+
+
+def _histories(arguments: argparse.Namespace) -> int:
+    from bench.calibration import histories, table
+
+    shifted = list(histories.planted(trials=arguments.histories))
+    still = list(histories.unchanged(trials=arguments.histories))
+    page = "\n\n".join(
+        (
+            "# bench calibrate --histories",
+            "60 runs with shifts of 5 % at run 20 and 12 % at run 40, by how much runs of one thing differ.",
+            table.markdown(shifted),
+            "200 runs without a shift, looked at after every run: false alarms of four watched series together.",
+            table.markdown(still) + "\n",
+        )
+    )
+    write_lines(sys.stdout, page)
+    out = Path(arguments.out)
+    write_json(out / "histories.json", {"schema_version": 1, "planted": shifted, "unchanged": still})
+    (out / "histories.md").write_text(page, encoding="utf-8")
     return 0
 
 

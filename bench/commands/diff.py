@@ -5,8 +5,8 @@ examples:
   bench diff --baseline A1 A2 A3 --candidate B1 B2 B3
   bench diff results/BEFORE results/AFTER          (both sides' figures; one run against one has no verdict)
 
-Runs that are INVALID, or of another load, are refused. Runs at different times share no drift that could cancel;
-comparing two things at once is `bench compare`.
+A set of runs stands for its runs. Runs that are INVALID, or of another load, are refused. Runs at different times share
+no drift that could cancel; comparing two things at once is `bench compare`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from bench.plain_text import harmless_json, write_line
 from bench.plan.options import min_effect_ms_of
 from bench.plan.run_plan import DEFAULT_MIN_EFFECT_MS
 from bench.runreader import load_run
+from bench.runset.folder import runs_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,8 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not before or not after or (arguments.runs and arguments.baseline):
         raise UsageError("two sides are needed", hint="write `bench diff A B`, or --baseline A... --candidate B...")
     found = summarise_diff(
-        [load_run(Path(name)) for name in before],
-        [load_run(Path(name)) for name in after],
+        [load_run(path) for path in runs_of([Path(name) for name in before])],
+        [load_run(path) for path in runs_of([Path(name) for name in after])],
         min_effect_ms=min_effect_ms_of(arguments.min_effect),
         anyway=arguments.anyway,
     )

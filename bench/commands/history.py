@@ -13,26 +13,22 @@ runs of the newest run's load and machine are held against each other.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
+from bench.history.adding import add_run
 from bench.plain_text import write_line
-from bench.rundir import RunDir, write_bytes
+from bench.rundir import write_bytes
 
 if TYPE_CHECKING:
     from bench.history.watch import Watched
 
-_COMMIT = ("GITHUB_SHA", "BUILD_SOURCEVERSION", "CI_COMMIT_SHA")
-_BRANCH = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "BUILD_SOURCEBRANCHNAME", "CI_COMMIT_REF_NAME")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("add", "show", "changes", "report"), help="what to do")
-    parser.add_argument("runs", metavar="RUN", nargs="*", help="run folders to add")
+    parser.add_argument("runs", metavar="RUN", nargs="*", help="folders of runs, or of sets of runs, to add")
     parser.add_argument("--history", metavar="DIR", default="history", help="folder of the history")
     parser.add_argument("--commit", metavar="SHA", default="", help="commit of the runs (else CI's, else git's)")
     parser.add_argument("--branch", metavar="NAME", default="", help="branch of the runs (else CI's, else git's)")
@@ -93,40 +89,13 @@ def _judge(watched: Watched, *, newest: int, min_change: float) -> int:
 def _add(folder: Path, arguments: argparse.Namespace) -> int:
     if not arguments.runs:
         raise UsageError("no run to add", hint="write `bench history add RUN`")
+    from bench.runset.folder import figures_and_manifest
+
     for name in arguments.runs:
-        added = add_run(RunDir(Path(name)), folder, commit=arguments.commit, branch=arguments.branch)
+        found = figures_and_manifest(Path(name))
+        added = add_run(*found, folder, commit=arguments.commit, branch=arguments.branch)
         write_line(sys.stdout, f"{'added' if added else 'there already'}: {name}")
     return 0
-
-
-def add_run(run: RunDir, folder: Path, *, commit: str = "", branch: str = "") -> bool:
-    """Append a run to the history in `folder`; False when it is there already."""
-    from bench import schemas
-    from bench.history import ledger
-    from bench.history.entry import as_entry
-    from bench.runreader import load_manifest
-
-    manifest = load_manifest(run)
-    entry = as_entry(
-        schemas.load(run.summary, schemas.Summary),
-        manifest,
-        at=run.run_id[:15],
-        commit=commit or _from_ci(_COMMIT) or _git("rev-parse", "HEAD"),
-        branch=branch or _from_ci(_BRANCH) or _git("rev-parse", "--abbrev-ref", "HEAD"),
-    )
-    return ledger.add(folder, entry)
-
-
-def _from_ci(names: tuple[str, ...]) -> str:
-    return next((os.environ[name] for name in names if os.environ.get(name)), "")
-
-
-def _git(*words: str) -> str:
-    try:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _share(text: str) -> float:

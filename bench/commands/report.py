@@ -3,6 +3,7 @@
 examples:
   bench report results/20261124-081530-123-ab12
   bench report                                   (the newest run)
+  bench report SET                               (of bench run --runs: its figures between runs)
   bench report RUN_A RUN_B --out both            (an overlay, in the folder both/)
   bench report RUN --as aiperf                   (what aiperf would print of its streamed answers)
 """
@@ -24,6 +25,8 @@ from bench.plain_text import write_line
 from bench.report import build
 from bench.rundir import RunDir, newest_run
 from bench.runreader import load_run
+from bench.runset.folder import is_set, runs_of
+from bench.runset.judge import finish_set
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,10 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
     if len(folders) == 1:
         if arguments.out:
             raise UsageError("--out is for a report on several runs", hint="one run's report goes into its own folder")
+        if is_set(folders[0]):
+            return finish_set(folders[0], gates=Gates(), min_effect=arguments.min_effect)
         return finish(RunDir(folders[0]), gates=Gates(), min_effect=arguments.min_effect)
     if not arguments.out:
         raise UsageError("a report on several runs needs a folder", hint="name one with --out")
-    build.write_overlay(folders, Path(arguments.out))
+    build.write_overlay(runs_of(folders), Path(arguments.out))
     write_line(sys.stdout, f"report: {RunDir(Path(arguments.out)).report}")
     return 0
 

@@ -4,6 +4,7 @@ examples:
   bench run --emulator --arrival-rate 200 --duration 30s
   bench run --endpoint my-endpoint --auth-mode aml_token --arrival-rate 100 --gate 'response_time.p99 < 250ms'
   BENCH_KEY=... bench run --scoring-uri https://host/score --users 50
+  bench run --emulator --arrival-rate 100 --duration 30s --runs 5 --pause 10s    (intervals between runs)
 
 Options after -- are Locust's own.
 """
@@ -13,12 +14,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench import schemas
 from bench.arguments import add_options, add_settings_arguments
 from bench.endpoint import AuthMode
-from bench.errors import BenchError, RunInvalid, UsageError
+from bench.errors import UsageError
 from bench.gates.arguments import Gates, add_gate_argument, check_gates, read_gates
-from bench.launch.run import locustfile_for, run_locust
+from bench.history.adding import add_run, check_folder
+from bench.launch.run import locustfile_for
 from bench.launch.watch import Watch
 from bench.plan.options import (
     ENDING_OPTIONS,
@@ -34,7 +35,10 @@ from bench.plan.options import (
 )
 from bench.plan.run_plan import RunPlan, parse_duration_s
 from bench.plan.variants import sides_of
-from bench.rundir import RunDir, refuse_pipe
+from bench.rundir import refuse_pipe
+from bench.runset.arguments import add_set_arguments, read_set
+from bench.runset.make import Runs
+from bench.sample import WorkloadModel
 from bench.settings.precedence import DEFAULT
 from bench.target.spec import kind_of
 from bench.voice import add_voice_arguments, voice_of
@@ -42,6 +46,8 @@ from bench.voice import add_voice_arguments, voice_of
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
+    add_set_arguments(parser)
+    parser.add_argument("--history", metavar="DIR", default="", help="add what was measured to the history in DIR")
     add_voice_arguments(parser)
     parser.usage = "%(prog)s [options] [-- LOCUST OPTIONS]"
     parser.add_argument("locust", nargs="*", metavar="-- LOCUST OPTIONS", help="options of Locust's own")
@@ -73,26 +79,31 @@ def run_and_finish(arguments: argparse.Namespace, variants: tuple[str, ...], *, 
     plan = plan_of(values, target="", variants=(), payload_sha256="")
     gates = read_gates(arguments)
     check_gates(gates, plan, variants, classes=_classes(plan, arguments.locustfile) if gates.of_classes else None)
+    asked = read_set(
+        arguments, variants=variants, open_model=plan.model is WorkloadModel.OPEN, endless=plan.duration_s is None
+    )
     watch = _watch(arguments, plan, gates)
     if watch is not None and watch.extends:
         values = {**values, "duration": arguments.extend_up_to}
     for option in ("locustfile", "payload", "ca_file", "client_cert", "client_key"):
         refuse_pipe(values[option], option=f"--{option.replace('_', '-')}")
     locustfile = Path(arguments.locustfile) if arguments.locustfile else locustfile_for(default_file)
+    if arguments.history:
+        check_folder(Path(arguments.history))
     voice = voice_of(arguments)
     for option, source in arguments.sources.items():
         if source != DEFAULT:
             voice.detail(f"--{option.replace('_', '-')} is from {source}")
-    folder, code = run_locust(
-        locustfile, values, extra=arguments.locust, enough=watch.enough if watch else None, voice=voice
+    runs = Runs(
+        locustfile=locustfile, values=values, extra=tuple(arguments.locust), gates=gates, watch=watch, voice=voice
     )
-    if folder is None or not _has_begun(folder):
-        code = code or RunInvalid.exit_code
-        voice.answer(code, error="the run did not begin: standard error says why")
-        return code
-    from bench.launch.finish import finish  # numpy, pyarrow and matplotlib: not before there is something to report
+    folder, code = runs.as_set(asked) if asked is not None else runs.once(confirm=arguments.confirm)
+    if arguments.history and folder is not None:
+        from bench.runset.folder import figures_and_manifest
 
-    return finish(folder, gates=gates, voice=voice, ended_with=code)
+        added = add_run(*figures_and_manifest(folder), Path(arguments.history))
+        voice.say(f"history: {'added to' if added else 'already in'} {arguments.history}")
+    return code
 
 
 def _classes(plan: RunPlan, locustfile: str) -> tuple[str, ...] | None:
@@ -103,14 +114,6 @@ def _classes(plan: RunPlan, locustfile: str) -> tuple[str, ...] | None:
         refuse_pipe(plan.request.requests, option="--requests")
         return load_requests(plan.request).classes
     return None if locustfile else ()
-
-
-def _has_begun(folder: RunDir) -> bool:
-    """Its clock has started: before that Locust has said what was wrong, and there is nothing to report."""
-    try:
-        return bool(schemas.load(folder.manifest, schemas.Manifest)["workers"])
-    except BenchError:
-        return False  # there was no room for it, which Locust has said
 
 
 def _watch(arguments: argparse.Namespace, plan: RunPlan, gates: Gates) -> Watch | None:

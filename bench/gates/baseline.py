@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import schemas
+from bench.analysis.summary import MACHINE
 from bench.errors import RunInvalid, UsageError
 from bench.gates.evaluate import INVALID, trust_of
 from bench.metrics import OVERHEADS
@@ -56,6 +57,17 @@ class Baseline:
     def run_id(self) -> str:
         return str(self.summary.get("run_id", ""))
 
+    def elsewhere(self, machine: Mapping[str, Any]) -> str:
+        """Why times measured on `machine` cannot be held against these; empty where they can, or are said to."""
+        if "machine" in self.allows:
+            return ""
+        differing = [
+            f"{key.replace('_', ' ')} {then}, this run on {machine[key]}"
+            for key, then in self.host.items()
+            if machine.get(key) is not None and machine[key] != then
+        ]
+        return f"baseline {self.name} was measured on {' and '.join(differing)}" if differing else ""
+
 
 def save(
     summary: Mapping[str, Any],
@@ -88,7 +100,7 @@ def save(
         "schema_version": SCHEMA_VERSION,
         "name": name,
         "workload": workload(manifest),
-        "host": {key: host[key] for key in ("cpus", "cpu_model") if key in host},
+        "host": {key: host[key] for key in MACHINE if key in host},
         "summary": _figures(summary),
         **({"more_runs": [_figures(one) for one, _ in more]} if more else {}),
     }

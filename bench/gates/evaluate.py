@@ -20,7 +20,7 @@ from bench.gates.gate import Gate
 from bench.gates.measure import NOTHING, Figure, find, judged_variants, of_runs
 from bench.gates.result import GateResult, GateVerdict
 from bench.gates.uncertainty import Standing, excess, more_requests, stand, widened
-from bench.metrics import GOODPUT, METRICS, OVERHEADS, TIME_TO_FIRST_TOKEN, WITHIN
+from bench.metrics import GOODPUT, METRICS, OVERHEADS, TIME_TO_FIRST_TOKEN, WITHIN, Kind
 
 INVALID = "INVALID"
 
@@ -37,6 +37,7 @@ class Reference(Protocol):
     def name(self) -> str: ...
     @property
     def summary(self) -> Mapping[str, Any]: ...
+    def elsewhere(self, machine: Mapping[str, Any]) -> str: ...
 
 
 def evaluate(
@@ -56,7 +57,7 @@ def judge(
     results = []
     for variant in judged_variants(gate, summary):
         figure = widened(find(gate, summary, variant), doubt)
-        results.append(_of_variant(gate, variant, figure, baseline))
+        results.append(_of_machine(_of_variant(gate, variant, figure, baseline), summary, baseline))
     return min(results, key=_badness)
 
 
@@ -91,6 +92,27 @@ def of_client(result: GateResult, summary: Mapping[str, Any]) -> GateResult:
         result,
         verdict=GateVerdict.INCONCLUSIVE,
         sentence=sentence.of_client(result, list(reasons)),
+        needed_requests=None,
+        settled=True,
+    )
+
+
+def _of_machine(result: GateResult, summary: Mapping[str, Any], baseline: Reference | None) -> GateResult:
+    """The result, undecided where an absolute time would be held against that of another machine.
+
+    A difference between variants of one run (overhead) and a share are judged: the machine is in both sides.
+    """
+    metric = result.gate.metric
+    absolute = metric.kind in (Kind.TIME, Kind.THROUGHPUT) and metric.name not in OVERHEADS
+    if baseline is None or not (absolute and result.gate.bound.on_baseline) or result.verdict is GateVerdict.NO_DATA:
+        return result
+    why = baseline.elsewhere(summary.get("machine", {}))
+    if not why:
+        return result
+    return replace(
+        result,
+        verdict=GateVerdict.INCONCLUSIVE,
+        sentence=sentence.of_machine(result, why),
         needed_requests=None,
         settled=True,
     )

@@ -27,7 +27,8 @@ class Figure:
     it can be. `counted` figures are exact and have no `interval`; an estimated figure without one rests on too few
     requests, and `more_needed` says about how many are missing. `doubt` says why there is none although there are
     enough, `remark` what an interval rests on where that is little; `hangs_together_s` is for how long the figure does,
-    where that is too long for the run. `runs` are the figures of each run of a baseline.
+    where that is too long for the run. `runs` are the figures of each run of a baseline. `of_runs` is over how many
+    runs the figure is a mean.
     """
 
     value: float | None = None
@@ -40,6 +41,7 @@ class Figure:
     remark: str = ""
     hangs_together_s: float = 0.0
     runs: tuple[float, ...] = ()
+    of_runs: int = 1
 
     @property
     def tells(self) -> bool:
@@ -60,7 +62,12 @@ def judged_variants(gate: Gate, summary: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
-    """What `summary` says of the gate's metric for one variant; `NOTHING` when it says nothing."""
+    """What `summary`, of a run or of a set of runs, says of the gate's metric for one variant; else `NOTHING`."""
+    counting = [run for run in summary.get("runs", ()) if not run["left_out"]]
+    return replace(_find(gate, summary, variant), of_runs=max(len(counting), 1))
+
+
+def _find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
     if gate.metric.name in OVERHEADS:
         return _overhead(gate, summary, variant)
     if not gate.metric.per_variant:

@@ -89,6 +89,14 @@ def of_client(result: GateResult, reasons: list[str]) -> str:
     return f"not decided, for the client itself was late: {reasons[0]} (it said: {result.sentence})"
 
 
+def of_machine(result: GateResult, why: str) -> str:
+    """A verdict that is not given because the baseline is of another machine, and what would hold."""
+    return (
+        f"not decided, {why}: compare both deployments in one job with `bench compare`, save a baseline on this kind "
+        f"of machine, or give --baseline-allows machine (it said: {result.sentence})"
+    )
+
+
 def distrusted(result: GateResult, reasons: list[str]) -> str:
     """A verdict that is not given because the run cannot be believed."""
     because = f": {reasons[0]}" if reasons else ""

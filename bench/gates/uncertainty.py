@@ -49,7 +49,7 @@ def stand(figure: Figure, gate: Gate, baseline: Figure) -> Standing:
     if factor and (figure.interval or baseline.interval):
         low, high = figure.interval or (value, value)
         base_low, base_high = (factor * limit for limit in baseline.interval or (_value(baseline),) * 2)
-        between = _between_runs(baseline.runs, factor)
+        between = _between_runs(baseline.runs, factor, of_runs=figure.of_runs)
         interval = (
             value - max(math.hypot(value - low, base_high - reference), between),
             value + max(math.hypot(high - value, reference - base_low), between),
@@ -70,11 +70,11 @@ def stand(figure: Figure, gate: Gate, baseline: Figure) -> Standing:
     )
 
 
-def _between_runs(runs: tuple[float, ...], factor: float) -> float:
-    """Half of the interval in which a run of the same thing lies around `factor` times the mean of `runs`."""
+def _between_runs(runs: tuple[float, ...], factor: float, *, of_runs: int) -> float:
+    """Half of the interval in which the mean of `of_runs` of the same lies around `factor` times that of `runs`."""
     if len(runs) < ENOUGH_RUNS:
         return 0.0
-    return t_quantile(0.975, len(runs) - 1) * stdev(runs) * math.sqrt(1 + factor**2 / len(runs))
+    return t_quantile(0.975, len(runs) - 1) * stdev(runs) * math.sqrt(1 / of_runs + factor**2 / len(runs))
 
 
 def excess(gate: Gate, value: float, threshold: float) -> float:

@@ -33,7 +33,7 @@ def as_entry(
             run_id=summary["run_id"],
             at=at,
             trust=summary["trust"]["verdict"],
-            plan=_fingerprint({"variants": names, **{key: plan.get(key) for key in _SAME_LOAD}}),
+            plan=_fingerprint(_load(summary, plan, names)),
             machine=_fingerprint({key: host.get(key) for key in ("cpu_model", "usable_cpus")}),
             target=str(plan.get("target", "")),
             commit=commit,
@@ -45,6 +45,12 @@ def as_entry(
         raise RunInvalid(
             f"run {summary.get('run_id', '')} lacks {exc}: it cannot be added to a history", hint="run bench report RUN"
         ) from exc
+
+
+def _load(summary: Mapping[str, Any], plan: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    """What must be the same for two lines to be of one series: a mean of five runs differs less than one run does."""
+    runs = {"runs": len(summary["runs"])} if "runs" in summary else {}
+    return {"variants": names, **{key: plan.get(key) for key in _SAME_LOAD}, **runs}
 
 
 def _figures(block: Mapping[str, Any]) -> dict[str, Spread]:

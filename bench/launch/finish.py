@@ -7,7 +7,7 @@ summary and verdict.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,25 +38,56 @@ _FIGURES_OF_A_VARIANT = (
 )
 
 
-def finish(folder: RunDir, *, gates: Gates, min_effect: str = "", voice: Voice = PLAIN, ended_with: int = 0) -> int:
+def finish(
+    folder: RunDir,
+    *,
+    gates: Gates,
+    min_effect: str = "",
+    deadlines_ms: Sequence[float] = (),
+    voice: Voice = PLAIN,
+    ended_with: int = 0,
+) -> int:
     """Report on the run in `folder`, judge it, say so, and return the exit code.
 
-    `min_effect` is a duration in words; empty for the run's own. `ended_with` is the exit code of whoever made the run.
+    `min_effect` is a duration in words; empty for the run's own. `deadlines_ms` are counted besides those of `gates`.
+    `ended_with` is the exit code of whoever made the run.
     """
     run = load_run(folder.path)
     least = min_effect_ms_of(min_effect) if min_effect else None
-    summary = summarise(run, min_effect_ms=least, deadlines_ms=gates.deadlines_ms)
+    summary = summarise(run, min_effect_ms=least, deadlines_ms=(*gates.deadlines_ms, *deadlines_ms))
+    return conclude(
+        folder,
+        summary,
+        manifest=run.manifest,
+        gates=gates,
+        write=lambda rows: build.write_files(run, summary, gates=rows),
+        voice=voice,
+        ended_with=first_of(_code_of_ending(run), ended_with),
+    )
+
+
+def conclude(
+    folder: RunDir,
+    summary: dict[str, Any],
+    *,
+    manifest: Mapping[str, Any],
+    gates: Gates,
+    write: Callable[[Sequence[GateRow]], None],
+    voice: Voice,
+    ended_with: int,
+) -> int:
+    """Judge what was measured, `write` its report, say so, to the CI server too, and return the exit code."""
     if gates.baseline is not None:
-        _check_baseline(gates.baseline, run, summary, voice)
+        _check_baseline(gates.baseline, summary, manifest, lambda: write(_rows(folder, summary, ())), voice)
     results = evaluate.evaluate(gates.gates, summary, gates.baseline)
-    rows = _rows(folder, run, results)
-    build.write_files(run, summary, gates=rows)
+    rows = _rows(folder, summary, results)
+    write(rows)
     if results:
-        _keep(folder, run, results, gates.baseline)
-        _publish(folder, run, results, summary, voice)
+        _keep(folder, summary, results, gates.baseline)
+        _publish(folder, manifest, results, summary, voice)
     _say(voice, folder, results, summary, rows)
-    code = first_of(evaluate.exit_code(results, evaluate.trust_of(summary)), _code_of_ending(run), ended_with)
-    voice.answer(code, **_result(folder, run, results, summary))
+    code = first_of(evaluate.exit_code(results, evaluate.trust_of(summary)), ended_with)
+    voice.answer(code, **_result(folder, manifest, results, summary))
     return code
 
 
@@ -75,13 +106,15 @@ def _say(
     voice.say(f"report: {folder.report}")
 
 
-def _result(folder: RunDir, run: LoadedRun, results: Sequence[GateResult], summary: dict[str, Any]) -> dict[str, Any]:
+def _result(
+    folder: RunDir, manifest: Mapping[str, Any], results: Sequence[GateResult], summary: dict[str, Any]
+) -> dict[str, Any]:
     """What `--json` says of it: the figures that a script asks for first."""
     return {
-        "run_id": run.run_id,
+        "run_id": summary["run_id"],
         "folder": str(folder.path),
         "report": str(folder.report),
-        "ending": (run.manifest.get("ended") or {}).get("reason", ""),
+        "ending": summary.get("ended") or (manifest.get("ended") or {}).get("reason", ""),
         "trust": summary["trust"],
         "variants": {
             name: {key: block[key] for key in _FIGURES_OF_A_VARIANT} for name, block in summary["variants"].items()
@@ -102,39 +135,49 @@ def _code_of_ending(run: LoadedRun) -> int:
     return 1 if reason == "failed" else 4
 
 
-def _check_baseline(baseline: Baseline, run: LoadedRun, summary: dict[str, Any], voice: Voice) -> None:
+def _check_baseline(
+    baseline: Baseline,
+    summary: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    write: Callable[[], None],
+    voice: Voice,
+) -> None:
     """UsageError when the run cannot be held against it; what was measured is written all the same."""
     try:
-        baselines.refuse_unlike(baseline, summary, run.manifest)
+        baselines.refuse_unlike(baseline, summary, manifest)
     except UsageError:
-        build.write_files(run, summary, gates=_rows(RunDir(run.path), run, ()))
+        write()
         raise
-    for caveat in baselines.caveats(baseline, run.manifest):
+    for caveat in baselines.caveats(baseline, manifest):
         voice.note(caveat)
 
 
 def _publish(
-    folder: RunDir, run: LoadedRun, results: Sequence[GateResult], summary: dict[str, Any], voice: Voice
+    folder: RunDir,
+    manifest: Mapping[str, Any],
+    results: Sequence[GateResult],
+    summary: Mapping[str, Any],
+    voice: Voice,
 ) -> None:
     try:
-        write_bytes(folder.junit, junit_xml(results, summary=summary, manifest=run.manifest).encode())
+        write_bytes(folder.junit, junit_xml(results, summary=summary, manifest=manifest).encode())
     except OSError as exc:
         raise _unwritable(folder.junit, exc) from exc
     for line in publish(results, summary=summary, environ=os.environ, markdown_file=folder.summary_md):
         voice.stream.write(line + "\n")  # a CI server obeys it as it is
 
 
-def _keep(folder: RunDir, run: LoadedRun, results: Sequence[GateResult], baseline: Baseline | None) -> None:
+def _keep(folder: RunDir, summary: Mapping[str, Any], results: Sequence[GateResult], baseline: Baseline | None) -> None:
     try:
-        keep(folder, results, run_id=run.run_id, baseline=baseline.name if baseline else "")
+        keep(folder, results, run_id=str(summary["run_id"]), baseline=baseline.name if baseline else "")
     except OSError as exc:
         raise _unwritable(folder.gates, exc) from exc
 
 
-def _rows(folder: RunDir, run: LoadedRun, results: Sequence[GateResult]) -> list[GateRow]:
+def _rows(folder: RunDir, summary: Mapping[str, Any], results: Sequence[GateResult]) -> list[GateRow]:
     """What the report shows of the gates: what they say now, else what they said when the run was judged last."""
     if not results:
-        entries = kept(folder, run_id=run.run_id)
+        entries = kept(folder, run_id=str(summary["run_id"]))
         return [_row(entry["name"] or entry["gate"], entry["verdict"], entry["shown"]) for entry in entries]
     return [_row(result.label, str(result.verdict), shown(result)) for result in results]
 

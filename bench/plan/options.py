@@ -259,7 +259,7 @@ OUTPUT_OPTIONS = (
     ),
 )
 RUN_OPTIONS = TARGET_OPTIONS + LOAD_OPTIONS + REQUEST_OPTIONS + OUTPUT_OPTIONS
-BASELINE_MAY_DIFFER = ("deployment",)
+BASELINE_MAY_DIFFER = ("deployment", "machine")
 """What a person may declare to make no difference: blue's baseline for green."""
 JUDGING_OPTIONS = (
     Option(name="baseline", metavar="NAME", help="accepted baseline that gates may compare with"),

@@ -77,6 +77,28 @@ def write_overlay(folders: Sequence[Path], out: Path) -> dict[str, Any]:
     return summary
 
 
+def write_set(folder: Path, summary: Mapping[str, Any], *, intent: Sequence[str], gates: Sequence[GateRow]) -> None:
+    """The files of a set of runs: its figures between runs, without plots, which are in the report of each run."""
+    here = RunDir(folder)
+    try:
+        write_json(here.summary, summary)
+        runs = [path.relative_to(folder).as_posix() for path in sorted(folder.glob("runs/*/report.html"))]
+        page = html.render(
+            summary,
+            sides=(),
+            plots={},
+            flights=(),
+            intent=intent,
+            manifest={"runs": summary["runs"]},
+            gates=gates,
+            files=[here.summary.name, here.summary_md.name, *runs],
+        )
+        write_bytes(here.summary_md, text.summary_md(summary, gates).encode())
+        write_bytes(here.report, page.encode())
+    except OSError as exc:
+        raise _unwritable(folder, exc) from exc
+
+
 def _write(
     folder: Path, summary: Mapping[str, Any], drawn: Mapping[str, Plot], page: str, gates: Sequence[GateRow]
 ) -> None:

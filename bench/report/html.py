@@ -45,7 +45,7 @@ def render(
     """The page. `intent` are the lines under its heading; an empty `manifest` is left out. `files` are linked."""
     variants = summary["variants"]
     shown = _telling(flights)
-    compares_modes = modes_page(summary, manifest, flight_records)
+    compares_modes = modes_page(summary, manifest, flight_records) if sides else None  # of a set, each run has one
     deployed = any(variant["deployments"] for variant in variants.values())
     classed = any(variant.get("classes") for variant in variants.values())
     tables = {
@@ -96,7 +96,7 @@ def render(
         verdicts=metrics.VERDICTS,
         failure_sentence=words.failure_sentence(summary),
         conclusive=words.conclusive(summary),
-        colours={side.label: side.stroke.colour for side in sides},
+        colours=_colours(variants) | {side.label: side.stroke.colour for side in sides},
         plots=plots,
         contents={
             **({"modes": "Key or token?"} if compares_modes else {}),
@@ -111,6 +111,12 @@ def render(
         light=palette.css_variables(dark=False),
         dark=palette.css_variables(dark=True),
     )
+
+
+def _colours(variants: Mapping[str, Any]) -> dict[str, str]:
+    """Of variants without samples: those of a set of runs."""
+    strokes = palette.strokes({name: variant["auth_mode"] for name, variant in variants.items()})
+    return {name: stroke.colour for name, stroke in strokes.items()}
 
 
 @cache

@@ -13,7 +13,7 @@ decoding    reading a file against its type             published  the types as 
 
 from bench.failure_sample import FailureSample
 from bench.schemas.decoding import NewerVersion, decode, decode_as, fault_of, load, load_lines
-from bench.schemas.figures import Baseline, Summary
+from bench.schemas.figures import Baseline, RunSet, SetSummary, Summary
 from bench.schemas.gates import Gates
 from bench.schemas.history import HistoryEntry
 from bench.schemas.plan import plan_fault
@@ -35,6 +35,8 @@ __all__ = [
     "Manifest",
     "NewerVersion",
     "Result",
+    "RunSet",
+    "SetSummary",
     "Settings",
     "Summary",
     "WorkspaceConfig",

@@ -161,8 +161,36 @@ class Summary(Struct, frozen=True, kw_only=True):
     trust: Trust
     variants: Annotated[dict[str, VariantFigures], Meta(min_length=1)]
     measured_s: Seconds = 0.0
+    machine: dict[str, str | int | None] = {}
     comparison: Comparison | msgspec.UnsetType = msgspec.UNSET
     comparisons: list[Comparison] = []
+
+
+class SetLine(Struct, frozen=True, kw_only=True):
+    """A run of a set: its trust (empty where it cannot be read), why it is left out, its figures by variant."""
+
+    run_id: Name
+    trust: str
+    left_out: str
+    figures: dict[str, dict[str, Figure]]
+
+
+class SetSummary(Summary, frozen=True, kw_only=True):
+    """`summary.json` of a set of runs: figures between runs in the shape of a run's, and a line for each run."""
+
+    asked_runs: Annotated[int, Meta(ge=1, le=10**4)]
+    ended: str
+    runs: Annotated[list[SetLine], Meta(min_length=1)]
+
+
+class RunSet(Struct, frozen=True, kw_only=True):
+    """`set.json`: what was asked for: runs at most, the pause between them, how well a figure must be known."""
+
+    schema_version: Version
+    set_id: Name
+    runs: Annotated[int, Meta(ge=1, le=10**4)]
+    pause_s: Seconds
+    until: str
 
 
 class Baseline(Struct, frozen=True, kw_only=True):
@@ -171,6 +199,6 @@ class Baseline(Struct, frozen=True, kw_only=True):
     schema_version: Version
     name: Name
     workload: dict[str, Any]
-    host: dict[str, Any]
+    host: dict[str, str | int | None]
     summary: Summary
     more_runs: list[Summary] = []

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bench.failure_sample import FailureSample
-from bench.schemas.figures import Baseline, Summary
+from bench.schemas.figures import Baseline, RunSet, SetSummary, Summary
 from bench.schemas.gates import Gates
 from bench.schemas.history import HistoryEntry
 from bench.schemas.result import Result
@@ -17,6 +17,8 @@ from bench.schemas.settings import Settings, WorkspaceConfig
 PUBLISHED: dict[str, Any] = {
     "manifest": Manifest,
     "summary": Summary,
+    "set": RunSet,
+    "set-summary": SetSummary,
     "failure": FailureSample,
     "flight": Flight,
     "health": HealthTick,

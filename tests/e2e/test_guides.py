@@ -13,7 +13,7 @@ from tests.e2e.command import bench
 pytestmark = pytest.mark.slow
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
-PAGES = ("payloads", "comparing-deployments", "tasks", "streaming")
+PAGES = ("payloads", "comparing-deployments", "tasks", "streaming", "runs")
 
 
 def examples(page: str) -> list[str]:
@@ -45,9 +45,13 @@ def folder(tmp_path: Path) -> Path:
 def test_an_example(page: str, line: str, folder: Path) -> None:
     """It ends well, or, where it needs a baseline of one's own, says that there is none."""
     words = [word if not re.fullmatch(r"\d+s", word) else "1s" for word in shlex.split(line)]
+    words = ["2" if before == "--runs" else word for before, word in zip(["", *words], words, strict=False)]
     done = bench(*words, *([] if "--warm-up" in words else ["--warm-up", "0"]), cwd=folder)
     if "--baseline" in words:
         assert (done.code, "no baseline" in done.err) == (2, True), done
+        return
+    if "--until" in words and done.code == 11:
+        assert "INCONCLUSIVE overhead.p50 +- 0.1ms: not reached in 2 runs" in done.out, done
         return
     well = {0, 10, 11} if "--gate" in words else {0}
     assert done.code in well or (done.code == 4 and "INVALID" in done.out), done  # on a machine this busy

@@ -136,7 +136,8 @@ def test_a_run_from_the_live_page(address: str, tmp_path: Path) -> None:
         expect(page.locator("#leases")).to_contain_text("1 refused")
         expect(page.locator("#variants")).to_contain_text("auth_failure: refused", timeout=120_000)
         titles = "[...document.querySelectorAll('line.mark title')].map(one => one.textContent)"
-        until(lambda: len(page.evaluate(f"{titles}.filter(text => text.includes('rotate the key'))")) == 4, within_s=300)
+        rotated = f"{titles}.filter(text => text.includes('rotate the key'))"
+        until(lambda: len(page.evaluate(rotated)) == 4, within_s=300)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.get_by_role("button", name="Stop", exact=True).click()
         expect(page.locator("#title")).to_contain_text("Ended: stopped", timeout=120_000)

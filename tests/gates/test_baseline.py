@@ -124,6 +124,33 @@ def test_another_machine_is_said_and_not_refused(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("expression", "allows", "verdict"),
+    [
+        ("response_time.p99 <= baseline + 50%", (), "INCONCLUSIVE"),
+        ("response_time.p99 <= baseline - 50%", (), "INCONCLUSIVE"),
+        ("throughput >= baseline - 5%", (), "INCONCLUSIVE"),
+        ("response_time.p99 <= baseline + 50%", ("machine",), "PASS"),
+        ("error_rate <= baseline + 1%", (), "PASS"),
+        ("response_time.p99 < 1s", (), "PASS"),
+    ],
+)
+def test_times_of_another_machine_are_not_decided_on(
+    expression: str, allows: tuple[str, ...], verdict: str, tmp_path: Path
+) -> None:
+    """Neither for the worse nor for the better, unless somebody says that they may be compared."""
+    baseline.save(summary(), manifest(), name="main", folder=tmp_path)
+    accepted = dataclasses.replace(baseline.load("main", tmp_path), allows=allows)
+    here = summary() | {"machine": {"cpus": 2, "cpu_model": "EPYC"}}
+    (result,) = evaluate([parse(expression)], here, accepted)
+    assert result.verdict == verdict, result.sentence
+    if verdict == "INCONCLUSIVE":
+        assert "bench compare" in result.sentence
+        assert "cpu model Xeon, this run on EPYC" in result.sentence
+    (same,) = evaluate([parse(expression)], summary() | {"machine": {"cpus": 2, "cpu_model": "Xeon"}}, accepted)
+    assert "not decided" not in same.sentence
+
+
 @pytest.mark.parametrize("name", ["../main", "", ".hidden", "a/b", "a b"])
 def test_a_name_cannot_leave_the_folder(tmp_path: Path, name: str) -> None:
     """Names are file names, not paths."""

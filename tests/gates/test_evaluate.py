@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,6 +24,10 @@ class Accepted:
 
     summary: Summary
     name: str = "main"
+
+    def elsewhere(self, machine: Mapping[str, Any]) -> str:
+        """It is of any machine."""
+        return ""
 
 
 def judged(text: str, measured: Summary, baseline: Summary | None = None) -> GateResult:

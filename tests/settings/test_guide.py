@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bench import cli
-from bench.commands import run as run_command
 from bench.plan.options import SETTABLE_OPTIONS
+from bench.runset import make
 
 GUIDE = (Path(__file__).parents[2] / "docs/guides/configuration.md").read_text()
 EXAMPLES = [
@@ -34,7 +34,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("line", EXAMPLES)
 def test_an_example(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     got: list[dict[str, object]] = []
-    monkeypatch.setattr(run_command, "run_locust", lambda _, values, **__: got.append(values) or (None, 4))
+    monkeypatch.setattr(make, "run_locust", lambda _, values, **__: got.append(values) or (None, 4))
     words = shlex.split(line)
     assert cli._run(words) == (4 if words[0] == "run" else 0)
     for values in got:

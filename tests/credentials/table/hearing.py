@@ -17,13 +17,14 @@ from typing import Any
 import pytest
 
 from bench.arguments import settle_arguments
-from bench.commands import doctor, run
+from bench.commands import doctor
 from bench.credentials import CredentialManager, RelayKey
 from bench.credentials.agent.calls import AgentCalls
 from bench.credentials.patience import Patience
 from bench.errors import BenchError
 from bench.load.roles import master
 from bench.load.roles.managers import ManagerPool
+from bench.runset import make
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def asking(agent: AgentCalls | Any, monkeypatch: pytest.MonkeyPatch) -> Iterator
     with monkeypatch.context() as patch:
         patch.setattr(doctor, "PlainAgent", lambda *_, **__: Shared(agent))
         patch.setattr(ManagerPool, "_ask", lambda _: agent)
-        patch.setattr(run, "run_locust", _lead)
+        patch.setattr(make, "run_locust", _lead)
         patch.setattr(master.gevent, "signal_handler", lambda *_: None)
         yield
 

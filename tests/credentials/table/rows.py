@@ -135,7 +135,8 @@ OPTIONS = (
         given="a config.json that is no JSON",
         says="...config.json cannot be read: it is no JSON: ...",
         code=2,
-        cure="save it as UTF-8 JSON with subscription_id, resource_group, workspace_name; or give --subscription-id, --resource-group and --workspace, or run beside the workspace's config.json",
+        cure="save it as UTF-8 JSON with subscription_id, resource_group, workspace_name; or give --subscription-id, "
+        "--resource-group and --workspace, or run beside the workspace's config.json",
         words=("--endpoint", "e", "--nowhere"),
         env={"config.json": "{"},
     ),

@@ -1,0 +1,335 @@
+"""The summaries of several runs of one plan as one summary of the same shape. Pure.
+
+A time is the mean of the runs' figures, and its interval Student's over the runs, not over pooled samples: runs differ
+by more than a run knows of itself. A share is of all requests, and its interval at least as wide as those within the
+runs allow, for runs without a failure do not differ. A count is a sum. What one run cannot tell, the set cannot.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean, stdev
+from typing import Any
+
+from bench.analysis.bootstrap import LEVEL, Interval
+from bench.analysis.compare import judge
+from bench.analysis.run import METRICS
+from bench.analysis.student import t_quantile
+from bench.analysis.summary import SCHEMA_VERSION, plain
+from bench.analysis.trust import TrustVerdict
+from bench.metrics import LATENCIES
+from bench.runset.member import Member, believed
+
+Block = Mapping[str, Any]
+
+LEAST_RUNS = 2
+_SHOWN = ("p50", "p99")
+_NEVER: Block = {"count": 0, "share": 0.0, "low": None, "high": None}
+_FROM_REPORTS = "where it arises is told in the report of each run"
+
+
+def combine(members: Sequence[Member], *, set_id: str, asked: int, ended: str) -> dict[str, Any]:
+    """The set's summary, with a line for each run in `runs`. ValueError when no run counts."""
+    summaries = believed(members)
+    if not summaries:
+        raise ValueError("no run of the set counts")
+    comparisons = _comparisons(summaries)
+    summary = {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": set_id,
+        "asked_runs": asked,
+        "ended": ended,
+        "runs": [_line(member) for member in members],
+        "trust": _trust(members, summaries, asked=asked),
+        "machine": summaries[0].get("machine", {}),
+        "measured_s": math.fsum(one["measured_s"] for one in summaries),
+        "variants": {
+            name: _variant([one["variants"][name] for one in summaries]) for name in _shared(summaries, "variants")
+        },
+        "problems": [],
+    }
+    if comparisons:
+        summary["comparison"] = comparisons[0]
+    if len(comparisons) > 1:
+        summary["comparisons"] = comparisons
+    clean: dict[str, Any] = plain(summary)
+    return clean
+
+
+def between(figures: Sequence[float], *, least: float = 0.0, wider: float = 1.0) -> Interval:
+    """Student's interval of the mean over runs, half as wide as `least` at least; none of a single run."""
+    mean = fmean(figures)
+    if len(figures) < LEAST_RUNS:
+        return Interval(low=math.nan, high=math.nan)
+    half = wider * t_quantile((1 + LEVEL) / 2, len(figures) - 1) * stdev(figures) / math.sqrt(len(figures))
+    return Interval(low=mean - max(half, least), high=mean + max(half, least))
+
+
+def comparisons_of(summary: Block) -> list[Block]:
+    """Every candidate against the baseline."""
+    one = summary.get("comparison")
+    return list(summary.get("comparisons") or ([one] if one else []))
+
+
+def _line(member: Member) -> dict[str, Any]:
+    """A run as the set's summary lists it."""
+    summary = member.summary
+    figures = {
+        name: {
+            f"{metric}.{statistic}": block[f"{metric}_ms"].get(statistic)
+            for metric in LATENCIES
+            for statistic in _SHOWN
+        }
+        for name, block in (summary or {"variants": {}})["variants"].items()
+    }
+    return {
+        "run_id": member.run_id,
+        "trust": "" if summary is None else summary["trust"]["verdict"],
+        "left_out": member.left_out,
+        "figures": figures,
+    }
+
+
+def _trust(members: Sequence[Member], summaries: Sequence[Block], *, asked: int) -> dict[str, Any]:
+    """INVALID when fewer than two runs, or fewer than half, can be believed; SUSPECT when any cannot."""
+    blocks = [one["trust"] for one in summaries]
+    reasons = [f"run {member.run_id} is left out: {member.left_out}" for member in members if member.left_out]
+    reasons += [f"run {one['run_id']}: {reason}" for one in summaries for reason in one["trust"]["reasons"]]
+    if len(members) < asked:
+        reasons.insert(0, f"the set has {len(members)} of {asked} runs")
+    verdict = TrustVerdict.SUSPECT if reasons else TrustVerdict.TRUSTED
+    if len(summaries) < LEAST_RUNS or 2 * len(summaries) < len(members):
+        verdict = TrustVerdict.INVALID
+        reasons.insert(0, f"{len(summaries)} of {len(members)} runs can be believed: too few for a set")
+    lags = [one["schedule_lag_ms"] for one in blocks]
+    stalls = [one["stalls"] for one in blocks]
+    return {
+        "verdict": verdict,
+        "reasons": reasons,
+        "client_late": [f"run {one['run_id']}: {why}" for one in summaries for why in one["trust"]["client_late"]],
+        "schedule_lag_ms": {name: _greatest(lag[name] for lag in lags) for name in lags[0]},
+        **{name: _mean([one[name] for one in blocks]) for name in ("asked_rate", "achieved_rate")},
+        **{name: _sum(one[name] for one in blocks) for name in ("dropped_arrivals", "unwritten_samples")},
+        **{name: _greatest(one[name] for one in blocks) for name in ("cpu", "users_busy_share")},
+        "sustainable_rate": _mean([one["sustainable_rate"] for one in blocks]),
+        "stalls": {
+            "count": _sum(one["count"] for one in stalls),
+            **{name: _greatest(one[name] for one in stalls) for name in ("share", "longest_ms")},
+        },
+        "overhead_ms": blocks[0]["overhead_ms"],
+        "limits": blocks[0]["limits"],
+    }
+
+
+def _variant(blocks: Sequence[Block]) -> dict[str, Any]:
+    requests = sum(block["requests"] for block in blocks)
+    outcomes = _summed(block["outcomes"] for block in blocks)
+    auth, refreshes = ([block[name] for block in blocks] for name in ("auth_failures", "refreshes"))
+    throughput = [block["throughput"] for block in blocks]
+    combined = {
+        "auth_mode": blocks[0]["auth_mode"],
+        "requests": requests,
+        "latency_samples": sum(block["latency_samples"] for block in blocks),
+        "throughput": _mean(throughput),
+        "error_rate": (requests - outcomes.get("ok", 0)) / requests if requests else None,
+        "error_rate_interval": _share(blocks, "error_rate", "error_rate_interval"),
+        "outcomes": outcomes,
+        "outcome_rates": _shares([block["outcome_rates"] for block in blocks]),
+        "failures": _failures(blocks),
+        "failure_rates": _failure_rates(blocks),
+        "auth_failures": {
+            "count": sum(one["count"] for one in auth),
+            "rate": _mean([one["rate"] for one in auth]),
+            "rate_interval": _share(auth, "rate", "rate_interval"),
+            "by_cause": _summed(one["by_cause"] for one in auth),
+        },
+        "refreshes": {
+            "count": _sum(one["count"] for one in refreshes),
+            "failures": _sum(one["failures"] for one in refreshes),
+            "response_time": None,
+        },
+        "deployments": {},
+        "classes": {},
+    }
+    if all("within" in block for block in blocks):
+        combined["within"] = _withins([block["within"] for block in blocks])
+    for metric in METRICS:
+        combined |= _durations(metric, blocks)
+    return combined
+
+
+def _durations(metric: str, blocks: Sequence[Block]) -> dict[str, Any]:
+    """As in the summary of a run: figures, intervals, and what is only known from below."""
+    name = f"{metric}_ms"
+    figures: dict[str, float | None] = {}
+    intervals, censored = {}, {}
+    for statistic in blocks[0][name]:
+        values = [block[name].get(statistic) for block in blocks]
+        least = [block.get(f"{name}_censored", {}).get(statistic, {}).get("above") for block in blocks]
+        figures[statistic] = _mean(values) if statistic != "max" else _greatest(values)
+        if None in values and any(one is not None for one in least):
+            known = [value if value is not None else low for value, low in zip(values, least, strict=True)]
+            if None not in known:
+                censored[statistic] = {"above": _mean(known)}
+        own = [block[f"{name}_interval"].get(statistic) for block in blocks]
+        if None not in own:
+            intervals[statistic] = _time_interval(values, [one for one in own if one is not None])
+    return {
+        name: figures,
+        f"{name}_interval": intervals,
+        **({f"{name}_censored": censored} if censored else {}),
+    }
+
+
+def _time_interval(values: Sequence[float | None], own: Sequence[Block]) -> dict[str, Any]:
+    """That between runs; none where a run is too short for the quantile, for no number of such runs repairs it."""
+    more_needed = max((one.get("more_needed") or 0 for one in own), default=0)
+    known = [value for value in values if value is not None]
+    if more_needed or len(known) < len(values):
+        lows = [one["low"] for one in own if one["low"] is not None]
+        low = fmean(lows) if len(lows) == len(own) and len(known) < len(values) else None
+        return {"low": low, "high": None, **({"more_needed": more_needed} if more_needed else {})}
+    found = between(known)
+    return {"low": found.low, "high": found.high}
+
+
+def _share(blocks: Sequence[Block], rate: str, interval: str) -> dict[str, float | None]:
+    """The interval of a share over the runs, within 0 and 1."""
+    rates = [block.get(rate) for block in blocks]
+    limits = [block.get(interval) or {} for block in blocks]
+    if any(one is None for one in rates) or any(one.get(end) is None for one in limits for end in ("low", "high")):
+        return {"low": None, "high": None}
+    below, above = (
+        math.sqrt(math.fsum((one[end] - value) ** 2 for one, value in zip(limits, rates, strict=True))) / len(rates)
+        for end in ("low", "high")
+    )
+    known = [float(rate) for rate in rates if rate is not None]
+    found, mean = between(known), fmean(known)
+    low, high = (mean if math.isnan(end) else end for end in (found.low, found.high))
+    return {"low": max(0.0, min(low, mean - below)), "high": min(1.0, max(high, mean + above))}
+
+
+def _shares(groups: Sequence[Mapping[str, Block]]) -> dict[str, Any]:
+    """One share a name."""
+    return {
+        name: {"rate": _mean([group[name]["rate"] for group in groups])}
+        | _share([{**group[name], "limits": group[name]} for group in groups], "rate", "limits")
+        for name in groups[0]
+        if all(name in group for group in groups)
+    }
+
+
+def _withins(groups: Sequence[Mapping[str, Block]]) -> dict[str, Any]:
+    """Shares within a deadline, with how many requests were."""
+    return {
+        name: {"requests": sum(group[name]["requests"] for group in groups), **found}
+        for name, found in _shares(groups).items()
+    }
+
+
+def _failures(blocks: Sequence[Block]) -> list[dict[str, Any]]:
+    """Kinds of failure over all runs, the most frequent first; what the first of a kind said is of the first run."""
+    named = [
+        {(kind["outcome"], kind["cause"], kind["status"]): kind for kind in block.get("failures", ())}
+        for block in blocks
+    ]
+    told = {key: kind for group in reversed(named) for key, kind in group.items()}
+    unseen = [block.get("failure_rates", {}).get("none", _NEVER) for block in blocks]
+    entries = [
+        {**kind, **_counted([group.get(key, none) for group, none in zip(named, unseen, strict=True)])}
+        for key, kind in told.items()
+    ]
+    return sorted(entries, key=lambda entry: -entry["count"])
+
+
+def _failure_rates(blocks: Sequence[Block]) -> dict[str, Any]:
+    """Count, share and interval of each outcome, cause and status that failed in any run."""
+    groups = [block.get("failure_rates") or {"none": _NEVER} for block in blocks]
+    labels = dict.fromkeys(label for group in groups for label in group if label != "none")
+    return {
+        **{
+            label: {
+                word: _counted([group.get(label, {}).get(word, group["none"]) for group in groups])
+                for word in dict.fromkeys(word for group in groups for word in group.get(label, {}))
+            }
+            for label in labels
+        },
+        "none": _counted([group["none"] for group in groups]),
+    }
+
+
+def _counted(entries: Sequence[Block]) -> dict[str, Any]:
+    told = [{"share": entry["share"], "limits": entry} for entry in entries]
+    return {
+        "count": sum(entry["count"] for entry in entries),
+        "share": _mean([entry["share"] for entry in entries]),
+        **_share(told, "share", "limits"),
+    }
+
+
+def _comparisons(summaries: Sequence[Block]) -> list[dict[str, Any]]:
+    """Each candidate's differences over the runs: that of a run is one observation."""
+    by_run = [{one["candidate"]: one for one in comparisons_of(summary)} for summary in summaries]
+    return [
+        _comparison([run[candidate] for run in by_run])
+        for candidate in by_run[0]
+        if all(candidate in run for run in by_run)
+    ]
+
+
+def _comparison(found: Sequence[Block]) -> dict[str, Any]:
+    first = found[0]
+    least_ms, least_rate = first["min_effect_ms"], first["min_effect_rate"]
+    return {
+        "baseline": first["baseline"],
+        "candidate": first["candidate"],
+        "unit": "run",
+        "min_effect_ms": least_ms,
+        "min_effect_rate": least_rate,
+        **{
+            block: {
+                statistic: _difference([one[block].get(statistic, {}) for one in found], least_ms)
+                for statistic in first[block]
+            }
+            for block in ("response_time_ms", "service_time_ms")
+        },
+        **{name: _difference([one[name] for one in found], least_rate) for name in ("auth_failure_rate", "error_rate")},
+        "decomposition": {"sentence": _FROM_REPORTS},
+    }
+
+
+def _difference(estimates: Sequence[Block], min_effect: float) -> dict[str, Any]:
+    values = [one.get("estimate") for one in estimates]
+    known = [value for value in values if value is not None]
+    more_needed = max(((one.get("more_needed") or 0) if one.get("low") is None else 0 for one in estimates), default=0)
+    if len(known) < len(values) or more_needed:
+        nothing = Interval(low=math.nan, high=math.nan, more_needed=more_needed)
+        return judge(fmean(known) if len(known) == len(values) else math.nan, nothing, min_effect=min_effect).as_json()
+    return judge(fmean(known), between(known), min_effect=min_effect).as_json()
+
+
+def _shared(summaries: Sequence[Block], key: str) -> list[str]:
+    return [name for name in summaries[0][key] if all(name in one[key] for one in summaries)]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known and len(known) == len(values) else None
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    every = list(values)
+    return None if None in every else sum(value for value in every if value is not None)
+
+
+def _greatest(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _summed(groups: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for group in groups:
+        for name, number in group.items():
+            total[name] = total.get(name, 0) + number
+    return total
