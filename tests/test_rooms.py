@@ -48,7 +48,7 @@ ROOMS: dict[str, set[str]] = {
         "settings",
         "target",
     },
-    "live": {*NOUNS, "credentials", "load", "rundir", "schemas", "target"},
+    "live": {*NOUNS, "credentials", "load", "process", "rundir", "schemas", "target"},
     "launch": {
         *NOUNS,
         *("analysis", "clock", "gates", "process", "report", "rundir", "runreader", "schemas", "settings", "voice"),
@@ -103,7 +103,8 @@ INSIDE_LOAD: dict[str, set[str]] = {
 LIBRARIES: dict[str, str] = {
     "azure": r"credentials\.agent\.(arm|azure_errors|clouds|control_plane|identity)",
     "flask": r"live\.",
-    "gevent": r"process\.supervise|load\.|credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
+    "gevent": r"process\.supervise|load\.|live\.headless|"
+    r"credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
     "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",

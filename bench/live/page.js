@@ -93,7 +93,9 @@ function field(one) {
   return row;
 }
 async function loadForm() {
-  const groups = await (await fetch(base + "/form")).json();
+  const answer = await fetch(base + "/form");
+  if (!answer.ok) { $("start").hidden = $("back").hidden = true; return; }  // a headless run: it can be stopped only
+  const groups = await answer.json();
   $("groups").replaceChildren(...groups.map(group => {
     const set = element("fieldset"); set.append(element("legend", group.title), ...group.fields.map(field)); return set;
   }));

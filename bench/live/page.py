@@ -17,7 +17,7 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +30,9 @@ from bench.live import form_groups
 from bench.live.board import Board
 from bench.live.view import View
 from bench.rundir import RunDir
+
+Route = tuple[str, Callable[..., Any], str]
+"""A path below /bench, what answers, and to which method."""
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-\d{3}-[0-9a-f]{4}")
 _MOST_RUNS = 50
@@ -71,29 +74,36 @@ class Watched(Protocol):
 def add(web_ui: Any, master: Watched) -> None:
     """Put the page into `web_ui`, and a link to it on Locust's own."""
     base = (web_ui.app.blueprints["locust"].url_prefix or "").rstrip("/")
-    pages = Blueprint("bench", __name__, url_prefix=f"{base}/bench")
-    routes: list[tuple[str, Callable[..., Any], str]] = [
+    routes = [
+        *reading_routes(master, base=base),
+        ("/form", lambda: jsonify(_form(web_ui, master)), "GET"),
+        ("/fault", lambda: _fault(master), "POST"),
+    ]
+    asking = [(path, web_ui.auth_required_if_enabled(view), method) for path, view, method in routes]
+    web_ui.app.register_blueprint(blueprint(asking, base=base))
+    web_ui.app.after_request(lambda answer: _with_link(answer, base))
+
+
+def reading_routes(master: Watched, *, base: str) -> list[Route]:
+    """Those that change nothing."""
+    return [
         ("/", lambda: _html(_file("page.html").replace("{base}", f"{base}/bench"), _PAGE_POLICY), "GET"),
         *(
             (f"/{name}", lambda name=name: Response(_file(name), mimetype="text/javascript"), "GET")
             for name in _SCRIPTS
         ),
-        ("/form", lambda: jsonify(_form(web_ui, master)), "GET"),
         ("/state", lambda: jsonify(_state(master)), "GET"),
         ("/runs/<run_id>/report.html", lambda run_id: _report(master, run_id), "GET"),
         ("/runs/<run_id>/figures", lambda run_id: _figures(master, run_id), "GET"),
-        ("/fault", lambda: _fault(master), "POST"),
     ]
+
+
+def blueprint(routes: Iterable[Route], *, base: str = "") -> Blueprint:
+    """The page's part of a Flask app."""
+    pages = Blueprint("bench", __name__, url_prefix=f"{base}/bench")
     for number, (path, view, method) in enumerate(routes):
-        pages.add_url_rule(
-            path,
-            f"route{number}",
-            web_ui.auth_required_if_enabled(view),
-            methods=[method],
-            strict_slashes=False,
-        )
-    web_ui.app.register_blueprint(pages)
-    web_ui.app.after_request(lambda answer: _with_link(answer, base))
+        pages.add_url_rule(path, f"route{number}", view, methods=[method], strict_slashes=False)
+    return pages
 
 
 def _with_link(answer: Response, base: str) -> Response:

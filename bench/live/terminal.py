@@ -1,10 +1,11 @@
-"""How a run goes on, on standard error: a line that is rewritten each second; one every 30 s where nobody looks.
+"""How a run goes on, on standard error: a board that is drawn anew each second; a line every 30 s where nobody looks.
 
-Every line says what fails, from the same catalogue as the report.
+All of it says what fails, from the same catalogue as the report.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import TextIO
 
 from bench import numbers
 from bench.live.sketch import Sketch
+from bench.live.terminal_board import Minute, Rates, Screen, render
 from bench.live.view import View
 from bench.load.engine.arrivals import asked_rate
 from bench.metrics import kind_of_failure
@@ -21,40 +23,92 @@ from bench.plan.run_plan import RunPlan
 _EVERY_S = 1.0
 _EVERY_IN_A_LOG_S = 30.0
 _KINDS = 2
+_CLEAR_BELOW = "\r\x1b[J"
+_DEFAULT_SIZE = os.terminal_size((80, 24))
 
 
 class Progress:
-    """Elapsed time, asked and achieved rate, p50 and p99, what fails, lease generation and time to refresh."""
+    """The board of a terminal, the lines of a log; nothing where it is to be quiet.
 
-    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
+    The cursor waits on the board's first line, which is empty. So whatever somebody else writes stays above the next
+    board, and a window that changes its size leaves nothing behind.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        *,
+        quiet: bool = False,
+        size: Callable[[int], os.terminal_size] = os.get_terminal_size,
+    ) -> None:
         self._quiet = quiet
         self._stream = stream if stream is not None else sys.stderr
+        self._size = size
         self._shown_s = 0.0
-        self._requests = 0
-        self._width = 0
+        self._answered = self._sent = 0
+        self._minute = Minute()
+        self._is_drawn = False
 
     def tick(self, plan: RunPlan, elapsed_s: float, look: Callable[[], View]) -> None:
-        """Show a new line if it is time for one."""
-        if elapsed_s < self._shown_s:  # another run
-            self._shown_s, self._requests = 0.0, 0
-        seconds = elapsed_s - self._shown_s
-        on_terminal = self._stream.isatty()
-        if self._quiet or seconds < (_EVERY_S if on_terminal else _EVERY_IN_A_LOG_S):
+        """Show what is new if it is time for that. A terminal that has gone away ends no run."""
+        if self._quiet:
             return
-        view = look()
-        achieved, self._requests = (view["requests"] - self._requests) / seconds, view["requests"]
-        text = harmless(line(plan, elapsed_s, view, achieved=achieved, over_s=seconds))
-        self._shown_s = elapsed_s
-        self._stream.write("\r" + text.ljust(self._width) if on_terminal else text + "\n")
-        self._stream.flush()
-        self._width = len(text) if on_terminal else 0
+        if elapsed_s < self._shown_s:  # another run
+            self._shown_s, self._answered, self._sent, self._minute = 0.0, 0, 0, Minute()
+        try:
+            self._show(plan, elapsed_s, look)
+        except OSError:
+            self._quiet = True
 
     def clear(self) -> None:
-        """Take the line away before something else is written."""
-        if self._width:
-            self._stream.write("\r" + " " * self._width + "\r")
+        """Take the board away before something else is written."""
+        if self._is_drawn and not self._quiet:
+            self._stream.write(_CLEAR_BELOW)
             self._stream.flush()
-            self._width = 0
+        self._is_drawn = False
+
+    def _show(self, plan: RunPlan, elapsed_s: float, look: Callable[[], View]) -> None:
+        seconds, on_terminal = elapsed_s - self._shown_s, self._is_on_terminal()
+        if seconds < (_EVERY_S if on_terminal else _EVERY_IN_A_LOG_S):
+            return
+        view = look()
+        answered, sent = view["requests"], view["requests"] + view["in_flight"]
+        rates = Rates(
+            asked=asked_rate(plan, from_s=max(elapsed_s - seconds, 0), to_s=elapsed_s),
+            sent=max(sent - self._sent, 0) / seconds,
+            answered=(answered - self._answered) / seconds,
+        )
+        self._shown_s, self._answered, self._sent = elapsed_s, answered, sent
+        if on_terminal:
+            self._draw(plan, elapsed_s, view, rates)
+        else:
+            text = line(plan, elapsed_s, view, achieved=rates.answered, over_s=seconds)
+            self._stream.write(harmless(text) + "\n")
+        self._stream.flush()
+
+    def _draw(self, plan: RunPlan, elapsed_s: float, view: View, rates: Rates) -> None:
+        self._minute.add(view, rates)
+        lines = render(
+            plan, elapsed_s, view, rates=rates, minute=self._minute, failed=failed(view), screen=self._screen()
+        )
+        back = f"\x1b[{len(lines) - 1}A" if len(lines) > 1 else ""
+        self._stream.write(_CLEAR_BELOW + "\n".join(lines) + "\r" + back)
+        self._is_drawn = True
+
+    def _is_on_terminal(self) -> bool:
+        """One that can move its cursor."""
+        return self._stream.isatty() and os.environ.get("TERM") != "dumb"
+
+    def _screen(self) -> Screen:
+        """As it is now: the window may have changed."""
+        try:
+            size = self._size(self._stream.fileno())
+        except (OSError, ValueError):
+            size = _DEFAULT_SIZE
+        if not (size.columns and size.lines):
+            size = _DEFAULT_SIZE
+        bars = (self._stream.encoding or "").lower().replace("-", "") == "utf8"
+        return Screen(columns=size.columns, rows=size.lines, colour="NO_COLOR" not in os.environ, bars=bars)
 
 
 def line(plan: RunPlan, elapsed_s: float, view: View, *, achieved: float, over_s: float = _EVERY_S) -> str:

@@ -53,9 +53,9 @@ def install(web_ui: Any, started: Mapping[str, Any], master: Starts | None) -> N
     if missing:
         raise RuntimeError(f"this Locust's web UI has other routes than the guard knows: {', '.join(sorted(missing))}")
     hosts = WebHosts.of(web_ui.host, words_of(str(started.get("web_allow_host") or "")))
-    app.before_request(lambda: _refusal(hosts))
+    app.before_request(lambda: refusal(hosts))
     app.view_functions[_SWARM] = web_ui.auth_required_if_enabled(_guarded(web_ui, started, master))
-    app.wsgi_app = _with_own_headers(app.wsgi_app)
+    app.wsgi_app = with_own_headers(app.wsgi_app)
     shown_form.keep(
         web_ui,
         may_set=lambda: _form(web_ui, started).may_set,
@@ -68,7 +68,7 @@ def install(web_ui: Any, started: Mapping[str, Any], master: Starts | None) -> N
         )
 
 
-def _refusal(hosts: WebHosts) -> Response | None:
+def refusal(hosts: WebHosts) -> Response | None:
     """Flask's `before_request`: an answer ends the request here."""
     if why := hosts.wrong_host(request.environ.get("HTTP_HOST")):
         return _forbidden(why, hint="name the host with --web-allow-host")
@@ -158,7 +158,7 @@ def _not_started(message: str, *, status: int = 200) -> Response:
     return answer
 
 
-def _with_own_headers(wsgi_app: Callable[..., Any]) -> Callable[..., Any]:
+def with_own_headers(wsgi_app: Callable[..., Any]) -> Callable[..., Any]:
     """Without Locust's CORS headers, which flask_cors adds after every hook of Flask's."""
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

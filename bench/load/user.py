@@ -251,6 +251,7 @@ def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     try:
         _serve_figures(session.master)
         if web_ui is None:
+            _serve_live_page(session.master)
             session.master.prepare()
         else:
             _open_web_ui(web_ui, session.master)
@@ -268,6 +269,15 @@ def _serve_figures(master: Master) -> None:
         if not text.isdecimal() or not 0 < int(text) < 65536:
             raise UsageError(f"--prometheus-port: {text!r} is no port", hint="write 9464")
         prometheus.serve(int(text), master)
+
+
+def _serve_live_page(master: Master) -> None:
+    """Of a headless run, where that was asked for. UsageError for a port that cannot be had."""
+    port = str(master.options.get("live_port") or "").strip()
+    if port or is_on(master.options.get("live")):
+        from bench.live import headless
+
+        headless.serve(headless.port_of(port), master)
 
 
 def _open_web_ui(web_ui: Any, master: Master) -> None:

@@ -242,6 +242,8 @@ OUTPUT_OPTIONS = (
     Option(
         name="prometheus-port", metavar="N", help="serve the run's live figures to Prometheus on this loopback port"
     ),
+    Option(name="live", switch=True, help="serve the live page of a headless run on a free loopback port"),
+    Option(name="live-port", metavar="N", help="the same, on this port"),
     Option(
         name="goodput",
         metavar="OBJECTIVE",

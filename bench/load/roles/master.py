@@ -55,6 +55,7 @@ from bench.target.local_emulator import LocalEmulator
 from bench.target.spec import header_origins, kind_of, secret_headers_of, secret_origins, spec_of, variants_of
 
 _POLL_S = 0.02
+_WATCHED_BY = ("live", "live_port", "prometheus_port")
 _GRACE_S = 2.0
 _SAID_EVERY_S = 5.0
 _NO_NEWS_WITHIN_S = 120.0
@@ -462,7 +463,7 @@ class Master:
 
     def _take_point(self, plan: RunPlan, elapsed_s: float) -> None:
         """For the live page and Prometheus, once a second; nothing where nobody can look."""
-        if not (self._environment.web_ui is not None or self.options.get("prometheus_port")):
+        if self._environment.web_ui is None and not any(self.options.get(name) for name in _WATCHED_BY):
             return
         if elapsed_s >= self._point_s:
             self._point_s = elapsed_s + 1
@@ -481,6 +482,12 @@ class Master:
         self._environment.runner.quit()
         if self._environment.web_ui is not None:
             self._environment.web_ui.stop()
+
+    def stop_for_person(self) -> None:
+        """The live page's Stop: the end of a run without one of its own; any other is cut short."""
+        if self.plan is not None and self.plan.duration_s is not None:
+            self._environment.process_exit_code = RunInvalid.exit_code
+        self.interrupt("stopped")
 
     def _decide(self) -> None:
         """SIGUSR1: whoever watches this run knows enough."""
