@@ -75,7 +75,7 @@ def add(web_ui: Any, master: Watched) -> None:
     """Put the page into `web_ui`, and a link to it on Locust's own."""
     base = (web_ui.app.blueprints["locust"].url_prefix or "").rstrip("/")
     routes = [
-        *reading_routes(master, base=base),
+        *reading_routes(master, base=base, takes_faults=True),
         ("/form", lambda: jsonify(_form(web_ui, master)), "GET"),
         ("/fault", lambda: _fault(master), "POST"),
     ]
@@ -84,15 +84,15 @@ def add(web_ui: Any, master: Watched) -> None:
     web_ui.app.after_request(lambda answer: _with_link(answer, base))
 
 
-def reading_routes(master: Watched, *, base: str) -> list[Route]:
-    """Those that change nothing."""
+def reading_routes(master: Watched, *, base: str, takes_faults: bool = False) -> list[Route]:
+    """Those that change nothing. With `takes_faults` the page offers those of our own emulator."""
     return [
         ("/", lambda: _html(_file("page.html").replace("{base}", f"{base}/bench"), _PAGE_POLICY), "GET"),
         *(
             (f"/{name}", lambda name=name: Response(_file(name), mimetype="text/javascript"), "GET")
             for name in _SCRIPTS
         ),
-        ("/state", lambda: jsonify(_state(master)), "GET"),
+        ("/state", lambda: jsonify(_state(master, takes_faults=takes_faults)), "GET"),
         ("/runs/<run_id>/report.html", lambda run_id: _report(master, run_id), "GET"),
         ("/runs/<run_id>/figures", lambda run_id: _figures(master, run_id), "GET"),
     ]
@@ -131,7 +131,7 @@ def _form(web_ui: Any, master: Watched) -> list[dict[str, Any]]:
     return form_groups.of(web_ui.template_args["extra_options"], master.options)
 
 
-def _state(master: Watched) -> dict[str, Any]:
+def _state(master: Watched, *, takes_faults: bool) -> dict[str, Any]:
     try:
         since_s = float(request.args.get("since", "-1"))
     except ValueError:
@@ -139,7 +139,7 @@ def _state(master: Watched) -> dict[str, Any]:
     return {
         **master.board.as_json(master.view(), since_s=since_s),
         "error": master.error.describe() if master.error is not None else "",
-        "faults": list(FAULTS) if master.emulator_admin else [],
+        "faults": list(FAULTS) if takes_faults and master.emulator_admin else [],
         "verdict": _verdict(master.last_run),
         "runs": _runs(master.results),
     }
