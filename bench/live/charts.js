@@ -17,7 +17,7 @@ function table(id, head, rows) {
 const MARKS = {refresh: ["var(--faint)", "1 3"], fault: ["var(--doubtful)", ""], loss: ["var(--bad)", ""]};
 function chart(title, series, {points, stacked = false, marks = []}) {
   const W = 400, H = 130, L = 44, B = 16, figure = element("figure"), caption = element("figcaption", title);
-  const times = points.map(point => point.at_s), end = Math.max(10, ...times.slice(-1)), begin = times.length ? times[0] : 0;
+  const times = points.map(point => point.at_s), end = Math.max(10, ...times.slice(-1)), begin = Math.max(0, (times[0] || 0) - 1);
   const values = stacked ? points.map((_, n) => series.reduce((sum, one) => sum + (one.values[n] || 0), 0))
     : series.flatMap(one => one.values.filter(value => value != null));
   const top = Math.max(...values, 0) * 1.08 || 1;
