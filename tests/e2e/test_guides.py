@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     guide = (GUIDES / "payloads.md").read_text()
     (mix,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
     (tmp_path / "mix.jsonl").write_text(mix)
-    (shop,) = re.findall(r"```python\n(.*?)```", (GUIDES / "tasks.md").read_text(), re.DOTALL)
+    shop, *_ = re.findall(r"```python\n(.*?)```", (GUIDES / "tasks.md").read_text(), re.DOTALL)
     (tmp_path / "shop.py").write_text(shop)
     (chats,) = re.findall(r"```json\n(.*?)```", (GUIDES / "streaming.md").read_text(), re.DOTALL)
     (tmp_path / "chats.jsonl").write_text(chats)

@@ -77,6 +77,10 @@ class PlanHashes(msgspec.Struct, frozen=True, kw_only=True):
         request["chat"] = bool(request["chat"])
         values["arrivals_from"] = bool(plan.arrivals_from)
         values["trace"] = dataclasses.asdict(plan)["stages"] if plan.arrivals == TRACE else []
+        for shown, variant in zip(values["variants"], plan.variants, strict=True):
+            shown["scoring_uri"] = (
+                variant.shown_uri
+            )  # a query may hold a secret, which a bare hash would let be guessed
         text = json.dumps(values, sort_keys=True)
         return cls(plan=hashlib.sha256(text.encode()).hexdigest(), **hashes)
 
