@@ -18,7 +18,7 @@ demo: $(STAMP) ## set up, then compare key with token auth on the emulator for h
 	  --arrival-rate 200 --warm-up 3s --duration 27s
 	@echo "open the report in a browser; 'make help' lists what else there is"
 
-test: $(STAMP) ## set up, then run every test that is no slow one (under 5 minutes)
+test: $(STAMP) ## set up, then run every test that is no slow one
 	$(BIN)/python -m pytest -n 4 --dist worksteal -m "$(ORDINARY)"
 
 slow: $(STAMP) ## those that take more than 10 s each
