@@ -128,6 +128,7 @@ class Board:
             "variants": variants,
             "rows": {
                 "variants": [_variant_row(name, figures) for name, figures in variants.items()],
+                "streams": [_stream_row(name, figures) for name, figures in variants.items() if _streams(figures)],
                 "leases": [self._lease_row(lease) for lease in view["leases"]],
                 "workers": [_worker_row(name, worker) for name, worker in view["workers"].items()],
             },
@@ -199,10 +200,13 @@ def _block(figures: Figures, *, seconds: float) -> dict[str, Any]:
         for metric, sketch in (
             ("response_time_ms", Sketch(figures["response_time"])),
             ("service_time_ms", Sketch(figures["service_time"])),
+            ("time_to_first_token_ms", Sketch(figures["time_to_first_token"])),
+            ("time_per_output_token_ms", Sketch(figures["time_per_output_token"])),
         )
     }
-    rate = {"throughput": requests / seconds} if seconds else {}
-    return {"requests": requests, "outcomes": figures["outcomes"], **times, **rate}
+    tokens = figures["output_tokens"]
+    rates = {"throughput": requests / seconds, "output_token_throughput": tokens / seconds} if seconds else {}
+    return {"requests": requests, "outcomes": figures["outcomes"], "output_tokens": tokens, **times, **rates}
 
 
 def _variant_row(name: str, figures: Mapping[str, Any]) -> list[str]:
@@ -214,6 +218,20 @@ def _variant_row(name: str, figures: Mapping[str, Any]) -> list[str]:
         *(name, numbers.count(whole["requests"]), numbers.rate(recent["throughput"])),
         *map(numbers.milliseconds, times),
         *(numbers.count(figures["replays"]), numbers.by_frequency(failed) or "none"),
+    ]
+
+
+def _streams(figures: Mapping[str, Any]) -> bool:
+    return figures["whole"]["time_to_first_token_ms"]["p50"] is not None
+
+
+def _stream_row(name: str, figures: Mapping[str, Any]) -> list[str]:
+    recent, whole = figures["recent"], figures["whole"]
+    first, each = "time_to_first_token_ms", "time_per_output_token_ms"
+    times = [recent[first]["p50"], recent[first]["p99"], whole[first]["p99"], recent[each]["p50"], recent[each]["p99"]]
+    return [
+        *(name, *map(numbers.milliseconds, times)),
+        *(numbers.rate(recent["output_token_throughput"]), numbers.count(whole["output_tokens"])),
     ]
 
 

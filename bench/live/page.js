@@ -42,6 +42,9 @@ function show(state) {
   draw(state);
   table("variants", ["variant", "requests", "a second", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "service p50 ms", "service p99 ms", "p99 of all, ms",
     "replays", "did not succeed"], state.rows.variants);
+  $("streamed").hidden = !state.rows.streams.length;
+  table("streams", ["variant", "first token p50 ms", "p99 ms", "p99 of all, ms", "per output token p50 ms", "p99 ms", "tokens a second", "tokens"],
+    state.rows.streams);
   table("leases", ["variant", "auth mode", "lease", "freshness", "renewed in", "life left", "fetches by cause", "failed", "longest wait, ms", "waiting users",
     "last error"], state.rows.leases);
   table("workers", ["worker", "CPU", "overdue ms"], state.rows.workers);

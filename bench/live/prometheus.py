@@ -1,16 +1,15 @@
 """A run's live figures for Prometheus, on a port of their own (`--prometheus-port`). Edge: owns that port.
 
-`SERIES` is the list of what there is; the page of the guide is made of it. Histograms come from the live sketches, so a
-bucket's count is at most 1 % off in time; counters begin anew with each run, as Prometheus expects of a restart.
+Histograms come from the live sketches, so a bucket's count is at most 1 % off in time; counters begin anew with each
+run, as Prometheus expects of a restart. Who asks for protobuf, as a Prometheus with native histograms does, gets it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-from prometheus_client import start_http_server
+from prometheus_client import make_wsgi_app, start_http_server
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -20,51 +19,20 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from bench.errors import UsageError
-from bench.live.board import Board, lights
+from bench.live.board import Board
+from bench.live.prometheus_protobuf import CONTENT_TYPE, exposition
+from bench.live.prometheus_series import measured
 from bench.live.sketch import Sketch
 from bench.live.view import View
 
 _HOST = "127.0.0.1"
 _BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_LIGHTS = {"ok": 0, "doubtful": 1, "bad": 2}
+_FAMILIES = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
+_LONGEST_ACCEPT = 2048
+PROTOBUF, OPEN_METRICS, PLAIN = "application/vnd.google.protobuf", "application/openmetrics-text", "text/plain"
+_PROTOBUF_AS = {"proto": "io.prometheus.client.MetricFamily", "encoding": "delimited"}
 
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One family: its name, kind, labels and help."""
-
-    name: str
-    kind: str
-    labels: tuple[str, ...]
-    help: str
-
-
-SERIES = (
-    Series("bench_requests_total", "counter", ("variant", "outcome", "cause"), "Requests that ended, by how."),
-    Series(
-        "bench_response_time_seconds",
-        "histogram",
-        ("variant",),
-        "From when a request was due to its complete answer, of answers that were ok.",
-    ),
-    Series(
-        "bench_service_time_seconds",
-        "histogram",
-        ("variant",),
-        "From when a request was sent to its complete answer, of answers that were ok.",
-    ),
-    Series("bench_replays_total", "counter", ("variant",), "Requests sent once more with a newer credential."),
-    Series("bench_in_flight", "gauge", (), "Requests under way."),
-    Series("bench_schedule_lag_seconds", "gauge", (), "How long the oldest arrival is overdue."),
-    Series("bench_lease_generation", "gauge", ("variant", "auth_mode"), "Number of the credential in use."),
-    Series("bench_lease_life_seconds", "gauge", ("variant", "auth_mode"), "What is left of a credential that expires."),
-    Series("bench_credential_fetches_total", "counter", ("variant",), "Credential fetches that ended."),
-    Series("bench_credential_fetch_failures_total", "counter", ("variant",), "Credential fetches that failed."),
-    Series("bench_worker_cpu_ratio", "gauge", ("worker",), "CPU of a worker, as a share of a core."),
-    Series("bench_light", "gauge", ("light",), "Could the figures be believed now: 0 yes, 1 doubtful, 2 no."),
-    Series("bench_running", "gauge", (), "1 while a run goes on."),
-)
-_BY_NAME = {series.name: series for series in SERIES}
+App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Watched(Protocol):
@@ -80,9 +48,46 @@ def serve(port: int, master: Watched) -> None:
     registry = CollectorRegistry()
     registry.register(LiveCollector(master))
     try:
-        start_http_server(port, addr=_HOST, registry=registry)
+        server, _ = start_http_server(port, addr=_HOST, registry=registry)
     except OSError as exc:
         raise UsageError(f"--prometheus-port {port} cannot be had: {exc.strerror}", hint="choose another port") from exc
+    server.set_app(negotiated(make_wsgi_app(registry), master))
+
+
+def negotiated(text: App, master: Watched) -> App:
+    """`text`, which is shown no stranger's Accept header but what came of it; protobuf for who wants that."""
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        form = wanted(environ.get("HTTP_ACCEPT", ""))
+        if form != PROTOBUF or environ["REQUEST_METHOD"] != "GET":
+            return text({**environ, "HTTP_ACCEPT": PLAIN if form == PROTOBUF else form}, start_response)
+        body = exposition(measured(master.view(), master.board), _BOUNDS_S)
+        start_response("200 OK", [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(body)))])
+        return [body]
+
+    return app
+
+
+def wanted(accept: str) -> str:
+    """The form that an Accept header likes best, protobuf before OpenMetrics before plain text; plain when in doubt."""
+    liked = {PLAIN: 0.0}
+    for one in accept.split(",") if len(accept) <= _LONGEST_ACCEPT else ():
+        form, *parameters = (part.strip() for part in one.split(";"))
+        told = dict(parameter.partition("=")[::2] for parameter in parameters)
+        known = form in (OPEN_METRICS, PLAIN) or (form == PROTOBUF and told.items() >= _PROTOBUF_AS.items())
+        weight = _weight(told.get("q", "1"))
+        if known and weight:
+            liked[form] = max(weight, liked.get(form, 0.0))
+    return max((form for form in (PROTOBUF, OPEN_METRICS, PLAIN) if form in liked), key=liked.__getitem__)
+
+
+def _weight(text: str) -> float:
+    """Of a form in an Accept header, 0 to 1; 0 of what is no such number."""
+    try:
+        value = float(text)
+    except ValueError:
+        return 0.0
+    return value if 0 <= value <= 1 else 0.0
 
 
 class LiveCollector(Collector):
@@ -92,53 +97,12 @@ class LiveCollector(Collector):
         self._master = master
 
     def collect(self) -> Iterator[Metric]:
-        view, board = self._master.view(), self._master.board
-        requests, replays = _family("bench_requests_total"), _family("bench_replays_total")
-        times = {name: _family(f"bench_{name}_seconds") for name in ("response_time", "service_time")}
-        for variant, figures in view["variants"].items():
-            whole = figures["whole"]
-            for kind, count in whole["outcomes"].items():
-                outcome, _, cause = kind.partition(": ")
-                requests.add_metric([variant, outcome, cause], count)
-            replays.add_metric([variant], figures["replays"])
-            for name, pairs in (("response_time", whole["response_time"]), ("service_time", whole["service_time"])):
-                sketch = Sketch(pairs)
-                buckets = [(str(bound), float(sketch.at_most_ms(bound * 1e3))) for bound in _BOUNDS_S]
-                times[name].add_metric([variant], [*buckets, ("+Inf", float(sketch.total))], sketch.sum_ms() / 1e3)
-        yield from (requests, replays, *times.values())
-        yield from _leases(view)
-        yield _gauge("bench_in_flight", view["in_flight"])
-        yield _gauge("bench_schedule_lag_seconds", view["lag_ms"] / 1e3)
-        yield _gauge("bench_running", board.state == "running")
-        cpu, light = _family("bench_worker_cpu_ratio"), _family("bench_light")
-        for worker, facts in view["workers"].items():
-            cpu.add_metric([worker], facts["cpu"])
-        for one in lights(view, board.newest):
-            light.add_metric([one["name"]], _LIGHTS[one["state"]])
-        yield from (cpu, light)
-
-
-def _leases(view: View) -> Iterator[Metric]:
-    generation, life = _family("bench_lease_generation"), _family("bench_lease_life_seconds")
-    fetches, failures = _family("bench_credential_fetches_total"), _family("bench_credential_fetch_failures_total")
-    for lease in view["leases"]:
-        labels = [lease["variant"], str(lease["auth_mode"])]
-        generation.add_metric(labels, lease["generation"])
-        if lease["life_left_s"] is not None:
-            life.add_metric(labels, max(lease["life_left_s"], 0))
-        fetches.add_metric(labels[:1], lease["flights"])
-        failures.add_metric(labels[:1], lease["failures"])
-    yield from (generation, life, fetches, failures)
-
-
-def _family(name: str) -> Any:
-    series = _BY_NAME[name]
-    kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
-    return kinds[series.kind](name, series.help, labels=series.labels)
-
-
-def _gauge(name: str, value: float) -> Metric:
-    family = _family(name)
-    family.add_metric([], value)
-    made: Metric = family
-    return made
+        for series, rows in measured(self._master.view(), self._master.board).items():
+            family: Any = _FAMILIES[series.kind](series.name, series.help, labels=series.labels)
+            for labels, value in rows:
+                if isinstance(value, Sketch):
+                    buckets = [(str(bound), float(value.at_most_ms(bound * 1e3))) for bound in _BOUNDS_S]
+                    family.add_metric(labels, [*buckets, ("+Inf", float(value.total))], value.sum_ms() / 1e3)
+                else:
+                    family.add_metric(labels, value)
+            yield family

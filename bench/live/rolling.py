@@ -1,7 +1,9 @@
 """What one process's samples say of the last ten seconds and of the whole run, by variant. Pure (numpy).
 
 It is shown the recorder's rows when these are written, once a second or every 1,024: the hot path pays nothing for it.
-A response time is that of an answer that was ok, from when it was due; everything else counts by its outcome.
+A response time is that of an answer that was ok, from when it was due; everything else counts by its outcome. Of
+streams there is what a sample tells: the first token, and the mean time of those after it. Single gaps are in the
+report only.
 """
 
 from __future__ import annotations
@@ -15,20 +17,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.live.sketch import Sketch
+from bench.sample import NO_TIME, Outcome, TokensFrom
 
 WINDOW_S = 10
-_OK = "ok"
 _NS = 1_000_000_000
 
 Pairs = list[tuple[int, int]]
 
 
 class Figures(TypedDict):
-    """Over some time: how many ended how, and the times of those that went well. Plain values, for a message."""
+    """Over some time: how many ended how, and the times of those that went well. Plain values, for a message.
+
+    What is of tokens is empty where nothing was streamed.
+    """
 
     outcomes: dict[str, int]
     response_time: Pairs
     service_time: Pairs
+    time_to_first_token: Pairs
+    time_per_output_token: Pairs
+    output_tokens: int
 
 
 class VariantFigures(TypedDict):
@@ -44,18 +52,36 @@ class _Sum:
     outcomes: Counter[str] = field(default_factory=Counter)
     response_time: Sketch = field(default_factory=Sketch)
     service_time: Sketch = field(default_factory=Sketch)
+    time_to_first_token: Sketch = field(default_factory=Sketch)
+    time_per_output_token: Sketch = field(default_factory=Sketch)
+    output_tokens: int = 0
 
     def merge(self, other: _Sum) -> None:
         self.outcomes.update(other.outcomes)
         self.response_time.merge(other.response_time)
         self.service_time.merge(other.service_time)
+        self.time_to_first_token.merge(other.time_to_first_token)
+        self.time_per_output_token.merge(other.time_per_output_token)
+        self.output_tokens += other.output_tokens
 
     def figures(self) -> Figures:
         return {
             "outcomes": dict(self.outcomes),
             "response_time": self.response_time.as_pairs(),
             "service_time": self.service_time.as_pairs(),
+            "time_to_first_token": self.time_to_first_token.as_pairs(),
+            "time_per_output_token": self.time_per_output_token.as_pairs(),
+            "output_tokens": self.output_tokens,
         }
+
+    def add_streams(self, rows: NDArray[Any]) -> None:
+        """Streamed answers that ended well; one without a token has no times."""
+        self.output_tokens += int(rows["output_tokens"].sum(dtype=np.int64))
+        told = rows[rows["first_token_ns"] != NO_TIME]
+        self.time_to_first_token.add(told["first_token_ns"] - told["intended_ns"])
+        several = told[told["output_tokens"] > 1]
+        took_ns = several["last_token_ns"] - several["first_token_ns"]
+        self.time_per_output_token.add(took_ns / (several["output_tokens"].astype(np.int64) - 1))
 
 
 class Rolling:
@@ -108,9 +134,12 @@ class Rolling:
         for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
             outcome, cause = outcomes[kind >> 8], causes.get(kind & 255, "")
             made.outcomes[f"{outcome}: {cause}" if cause else outcome] += count
-        ok = rows[rows["outcome"] == self._words["outcome"][_OK]]
+        ok = rows[rows["outcome"] == self._words["outcome"][Outcome.OK]]
         made.response_time.add(ok["done_ns"] - ok["intended_ns"])
         made.service_time.add(ok["done_ns"] - ok["sent_ns"])
+        streams = ok[ok["tokens_from"] != self._words["tokens_from"][TokensFrom.NONE]]
+        if len(streams):
+            made.add_streams(streams)
         return made
 
 
@@ -144,4 +173,7 @@ def _both(one: Figures, other: Figures) -> Figures:
         "outcomes": dict(Counter(one["outcomes"]) + Counter(other["outcomes"])),
         "response_time": pairs(one["response_time"], other["response_time"]),
         "service_time": pairs(one["service_time"], other["service_time"]),
+        "time_to_first_token": pairs(one["time_to_first_token"], other["time_to_first_token"]),
+        "time_per_output_token": pairs(one["time_per_output_token"], other["time_per_output_token"]),
+        "output_tokens": one["output_tokens"] + other["output_tokens"],
     }

@@ -58,7 +58,11 @@ class Sketch:
 
     def sum_ms(self) -> float:
         """Of all of them, within 1 %."""
-        return sum(count * 2 * _GAMMA**bucket / (_GAMMA + 1) for bucket, count in self.counts.items()) / 1e6
+        return sum(value_ms * count for value_ms, count in self.values_ms())
+
+    def values_ms(self) -> list[tuple[float, int]]:
+        """What each bucket stands for, which is within 1 % of all in it, and its count."""
+        return [(2 * _GAMMA**bucket / (_GAMMA + 1) / 1e6, count) for bucket, count in self.counts.items()]
 
     def at_most_ms(self, bound_ms: float) -> int:
         """How many were at most so long, within the sketch's error."""

@@ -19,7 +19,8 @@ import yaml
 
 from bench.errors import UsageError
 from bench.live.board import Board
-from bench.live.prometheus import SERIES, LiveCollector, serve
+from bench.live.prometheus import LiveCollector, serve
+from bench.live.prometheus_series import SERIES
 from bench.live.view import NOTHING, View
 from tests.e2e.command import REPOSITORY, clean_environment
 from tests.emulator.process import until

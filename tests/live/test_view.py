@@ -21,15 +21,19 @@ from bench.load.roles.part import Part
 from bench.plan.run_plan import RunPlan
 
 SECOND = 1_000_000_000
-WORDS = {"variant": {"key": 0}, "outcome": {"ok": 0}, "cause": {"": 0}}
+WORDS = {"variant": {"key": 0}, "outcome": {"ok": 0}, "cause": {"": 0}, "tokens_from": {"": 0, "usage": 1}}
+STREAM_COLUMNS = ("tokens_from", "first_token_ns", "last_token_ns", "output_tokens")
 COLUMNS = ("done_ns", "intended_ns", "sent_ns", "variant", "outcome", "cause", "attempt")
 
 
-def said(name: str) -> View:
+def said(name: str, *, tokens: int = 0) -> View:
     """A worker that has answered three requests in the last second, has one under way and is 7 ms late."""
     rolling = Rolling(WORDS)
-    rows = np.zeros(3, dtype=[(column, "i8") for column in COLUMNS])
+    rows = np.zeros(3, dtype=[(column, "i8") for column in (*COLUMNS, *STREAM_COLUMNS)])
     rows["done_ns"], rows["intended_ns"], rows["sent_ns"] = 5 * SECOND, 4 * SECOND, 4 * SECOND
+    if tokens:
+        rows["tokens_from"], rows["output_tokens"] = 1, tokens
+        rows["first_token_ns"], rows["last_token_ns"] = 4.5 * SECOND, 5 * SECOND
     rolling.fold(rows)
     return {
         **NOTHING,
@@ -99,6 +103,20 @@ def test_a_master_of_nobody_starts_nothing(states: list[str]) -> None:
     clients["w"] = SimpleNamespace(state="ready")
     web_guard._refuse_without_workers(SimpleNamespace(clients=clients))
     web_guard._refuse_without_workers(SimpleNamespace())
+
+
+def test_the_page_has_a_row_of_tokens_for_who_streams_only() -> None:
+    """First token 500 ms, 50 tokens 10.2 ms apart, three answers of them in ten seconds."""
+    board = Board()
+    board.begin("r", RunPlan(target="emulator", variants=()))
+    board.tick(20.0, NOTHING, asked_rate=0)
+    plain, streams = (
+        of_worker("w0", said("w0", tokens=tokens), lost=False, late=False, silent_s=0.2) for tokens in (0, 50)
+    )
+    assert board.as_json(plain)["rows"]["streams"] == []
+    (row,) = board.as_json(merge([streams, plain]))["rows"]["streams"]
+    assert (row[0], row[-2:]) == ("key", ["15/s", "150"])
+    assert [float(time) for time in row[1:6]] == pytest.approx([500, 500, 500, 10.2, 10.2], rel=0.011)
 
 
 def flight(**changes: Any) -> dict[str, Any]:
