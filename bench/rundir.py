@@ -18,7 +18,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,21 @@ from bench import clock
 from bench.errors import UsageError
 
 _MOST_BYTES = 1 << 28
+
+
+def new_id(anchor: clock.ClockAnchor) -> str:
+    """A name that nobody else has; names sort by time."""
+    return f"{clock.utc_stamp(anchor.wall_ns)}-{secrets.token_hex(2)}"
+
+
+@contextlib.contextmanager
+def writing_below(out: Path) -> Iterator[None]:
+    """UsageError for what the system says of writing there."""
+    try:
+        yield
+    except (OSError, ValueError) as exc:  # ValueError: no file system takes that name
+        why = exc.strerror if isinstance(exc, OSError) else exc
+        raise UsageError(f"cannot write results to {out}: {why}", hint="choose another folder with --out") from exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +53,10 @@ class RunDir:
     @classmethod
     def create(cls, out: Path, anchor: clock.ClockAnchor) -> RunDir:
         """A new folder under `out`, named so that names sort by time. UsageError when it cannot be written."""
-        run = cls(out / f"{clock.utc_stamp(anchor.wall_ns)}-{secrets.token_hex(2)}")
-        try:
+        run = cls(out / new_id(anchor))
+        with writing_below(out):
             run.samples.mkdir(parents=True)
             run.health.mkdir()
-        except (OSError, ValueError) as exc:  # ValueError: no file system takes that name
-            why = exc.strerror if isinstance(exc, OSError) else exc
-            raise UsageError(f"cannot write results to {out}: {why}", hint="choose another folder with --out") from exc
         return run
 
     @property

@@ -6,12 +6,10 @@ the caller's own Azure settings reaches it. What a run leaves behind is read her
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,32 +25,8 @@ from bench.runreader import load_manifest
 from bench.samples import stream
 
 _FOREIGN = ("AZURE", "BENCH_", "IDENTITY_", "LOCUST_", "MSI_", "ARM_")
-_PATIENCE_S = 10.0
 _LOOK_EVERY_S = 0.02
 _START_WITHIN_S = 60.0
-
-
-class Admin:
-    """The emulator's admin interface. `url` comes with its facts."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def get(self, what: str) -> Any:
-        return self._call(what, "GET", None)
-
-    def script(self, faults: list[Mapping[str, Any]]) -> None:
-        """Add faults; `at` counts from the zero that `start` returned."""
-        self._call("faults", "POST", json.dumps(faults).encode())
-
-    def start(self) -> int:
-        """Make now the script's zero: monotonic ns."""
-        return int(self._call("start", "POST", b"")["zero_ns"])
-
-    def _call(self, what: str, method: str, body: bytes | None) -> Any:
-        request = urllib.request.Request(f"{self._url}/{what}", data=body, method=method)  # noqa: S310 - loopback
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=_PATIENCE_S) as answer:
-            return json.loads(answer.read())
 
 
 class LocustRun:

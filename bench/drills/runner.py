@@ -9,7 +9,7 @@ import dataclasses
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,11 @@ from bench.drills import goals
 from bench.drills.drill import Deed, DeedKind, Drill
 from bench.drills.evidence import Call, Evidence
 from bench.drills.findings import Findings, find
-from bench.drills.rig import Admin, LocustRun, attempts_of, await_zero, environment_for, flights_of, values_for
+from bench.drills.rig import LocustRun, attempts_of, await_zero, environment_for, flights_of, values_for
 from bench.errors import BenchError
 from bench.rundir import RunDir
 from bench.runreader import load_run
+from bench.target.emulator_admin import EmulatorAdmin
 from bench.target.local_emulator import LocalEmulator
 
 _END_WITHIN_S = 40.0
@@ -46,13 +47,14 @@ class Done:
 def carry_out(drill: Drill, *, locustfile: Path, out: Path, processes: int = 1, extra: Sequence[str] = ()) -> Done:
     """Run it and look at what it cost; `extra` are options for Locust. BenchError when there is nothing to look at."""
     with _emulator(drill.emulator) as emulator:
-        admin = Admin(emulator.facts["admin"])
+        admin = EmulatorAdmin(emulator.facts["admin"])
         admin.script([fault for fault in drill.faults if "at" not in fault])
         facts = emulator.facts
         values = values_for(drill, facts=facts, out=out, processes=processes)
         with closing(LocustRun(locustfile, values, environment=environment_for(facts), extra=extra)) as locust:
             zero_ns = await_zero(locust)
-            _schedule(admin, drill.faults, zero_ns)
+            admin.start(zero_ns)
+            admin.script([fault for fault in drill.faults if "at" in fault])
             for deed in sorted(drill.deeds, key=lambda deed: deed.at_s):
                 _sleep_until(zero_ns + round(deed.at_s * 1e9))
                 _do(deed, locust, emulator)
@@ -74,12 +76,6 @@ def _emulator(options: str) -> Iterator[LocalEmulator]:
         emulator.stop()
 
 
-def _schedule(admin: Admin, faults: tuple[Mapping[str, Any], ...], zero_ns: int) -> None:
-    """Hand over the faults of the run, their times moved from the run's zero to the script's."""
-    ahead_s = (admin.start() - zero_ns) / 1e9
-    admin.script([{**fault, "at": max(fault["at"] - ahead_s, 0.0)} for fault in faults if "at" in fault])
-
-
 def _do(deed: Deed, locust: LocustRun, emulator: LocalEmulator) -> None:
     if deed.kind is DeedKind.KILL_AGENT:
         pid = locust.agent_pid()
@@ -96,7 +92,7 @@ def _sleep_until(at_ns: int) -> None:
     time.sleep(max(at_ns - monotonic_ns(), 0) / 1e9)
 
 
-def _gather(folder: RunDir, admin: Admin, *, zero_ns: int, due: int) -> Evidence:
+def _gather(folder: RunDir, admin: EmulatorAdmin, *, zero_ns: int, due: int) -> Evidence:
     return Evidence(
         attempts=attempts_of(folder),
         flights=flights_of(folder),

@@ -13,10 +13,7 @@ Every route asks for the login where Locust does, lies under its base path, and 
 
 from __future__ import annotations
 
-import json
 import re
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -30,6 +27,7 @@ from bench.live import form_groups
 from bench.live.board import Board
 from bench.live.view import View
 from bench.rundir import RunDir
+from bench.target.emulator_admin import EmulatorAdmin
 
 Route = tuple[str, Callable[..., Any], str]
 """A path below /bench, what answers, and to which method."""
@@ -209,13 +207,9 @@ def _fault(master: Watched) -> Any:
     name = request.form.get("name", "")
     if not master.emulator_admin or name not in FAULTS:
         abort(404)
-    asked = urllib.request.Request(  # noqa: S310 - the address is the emulator's own
-        f"{master.emulator_admin}/faults", data=json.dumps(FAULTS[name]).encode(), method="POST"
-    )
     try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=5):
-            pass
-    except (OSError, urllib.error.URLError) as exc:
+        EmulatorAdmin(master.emulator_admin).script([FAULTS[name]])
+    except (OSError, ValueError) as exc:
         return jsonify({"success": False, "message": f"the emulator did not take it: {exc}"}), 502
     master.board.note(master.board.now_s, f"by hand: {name}", mark="fault")
     return jsonify({"success": True, "message": ""})

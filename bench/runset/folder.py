@@ -9,7 +9,6 @@ report.html summary.md junit.xml gates.json   as for one run
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 from bench import clock, schemas
 from bench.analysis.summary import summarise
 from bench.errors import BenchError, RunInvalid, UsageError
-from bench.rundir import RunDir, write_json
+from bench.rundir import RunDir, new_id, write_json, writing_below
 from bench.runreader import load_manifest, load_run
 from bench.runset.member import Member, believed
 
@@ -33,14 +32,11 @@ class SetDir:
     @classmethod
     def create(cls, out: Path, *, runs: int, pause_s: float, until: str) -> SetDir:
         """A new one under `out`. UsageError when it cannot be written."""
-        here = cls(out / f"{clock.utc_stamp(clock.ClockAnchor.now().wall_ns)}-{secrets.token_hex(2)}-set")
+        here = cls(out / f"{new_id(clock.ClockAnchor.now())}-set")
         asked = {"schema_version": schemas.VERSION, "set_id": here.set_id, "runs": runs}
-        try:
+        with writing_below(out):
             here.runs.mkdir(parents=True)
             write_json(here.asked_file, {**asked, "pause_s": pause_s, "until": until})
-        except (OSError, ValueError) as exc:
-            why = exc.strerror if isinstance(exc, OSError) else exc
-            raise UsageError(f"cannot write results to {out}: {why}", hint="choose another folder with --out") from exc
         return here
 
     @property

@@ -111,7 +111,7 @@ class Runs:
         enough = self.watch.enough if self.watch else None
         folder, code = run_locust(self.locustfile, values, extra=self.extra, enough=enough, voice=self.voice)
         if folder is None or not _has_begun(folder):
-            return None, first_of(code, RunInvalid.exit_code) if code == 0 else code
+            return None, code or RunInvalid.exit_code
         return folder, code
 
 

@@ -14,15 +14,14 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from dataclasses import dataclass
 from typing import IO, Any
 
 from bench.errors import BenchError, UsageError
 from bench.plan.options import without_secrets
+from bench.target.emulator_admin import EmulatorAdmin
 
 _STARTS_WITHIN_S = 60.0
-_ANSWERS_WITHIN_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +71,8 @@ class LocalEmulator:
 
         Until then none of those with an `at` acts.
         """
-        body = json.dumps({"zero_ns": zero_ns}).encode()
-        request = urllib.request.Request(f"{self.facts['admin']}/start", data=body, method="POST")  # noqa: S310
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with direct.open(request, timeout=_ANSWERS_WITHIN_S) as answer:
-                faults: list[dict[str, Any]] = json.loads(answer.read())["faults"]
+            faults: list[dict[str, Any]] = EmulatorAdmin(self.facts["admin"]).start(zero_ns)["faults"]
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise BenchError(f"the emulator does not take the run's zero: {exc}", hint="look whether it lives") from exc
         return faults

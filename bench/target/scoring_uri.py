@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from bench.errors import UsageError
 
-_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 _WRITE = "write https://host/score"
 
 
@@ -38,7 +38,7 @@ def read_scoring_uri(uri: str, *, shows_certificate: bool = False) -> ScoringUri
         port = parts.port
     except ValueError as exc:
         raise UsageError(f"scoring URI {uri!r}: {exc}", hint=_WRITE) from exc
-    if parts.scheme not in _PORTS or not parts.hostname:
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise UsageError(f"scoring URI {uri!r} is not an http(s) URL", hint=_WRITE)
     if port == 0:
         raise UsageError(f"scoring URI {uri!r}: there is no port 0", hint="leave the port out for 80 or 443")
@@ -53,7 +53,7 @@ def read_scoring_uri(uri: str, *, shows_certificate: bool = False) -> ScoringUri
             "--client-cert is shown over TLS only, and the scoring URI is plain http",
             hint="give the https URI, or leave the certificate out",
         )
-    return ScoringUri(host=parts.hostname, port=port or _PORTS[parts.scheme], path=path, is_secure=is_secure)
+    return ScoringUri(host=parts.hostname, port=port or DEFAULT_PORTS[parts.scheme], path=path, is_secure=is_secure)
 
 
 def _is_name(host: str) -> bool:

@@ -30,7 +30,7 @@ from bench.target.client_certificate import ClientCertificate
 from bench.target.cloud import CLOUD_VARIABLE, METADATA_VARIABLE, cloud_of
 from bench.target.endpoint_kinds import check_kind
 from bench.target.local_emulator import LocalEmulator
-from bench.target.scoring_uri import read_scoring_uri
+from bench.target.scoring_uri import DEFAULT_PORTS, read_scoring_uri
 from bench.target.workspace import find_workspace
 
 KEY_VARIABLE = "BENCH_KEY"
@@ -41,7 +41,6 @@ _CHOICES = (
     " workspace), or --scoring-uri URI (with BENCH_KEY or BENCH_TOKEN set)"
 )
 _ID = re.compile(r"[A-Za-z0-9.-]*")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +166,7 @@ def origin_of(uri: str) -> str:
     """Scheme, host and port of a URI: whoever answers there sees the secret. The path is not part of it."""
     try:
         parts = urlsplit(uri)
-        port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
     except ValueError:  # no port, or half an IPv6 address: whoever reads the URI says so
         return uri
     return f"{parts.scheme}://{(parts.hostname or '').rstrip('.')}:{port}"

@@ -10,8 +10,8 @@ import pytest
 
 from bench.drills import runner
 from bench.drills.catalogue import DRILLS
-from bench.drills.rig import Admin
 from bench.drills.runner import Done
+from bench.target.emulator_admin import EmulatorAdmin
 from bench.target.local_emulator import LocalEmulator
 from tests.e2e.command import LOCUSTFILES, bench
 from tests.emulator.process import EmulatorProcess
@@ -52,7 +52,7 @@ def test_list_and_unknown_name(tmp_path: Path) -> None:
 def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     """What the drill's emulator guards: its keys before and after, and what proves to be its principals."""
     known: set[str] = set()
-    start, get = LocalEmulator.start, Admin.get
+    start, get = LocalEmulator.start, EmulatorAdmin.get
     running = EmulatorProcess(process=None)  # type: ignore[arg-type]
 
     def spied_start(options: str = "") -> LocalEmulator:
@@ -62,13 +62,13 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
         known.update(running.arm("POST", "/onlineEndpoints/ep-key/listKeys").json.values())
         return emulator
 
-    def spied_get(admin: Admin, what: str) -> Any:
+    def spied_get(admin: EmulatorAdmin, what: str) -> Any:
         if what == "refusals":
             known.update(running.arm("POST", "/onlineEndpoints/ep-key/listKeys").json.values())
         return get(admin, what)
 
     monkeypatch.setattr(runner.LocalEmulator, "start", spied_start)
-    monkeypatch.setattr(Admin, "get", spied_get)
+    monkeypatch.setattr(EmulatorAdmin, "get", spied_get)
     yield known
     assert len(known) >= 4
 
