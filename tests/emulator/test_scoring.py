@@ -102,7 +102,7 @@ def test_limits_are_answered_as_azure_answers_them():
     with emulator("--traffic", "blue=0", "--service-zero") as running:
         answer = running.score("key", running.secret("key"))
         assert (answer.status, "positive traffic weight" in answer.body.decode()) == (404, True)
-    options = ("--service-base", "300ms", "--service-exponential", "0", "--request-timeout", "200ms")
+    options = ("--service-base", "8s", "--service-exponential", "0", "--request-timeout", "4s")
     with emulator(*options, "--instances", "2", "--max-concurrent-requests", "1") as running:
         secret = running.secret("key")
         with ThreadPoolExecutor(8) as pool:
