@@ -43,7 +43,7 @@ class Runs:
             if confirm and folder is not None:
                 self.voice.answer(code, folder=str(path))
             return path, code
-        _tell("a gate failed: the run is made again to confirm it")
+        write_line(sys.stderr, "a gate failed: the run is made again to confirm it")
         again, second = self._judged(1, self._aside)
         confirmed = second == GateFailed.exit_code
         said = (
@@ -76,7 +76,7 @@ class Runs:
                 code = first_of(code, self._reported(made))
             return made, code
 
-        ended = run_all(asked, folder, measure=measure, pause=time.sleep, tell=_tell)
+        ended = run_all(asked, folder, measure=measure, pause=time.sleep, tell=self._tell)
         if not folder.folders():
             _remove(folder.asked_file, folder.runs, folder.path)
             return None, self._nothing(ended.code)
@@ -93,6 +93,11 @@ class Runs:
         from bench.launch.finish import finish  # numpy, pyarrow, matplotlib: not before there is something to report
 
         return folder, finish(folder, gates=self.gates, voice=voice, ended_with=code)
+
+    def _tell(self, line: str) -> None:
+        """How far the set is, which -q holds back."""
+        if not self.voice.quiet:
+            write_line(sys.stderr, line)
 
     def _nothing(self, code: int) -> int:
         self.voice.answer(code, error="the run did not begin: standard error says why")
@@ -128,10 +133,6 @@ def _has_begun(folder: RunDir) -> bool:
         return bool(schemas.load(folder.manifest, schemas.Manifest)["workers"])
     except BenchError:
         return False  # there was no room for it, which Locust has said
-
-
-def _tell(line: str) -> None:
-    write_line(sys.stderr, line)
 
 
 def _remove(*paths: Path) -> None:

@@ -104,3 +104,15 @@ def test_a_set_of_which_no_run_began_leaves_nothing_behind(tmp_path: Path, monke
     wanted = asked("--runs", "3")
     assert of.as_set(wanted) == (None, 3)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_quiet_says_no_progress(
+    quiet: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Runs, "_made", lambda *_, **__: (None, 3))
+    values = {"out": str(tmp_path)}
+    Runs(locustfile=Path("x.py"), values=values, extra=(), gates=Gates(), voice=Voice(quiet=quiet)).as_set(
+        asked("--runs", "3")  # type: ignore[arg-type]
+    )
+    assert ("run 1 of 3" in capsys.readouterr().err) is not quiet
