@@ -180,6 +180,8 @@ CAUSES: dict[str, Word] = {
     "no_descriptors": Word(title="client out of file descriptors", help="this client's limit (ulimit -n), not a fault "
                            "of the target"),
     "no_ports": Word(title="client out of ports", help="this client's limit, not a fault of the target"),
+    "expectation": Word(title="not as expected", help="an answer that failed --expect, --expect-json or --expect-body"),
+    "task": Word(title="failed by its task", help="an answer that a task of the locustfile called no good"),
 }  # fmt: skip
 _CONNECT_REFUSED = Word(title="connection refused", help="nothing listens there")
 

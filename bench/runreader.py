@@ -36,7 +36,10 @@ _OF_STREAMS: dict[str, Any] = {
 }
 """Columns that are read only where answers were streamed, with their value everywhere else."""
 
-_ABSENT = {"server_time_ns": NO_TIME, **_OF_STREAMS}
+_ADDED = {**_OF_STREAMS, "stands_for": 1}
+"""Columns that an older version did not write, with the value that says as much."""
+
+_ABSENT = {"server_time_ns": NO_TIME, **_ADDED}
 
 
 def load_run(path: Path) -> LoadedRun:
@@ -268,7 +271,7 @@ class _Rows:
         place = slice(self.filled, self.filled + batch.rows)
         for name, kind in self.read:
             if name not in batch.names:
-                if name not in _OF_STREAMS:
+                if name not in _ADDED:
                     self._missing.add(name)
                 self._columns[name][place] = self._code(name, "") if kind == "word" else _ABSENT.get(name, 0)
             elif kind == "word":

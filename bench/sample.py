@@ -112,6 +112,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("output_tokens", "uint32"),
     ("prompt_tokens", "uint32"),
     ("tokens_from", "word"),
+    ("stands_for", "uint16"),
 )
 """(name, type) in file order; `word` is dictionary<uint8, utf8>. A column is only ever added at the end.
 
@@ -133,4 +134,7 @@ Of a streamed answer (`tokens_from` is not empty), however it ended:
 `content_events`  how many events with text there were
 `output_tokens`   of the whole answer, by the server's usage block or, without one, the events with text (`tokens_from`)
 `prompt_tokens`   by the server's usage block, 0 without one
+
+`stands_for`      1; where the bodies of a share of the answers are checked, how many one that was checked stands for,
+                  0 of one that was passed over
 """

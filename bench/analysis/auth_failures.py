@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import rates
+from bench.analysis import checked, rates
 from bench.analysis.blocks import CELLS, cell_of
 from bench.analysis.run import Ints, LoadedRun, Part
 from bench.sample import Outcome
 
 _INITIAL = "initial"
 _REASONS = 5
+_TOLD_BY_A_LOOK = (Outcome.OK, Outcome.UNEXPECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +94,17 @@ def failure_share(run: LoadedRun, variant: str, *, auth_only: bool, part: Part |
     """Auth failures, or everything that is not ok, as a share of the measured samples of `variant`."""
     if auth_only:
         return outcome_share(run, variant, Outcome.AUTH_FAILURE, part)
+    rows = run.rows(variant, part)
+    if checked.on_a_sample(run, rows):
+        return checked.share(run, rows, ~run.samples.where("outcome", Outcome.OK), failing=True)
     good = outcome_share(run, variant, Outcome.OK, part)
     return rates.Share(hits=good.count - good.hits, count=good.count, span_s=run.span_s)
 
 
 def outcome_share(run: LoadedRun, variant: str, outcome: Outcome, part: Part | None = None) -> rates.Share:
     """The samples with one outcome as a share of the measured samples of `variant`."""
+    if outcome in _TOLD_BY_A_LOOK and checked.on_a_sample(run, rows := run.rows(variant, part)):
+        return checked.share(run, rows, run.samples.where("outcome", outcome))
     words = run.samples.words["outcome"]
     table = _by_cell(run, variant, part)
     hits = table[:, words.index(outcome)] if outcome in words else np.zeros(CELLS, np.int64)
@@ -107,8 +113,11 @@ def outcome_share(run: LoadedRun, variant: str, outcome: Outcome, part: Part | N
 
 def within(run: LoadedRun, variant: str, deadline_ms: float, part: Part | None = None) -> rates.Share:
     """The samples answered well within `deadline_ms` of when they were due, as a share of all measured ones."""
-    good = np.flatnonzero(run.rows(variant, part) & run.samples.where("outcome", Outcome.OK))
+    rows = run.rows(variant, part)
+    good = np.flatnonzero(rows & run.samples.where("outcome", Outcome.OK))
     good = good[run.samples.durations_ns("response_time", good) <= deadline_ms * 1e6]
+    if checked.on_a_sample(run, rows):
+        return checked.share(run, rows, np.isin(np.arange(len(rows)), good))
     hits = np.bincount(cell_of(run.samples.intended_ns[good], run.window_ns), minlength=CELLS)
     return rates.Share(hits=hits, count=_by_cell(run, variant, part).sum(axis=1), span_s=run.span_s)
 

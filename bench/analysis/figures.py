@@ -9,7 +9,7 @@ import math
 from collections.abc import Collection
 from typing import Any
 
-from bench.analysis import auth_failures, compare, outcomes
+from bench.analysis import auth_failures, checked, compare, outcomes
 from bench.analysis.bootstrap import Interval
 from bench.analysis.fold import Fold
 from bench.analysis.rates import Share
@@ -32,6 +32,8 @@ def requests(run: LoadedRun, variant: str, part: Part | None, deadlines_ms: Coll
         "failures": outcomes.failures(run, variant, part),
         "failure_rates": outcomes.failure_rates(run, variant, part),
     }
+    if told := checked.counts(run, variant, part):
+        block["checked"] = told
     if deadlines_ms:
         each = {deadline_name(one): _within(run, variant, one, part) for one in sorted(set(deadlines_ms))}
         block["within"] = each

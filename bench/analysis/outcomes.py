@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import rates
+from bench.analysis import checked, rates
 from bench.analysis.blocks import CELLS, cell_of
 from bench.analysis.run import Ints, LoadedRun, Part
 from bench.plain_text import printable
@@ -86,6 +86,14 @@ def _kinds(run: LoadedRun, variant: str, part: Part | None) -> tuple[list[tuple[
 
 
 def _share(run: LoadedRun, variant: str, part: Part | None, rows: Ints) -> dict[str, Any]:
+    share = _share_of(run, variant, part, rows)
+    found = rates.own(share)
+    return {"share": share.rate, "low": found.low, "high": found.high}
+
+
+def _share_of(run: LoadedRun, variant: str, part: Part | None, rows: Ints) -> rates.Share:
+    if checked.on_a_sample(run, there := run.rows(variant, part)) and checked.may_tell(run, rows):
+        return checked.share(run, there, np.isin(np.arange(len(there)), rows))
     times = run.samples.intended_ns
     key = f"requests of {variant} {part} by cell"
     if key not in run.memo:
@@ -93,9 +101,7 @@ def _share(run: LoadedRun, variant: str, part: Part | None, rows: Ints) -> dict[
             cell_of(times[np.flatnonzero(run.rows(variant, part))], run.window_ns), minlength=CELLS
         )
     hits = np.bincount(cell_of(times[rows], run.window_ns), minlength=CELLS)
-    share = rates.Share(hits=hits, count=run.memo[key], span_s=run.span_s)
-    found = rates.own(share)
-    return {"share": share.rate, "low": found.low, "high": found.high}
+    return rates.Share(hits=hits, count=run.memo[key], span_s=run.span_s)
 
 
 def _told(run: LoadedRun, variant: str) -> dict[tuple[str, str, int], Mapping[str, Any]]:

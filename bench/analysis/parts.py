@@ -15,6 +15,7 @@ import numpy as np
 
 from bench.analysis import bootstrap, compare
 from bench.analysis.blocks import CELLS, cell_of
+from bench.analysis.checked import on_a_sample, share
 from bench.analysis.figures import durations, error_rate, requests
 from bench.analysis.fold import Fold, fold, fold_picked, pick
 from bench.analysis.rates import Share
@@ -147,7 +148,10 @@ def _in_span(run: LoadedRun, variant: str, from_s: float, to_s: float, *, seed: 
         return np.bincount(cell_of(due_ns[rows], window_ns), minlength=CELLS)
 
     good = there & run.samples.where("outcome", Outcome.OK)
-    failed = Share(hits=by_cell(there & ~good), count=by_cell(there), span_s=to_s - from_s)
+    if on_a_sample(run, there):
+        failed = share(run, there, ~good, window_ns=window_ns, failing=True)
+    else:
+        failed = Share(hits=by_cell(there & ~good), count=by_cell(there), span_s=to_s - from_s)
     answered = there & run.latency_rows(variant)
     censored = run.censored[answered]
     side = fold(

@@ -12,6 +12,7 @@ sides of a run saw, and is left as it is.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,23 +31,42 @@ _BURST_S = 1.0
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Share:
-    """`hits` of `count` requests in `span_s`, both arrays with one value a cell (`blocks.CELLS`)."""
+    """`hits` of `count` requests in `span_s`, both arrays with one value a cell (`blocks.CELLS`).
+
+    Where only some answers were looked at, `hits` and `misses` are the requests of which it is known all the same, and
+    `sampled` is the share among the answers that were looked at: it speaks for all others.
+    """
 
     hits: NDArray[Any]
     count: NDArray[Any]
     span_s: float
+    sampled: Share | None = None
+    misses: NDArray[Any] | None = None
 
     @property
     def n(self) -> int:
-        return int(self.count.sum())
+        return round(float(self.count.sum()))
 
     @property
     def rate(self) -> float:
-        return float(self.hits.sum() / self.n) if self.n else math.nan
+        own = float(self.hits.sum() / self.count.sum()) if self.n else math.nan
+        return own if self.sampled is None else own + self.left * self.sampled.rate
+
+    @property
+    def left(self) -> float:
+        """The share of the requests that `sampled` speaks for."""
+        told = self.hits.sum() + (self.misses.sum() if self.misses is not None else 0)
+        return 1 - float(told / self.count.sum())
+
+    def known(self, hits: NDArray[Any]) -> Share:
+        """`hits` of all requests, of which nothing is left to a sample."""
+        return Share(hits=hits, count=self.count, span_s=self.span_s)
 
 
 def own(share: Share) -> Interval:
     """The interval of a share, within 0..1; `episodes` are the bursts that its hits, or what missed, are worth."""
+    if share.sampled is not None:
+        return _together(share, share.sampled, own)
     seen, episodes = _seen(share)
     if episodes >= _KNOWN_EPISODES or not seen.known:
         return replace(seen, episodes=episodes)
@@ -70,11 +90,37 @@ def difference(baseline: Share, candidate: Share) -> Interval:
 
 def _seen(share: Share) -> tuple[Interval, float]:
     """What the failures that were seen say, and how many bursts they are worth."""
+    if share.sampled is not None:
+        found = _together(share, share.sampled, lambda part: _seen(part)[0])
+        return found, found.episodes
     if share.n == 0:
         return Interval(low=math.nan, high=math.nan, more_needed=1), 0.0
     chosen, effective = _clustering(share)
     z = t_quantile((1 + LEVEL) / 2, chosen - 1)
     return _wilson(share.rate, effective, z), effective * min(share.rate, 1 - share.rate)
+
+
+def _together(share: Share, sampled: Share, interval: Callable[[Share], Interval]) -> Interval:
+    """That of hits + left x sampled, from the intervals of the three (Zou and Donner 2008)."""
+    among = interval(sampled)
+    if not share.n or among.more_needed:
+        return Interval(low=math.nan, high=math.nan, more_needed=1)
+    below, above = [share.left * (sampled.rate - among.low)], [share.left * (among.high - sampled.rate)]
+    if share.misses is None or share.hits.any():  # else nothing can be a hit but what a look tells
+        known = share.known(share.hits)
+        hits = interval(known)
+        below.append((1 - sampled.rate) * (known.rate - hits.low))
+        above.append((1 - sampled.rate) * (hits.high - known.rate))
+    if share.misses is not None:
+        known = share.known(share.misses)
+        misses = interval(known)
+        below.append(sampled.rate * (misses.high - known.rate))
+        above.append(sampled.rate * (known.rate - misses.low))
+    return Interval(
+        low=max(0.0, share.rate - math.hypot(*below)),
+        high=min(1.0, share.rate + math.hypot(*above)),
+        episodes=among.episodes,
+    )
 
 
 def _clustering(share: Share) -> tuple[int, float]:

@@ -70,6 +70,7 @@ class Samples:
     output_tokens: NDArray[np.uint32]
     prompt_tokens: NDArray[np.uint32]
     tokens_from: NDArray[Any]
+    stands_for: NDArray[np.uint16]
     worker: NDArray[Any]
     words: Mapping[str, tuple[str, ...]]
 

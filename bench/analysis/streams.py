@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis import rates
+from bench.analysis import checked, rates
 from bench.analysis.blocks import CELLS, cell_of
 from bench.analysis.fold import Fold, fold, fold_variant, stage_cells
 from bench.analysis.run import Floats, Ints, LoadedRun, Mask
@@ -117,6 +117,8 @@ def good(run: LoadedRun, variant: str, objectives: Sequence[Objective]) -> rates
     for one in objectives:
         values_ms = _per_request(run, one, rows)
         kept &= values_ms <= one.below_ms if one.or_equal else values_ms < one.below_ms
+    if checked.on_a_sample(run, run.rows(variant)):
+        return checked.share(run, run.rows(variant), np.isin(np.arange(len(run.samples)), rows[kept]))
     hits, count = (
         np.bincount(cell_of(run.samples.intended_ns[some], run.window_ns), minlength=CELLS)
         for some in (rows[kept], all_rows)

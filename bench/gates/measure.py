@@ -92,6 +92,8 @@ def _find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
                 return _narrowed(gate, block)
             return _rate(gate.metric.name.removesuffix("_rate"), block)
         case Kind.COUNT:
+            if gate.metric.name == "errors" and "checked" in block:
+                return _at_least(_events("error", block), block)
             return Figure(value=_count(gate.metric.name, block), counted=True, requests=block["requests"])
         case Kind.THROUGHPUT:
             return Figure(value=_throughput(gate.metric.name, block), counted=True, requests=block["requests"])
@@ -206,13 +208,23 @@ def _events(name: str, block: Mapping[str, Any]) -> int:
     return outcomes.get(name, 0)
 
 
+def _at_least(events: int, block: Mapping[str, Any]) -> Figure:
+    """What was counted where not all bodies were looked at."""
+    return Figure(above=float(events), interval=(float(events), math.inf), requests=block["requests"])
+
+
 def _rate(name: str, block: Mapping[str, Any]) -> Figure:
-    """The figure from the counts, for a share that was rounded for the file may miss the threshold it equals."""
+    """The figure from the counts, for a share that was rounded for the file may miss the threshold it equals.
+
+    Where not all bodies were looked at counts say too little.
+    """
     requests = block["requests"]
-    found = block.get("error_rate_interval") if name == "error" else block.get("outcome_rates", {}).get(name)
+    rates: Mapping[str, Any] = block.get("outcome_rates", {})
+    found = block.get("error_rate_interval") if name == "error" else rates.get(name)
     low, high = (found.get("low"), found.get("high")) if found else (None, None)
+    estimated = block["error_rate"] if name == "error" else rates.get(name, {}).get("rate")
     return Figure(
-        value=_events(name, block) / requests,
+        value=estimated if "checked" in block else _events(name, block) / requests,
         interval=None if low is None or high is None else (low, high),
         requests=requests,
     )
@@ -226,7 +238,9 @@ def _share_of(found: Mapping[str, Any] | None, block: Mapping[str, Any]) -> Figu
     if found is None:
         return NOTHING
     requests = block["requests"]
-    return Figure(value=found["requests"] / requests, interval=(found["low"], found["high"]), requests=requests)
+    value = found["rate"] if "checked" in block else found["requests"] / requests
+    interval = None if found["low"] is None or found["high"] is None else (found["low"], found["high"])
+    return Figure(value=value, interval=interval, requests=requests)
 
 
 def _narrowed(gate: Gate, block: Mapping[str, Any]) -> Figure:
@@ -248,8 +262,10 @@ def _narrowed(gate: Gate, block: Mapping[str, Any]) -> Figure:
     low, high = found.get("low"), found.get("high")
     count = found.get("count") if len(wanted) == 1 else None
     events = sum(kind["count"] for kind in fitting) if count is None else count
+    shares = [kind["share"] for kind in fitting] if len(wanted) != 1 else [found.get("share")]
+    estimated = None if None in shares else math.fsum(shares)
     return Figure(
-        value=events / block["requests"],
+        value=estimated if "checked" in block else events / block["requests"],
         interval=None if low is None or high is None else (low, high),
         requests=block["requests"],
     )

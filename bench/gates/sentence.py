@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.gates.gate import Comparison, Gate
 from bench.gates.measure import Figure
 from bench.gates.result import GateResult, GateVerdict, show, show_interval
-from bench.metrics import OVERHEADS
+from bench.metrics import OVERHEADS, Kind
 from bench.numbers import MOST_SAMPLES
 
 
@@ -71,8 +71,10 @@ def _undecided(result: GateResult, figure: Figure, baseline: str) -> str:
 
 
 def from_below(result: GateResult, *, baseline: str = "") -> str:
-    """A time that is only known from below, for requests got no answer."""
-    head = f"{subject(result.gate, result.variant)} is {result.shown} (requests there got no answer in time)"
+    """A time that is only known from below, for requests got no answer; a count, for not all bodies were checked."""
+    counted = result.gate.metric.kind is Kind.COUNT
+    why = "not all bodies were checked" if counted else "requests there got no answer in time"
+    head = f"{subject(result.gate, result.variant)} is {result.shown} ({why})"
     limit = _limit(result) + (f" ({result.gate.bound})" if baseline else "")
     match result.verdict:
         case GateVerdict.FAIL:
@@ -81,7 +83,8 @@ def from_below(result: GateResult, *, baseline: str = "") -> str:
             return f"{head}, which breaks {limit}, but its interval straddles that"
         case GateVerdict.PASS:
             return f"{head}, which meets {limit}"
-    return f"{head}: whether it meets {limit} is not known; look at timed_out_rate, or raise --timeout"
+    instead = "ask for error_rate" if counted else "look at timed_out_rate, or raise --timeout"
+    return f"{head}: whether it meets {limit} is not known; {instead}"
 
 
 def of_client(result: GateResult, reasons: list[str]) -> str:

@@ -26,6 +26,8 @@ from bench.errors import UsageError
 CAUSE = "expectation"
 MOST_BYTES = 64 << 20
 """A body that is larger, or would be once it is unpacked, fails."""
+MOST_OF_A_CORE = 0.1
+"""What looking at bodies may take of a worker's core; beyond it only a share of them is looked at."""
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
@@ -75,10 +77,18 @@ class Expectation:
 
     def failure(self, *, status: int, size: int, body: bytes, encoding: str) -> str:
         """What is not as expected, or "". `body` as it came, `encoding` as its Content-Encoding says."""
+        return self.failure_of_numbers(status=status, size=size) or self.failure_of_body(body, encoding)
+
+    def failure_of_numbers(self, *, status: int, size: int) -> str:
+        """The same of what costs nothing to look at."""
         for text, what, comparison, number in self.numbers:
             found = status if what == "status" else size
             if not _COMPARISONS[comparison](found, number):
                 return f"expected {text}, {what} is {found}"
+        return ""
+
+    def failure_of_body(self, body: bytes, encoding: str) -> str:
+        """The same of the body alone."""
         if not self.needs_body:
             return ""
         try:

@@ -21,6 +21,7 @@ from bench.numbers import (
     plural,
     rate,
 )
+from bench.plan.expectation import MOST_OF_A_CORE
 from bench.plan.run_plan import RunPlan
 from bench.sample import Cause, Outcome, TokensFrom
 
@@ -173,6 +174,22 @@ def response_time(variant: Mapping[str, Any], statistic: str, block: str = "resp
 
 def failure_sentence(summary: Summary) -> str:
     """What failed and how much: `100 % failed: 404 Not Found (60), "no such deployment"`. Said before all else."""
+    return "; ".join(filter(None, (_failure_sentence(summary), checks_sentence(summary))))
+
+
+def checks_sentence(summary: Summary) -> str:
+    """How many bodies were looked at, where that were not all; empty where they were."""
+    told = [variant["checked"] for variant in summary["variants"].values() if variant.get("checked")]
+    if not told:
+        return ""
+    looked, answers = (sum(one[key] for one in told) for key in ("checked", "answers"))
+    return (
+        f"of {count(answers)} answers the bodies of {count(looked)} were checked, drawn at random, "
+        f"for all of them would take more than {percent(MOST_OF_A_CORE)} of a core"
+    )
+
+
+def _failure_sentence(summary: Summary) -> str:
     variants = summary["variants"]
     requests = sum(variant["requests"] for variant in variants.values())
     if not requests:

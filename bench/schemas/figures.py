@@ -65,6 +65,13 @@ class Goodput(Struct, frozen=True, kw_only=True):
     throughput: Figure = None
 
 
+class Checked(Struct, frozen=True):
+    """Of so many answers so many had their bodies looked at; counts of failures are of those, shares speak for all."""
+
+    answers: Count
+    checked: Count
+
+
 class ClassFigures(Struct, frozen=True, kw_only=True):
     """The figures of one class of a variant's requests that a gate can ask for."""
 
@@ -81,6 +88,7 @@ class ClassFigures(Struct, frozen=True, kw_only=True):
     service_time_ms_censored: dict[str, Censored] = {}
     error_rate_interval: Interval | None = None
     outcome_rates: dict[str, Interval] = {}
+    checked: Checked | msgspec.UnsetType = msgspec.UNSET
 
 
 class VariantFigures(Struct, frozen=True, kw_only=True):
@@ -124,6 +132,7 @@ class VariantFigures(Struct, frozen=True, kw_only=True):
     service_time_to_first_token_ms_censored: dict[str, Censored] = {}
     error_rate_interval: Interval | None = None
     outcome_rates: dict[str, Interval] = {}
+    checked: Checked | msgspec.UnsetType = msgspec.UNSET
     classes: dict[str, ClassFigures] = {}
 
 

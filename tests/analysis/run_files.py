@@ -19,7 +19,7 @@ WORD = pa.dictionary(pa.uint8(), pa.utf8())
 SCHEMA = pa.schema([(name, WORD if kind == "word" else getattr(pa, kind)()) for name, kind in COLUMNS])
 
 
-NOT_STREAMED: dict[str, Any] = {"first_token_ns": -1, "last_token_ns": -1, "tokens_from": ""}
+NOT_STREAMED: dict[str, Any] = {"first_token_ns": -1, "last_token_ns": -1, "tokens_from": "", "stands_for": 1}
 """Of columns that a made run may lack; others are 0."""
 
 

@@ -239,7 +239,7 @@ def test_a_sample_costs_at_most_64_bytes(path: Path) -> None:
             recorder.freshnesses.code(rng.choice(("fresh", "stale"))),
             *(0, 0, recorder.late_causes.code("hub" if rng.random() < 0.01 else "")),
             recorder.request_classes.code(rng.choice(("small", "large"))),
-            *(NO_TIME, NO_TIME, 0, 0, 0, 0),
+            *(NO_TIME, NO_TIME, 0, 0, 0, 0, 1),
         )
         if number % 1000 == 999:
             recorder.flush()

@@ -14,6 +14,7 @@ from bench.credentials import Denied
 from bench.errors import BenchError
 from bench.failure_sample import NO_DETAILS, AnswerDetails
 from bench.load.engine import outcome
+from bench.load.engine.answer_checks import ITSELF, AnswerChecks
 from bench.load.engine.blot import blot
 from bench.load.engine.failure_samples import FailureSamples, details_of
 from bench.load.engine.feeder import Feeder
@@ -24,7 +25,7 @@ from bench.load.wire.answer import Answer
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
-from bench.plan.expectation import CAUSE, Expectation
+from bench.plan.expectation import CAUSE
 from bench.sample import NO_TIME, Cause, Outcome, Phase
 from bench.samples.chunks import ChunkRecorder
 from bench.samples.recorder import Recorder
@@ -34,9 +35,10 @@ _AUTH_FAILURE = Outcome.AUTH_FAILURE.value
 _REFUSED = 401
 _NOT_STREAMED = (NO_TIME, NO_TIME, 0, 0, 0, 0)
 
-End = tuple[str, str, int, int, int, int, int, int, bytes, int, bytes, int, Streamed | None, AnswerDetails]
+End = tuple[str, str, int, int, int, int, int, int, bytes, int, bytes, int, Streamed | None, int, AnswerDetails]
 """How one attempt ended: outcome, cause, status, sequence, sent_ns, first_byte_ns, done_ns, connect_ns, server time (as
-the server wrote it), response_bytes, deployment, replays, what was streamed, details of the first failure of its kind.
+the server wrote it), response_bytes, deployment, replays, what was streamed, for how many answers it stands where not
+all bodies are checked, details of the first failure of its kind.
 The connection is used again before a refused attempt is recorded."""
 
 
@@ -81,7 +83,7 @@ class Engine:
     failures: FailureSamples
     chunks: ChunkRecorder
     idle_ns: int = 0
-    expectation: Expectation | None = None
+    checks: AnswerChecks | None = None
     zero_ns: int = 0
     measure_from_ns: int = 0
     sequence: int = 0
@@ -96,7 +98,7 @@ class Scorer:
         self._payload = bench.feeder.at(0)
         self._holds = False
         self._held: tuple[Any, ...] | None = None
-        keep_body = bench.expectation is not None
+        keep_body = bench.checks is not None
         self._connections = [
             Connection(
                 lane.address, watch=bench.watch, deadlines=bench.deadlines, ways=lane.ways, idle_ns=bench.idle_ns
@@ -107,14 +109,6 @@ class Scorer:
         for connection in self._connections:
             connection.answer.keep_body = keep_body
             connection.answer.sink = self._tokens
-
-    @staticmethod
-    def _unexpected(expectation: Expectation, answer: Answer) -> str:
-        """What is wrong with an answer whose time is measured already; "" when nothing is."""
-        encoding = answer.parsed_head()[1].get("content-encoding", "") if expectation.needs_body else ""
-        return expectation.failure(
-            status=answer.status, size=answer.response_bytes, body=b"".join(answer.pieces), encoding=encoding
-        )
 
     @property
     def tally(self) -> Tally:
@@ -255,7 +249,7 @@ class Scorer:
         if answer.request_held_ms or answer.response_held_ms:
             lane.held_back.add(answer.request_held_ms, answer.response_held_ms)
         first_byte_ns, done_ns = connection.first_byte_ns, connection.done_ns
-        failure, why = connection.failure, ""
+        failure, why, stands_for = connection.failure, "", ITSELF
         streamed = self._tokens.take() if answer.events is not None else None
         if not failure:
             status = answer.status
@@ -264,8 +258,10 @@ class Scorer:
                 lane.worked = lease.generation
                 if streamed is not None and (streamed.error or streamed.broken_off):
                     (kind, cause), why = _ended_badly(streamed)
-                elif bench.expectation is not None and (why := self._unexpected(bench.expectation, answer)):
-                    kind, cause = Outcome.UNEXPECTED.value, CAUSE
+                elif bench.checks is not None:
+                    why, stands_for = bench.checks.failure(answer)
+                    if why:
+                        kind, cause = Outcome.UNEXPECTED.value, CAUSE
             else:
                 kind, cause = outcome.classify(
                     status,
@@ -285,7 +281,7 @@ class Scorer:
         return (
             *(kind, cause, status, sequence, connection.sent_ns, first_byte_ns, done_ns, connection.connect_ns),
             *(answer.server_time_ms, answer.response_bytes, answer.deployment, connection.replays),
-            *(streamed, details),
+            *(streamed, stands_for, details),
         )
 
     def _record(
@@ -295,7 +291,7 @@ class Scorer:
         recorder = bench.recorder
         zero_ns = bench.zero_ns
         kind, cause, status, sequence, sent_ns, first_ns, done_ns, connect_ns, server_time_ms, size = end[:10]
-        deployment, replays, streamed, details = end[10:]
+        deployment, replays, streamed, stands_for, details = end[10:]
         recorder.record(
             intended_ns - zero_ns,
             began_ns - zero_ns,
@@ -319,6 +315,7 @@ class Scorer:
             recorder.late_causes.codes[late_cause],
             recorder.request_classes.code(self._payload.request_class),
             *(_NOT_STREAMED if streamed is None else self._keep(streamed, sequence)),
+            stands_for,
         )
         tally = bench.tally
         tally.requests += 1
@@ -380,7 +377,7 @@ class Scorer:
         if not bench.failures.knows(lane.variant.name, *outcome.NO_LEASE, 0):
             details = AnswerDetails(reason=blot(why.describe(), "", most=200))
         now = monotonic_ns()
-        end = (*outcome.NO_LEASE, 0, bench.sequence, now, NO_TIME, now, 0, b"", 0, b"", 0, None, details)
+        end = (*outcome.NO_LEASE, 0, bench.sequence, now, NO_TIME, now, 0, b"", 0, b"", 0, None, ITSELF, details)
         self._conclude(lane, None, end, intended_ns, began_ns, 0, late_cause)
 
 

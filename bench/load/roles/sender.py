@@ -20,6 +20,7 @@ from bench.credentials.patience import Patience
 from bench.errors import RunInvalid
 from bench.line_file import LineFile
 from bench.live.rolling import Rolling
+from bench.load.engine.answer_checks import AnswerChecks
 from bench.load.engine.arrivals import Arrival, schedule
 from bench.load.engine.client_limits import make_room
 from bench.load.engine.dispatch import Dispatcher
@@ -78,7 +79,7 @@ class Sender:
         self._deadlines = Deadlines()
         self._cut = False
         self._finished = False
-        source = load_again(plan)
+        source, expected = load_again(plan), plan.request.expectation
         self._dues_ns = source.dues_ns
         client = ClientCertificate(plan.client_cert, plan.client_key)
         uris = [variant.scoring_uri for variant in plan.variants] if plan.target == "scoring_uri" else []
@@ -120,7 +121,7 @@ class Sender:
             id_prefix=f"{run.run_id}-{part.name}-".encode(),
             events=events,
             failures=self.failures,
-            expectation=plan.request.expectation,
+            checks=AnswerChecks(expected, seed=f"{plan.seed}-{part.index}") if expected is not None else None,
         )
         lanes, dues_ns = range(len(plan.variants)), source.dues_ns
         self.dispatcher = (

@@ -17,6 +17,7 @@ from bench.credentials import Denied
 from bench.credentials.lease import Lease
 from bench.endpoint import AuthMode
 from bench.errors import CredentialError
+from bench.load.engine.answer_checks import AnswerChecks
 from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.lane import Lane
@@ -31,6 +32,13 @@ from bench.samples.chunks import ChunkRecorder
 from bench.samples.recorder import Recorder
 from tests.load.engine.wiring import Wiring, in_greenlet
 from tests.load.wire.scripted import OK, Peer, ScriptedServer, answering, scripted
+
+
+def checks(expect: tuple[str, ...], expect_json: tuple[str, ...]) -> AnswerChecks:
+    expected = expectation_of(expect, expect_json, ())
+    assert expected is not None
+    return AnswerChecks(expected, seed="1")
+
 
 FOREVER_NS = 2**63 - 1
 NO = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 22\r\n\r\nkey_auth_access_denied"
@@ -626,8 +634,8 @@ def test_a_stream_that_never_ends(rig: MakeRig) -> None:
 
 
 def test_every_column_is_recorded() -> None:
-    """`exchange` packs 27 values by position."""
-    assert len(COLUMNS) == 27
+    """`exchange` packs 28 values by position."""
+    assert len(COLUMNS) == 28
 
 
 def test_users_do_not_share_a_connection(rig: MakeRig) -> None:
@@ -662,7 +670,7 @@ def test_an_answer_that_is_not_as_expected(rig: MakeRig) -> None:
     body = b'{"error": "no key hunter2hunter2 nor secret1"}'
     with scripted(answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)) as server:
         made = rig(server)
-        made.bench.expectation = expectation_of((), ("$.predictions",), ())
+        made.bench.checks = checks((), ("$.predictions",))
         made.bench.lanes[0]._secret_headers = (("x-api-key", "hunter2hunter2"),)
         assert made.score(times=2) == [False, False]
     for row in made.samples():
@@ -681,8 +689,23 @@ def test_an_answer_as_expected(rig: MakeRig) -> None:
     chunked = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n{"a": \r\n2\r\n1}\r\n0\r\n\r\n'
     with scripted(answering(chunked)) as server:
         made = rig(server)
-        made.bench.expectation = expectation_of(("status==200",), ("$.a == 1",), ())
+        made.bench.checks = checks(("status==200",), ("$.a == 1",))
         assert made.score(times=3) == [True, True, True]
+
+
+def test_a_body_that_was_passed_over_is_no_failure_and_says_so(rig: MakeRig) -> None:
+    """What needs no look at the body is checked all the same."""
+    with scripted(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")) as server:
+        made = rig(server)
+        made.bench.checks = checks(("bytes>1",), ("$.predictions",))
+        made.bench.checks.every = 65_535
+        assert made.score(times=3) == [True, True, True]
+        made.bench.checks = checks(("bytes>2",), ("$.predictions",))
+        made.bench.checks.every = 65_535
+        assert made.score() == [False]
+    rows = made.samples()
+    assert [row["stands_for"] for row in rows] == [0, 0, 0, 1]
+    assert [row["outcome"] for row in rows] == ["ok", "ok", "ok", "unexpected"]
 
 
 def test_what_bandwidth_held_back_is_added_up(rig: MakeRig) -> None:
