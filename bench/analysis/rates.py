@@ -45,7 +45,7 @@ class Share:
 
     @property
     def n(self) -> int:
-        return round(float(self.count.sum()))
+        return int(self.count.sum())
 
     @property
     def rate(self) -> float:

@@ -63,7 +63,14 @@ def write_streamed(
         if one.streamed:
             recorder.add(sequence, times)
         row: dict[str, Any] = {name: "" if kind == "word" else 0 for name, kind in COLUMNS}
-        row |= {"intended_ns": due, "began_ns": sent, "sent_ns": sent, "sequence": sequence, "status": 200}
+        row |= {
+            "intended_ns": due,
+            "began_ns": sent,
+            "sent_ns": sent,
+            "sequence": sequence,
+            "status": 200,
+            "stands_for": 1,
+        }
         done = (times[-1] if times else sent) + round(one.end_ms * MS)
         row |= {"server_time_ns": (done - sent) // 2 if one.outcome == "ok" else NO_TIME, "done_ns": done}
         row |= {"first_token_ns": times[0] if times else NO_TIME, "last_token_ns": times[-1] if times else NO_TIME}
