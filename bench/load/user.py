@@ -86,6 +86,8 @@ class ScoringUser(User):
         super().__init__(environment)
         self._authored = [one for one in type(self).tasks if one is not _serve]
         self._task_run: TaskRun | None = None
+        self._before: TaskRun | None = None
+        self._served = False
         self.tasks = [_serve]  # Locust's one; it runs the author's, an arrival each
 
     def __init_subclass__(cls, **arguments: Any) -> None:
@@ -107,15 +109,52 @@ class ScoringUser(User):
     ) -> TaskAnswer:
         """Send one request from a @task and wait for its answer; what cannot be sent raises UsageError.
 
+        In `on_start` it waits for the run's clock, and its sample is of the warm-up: in no figure.
+
         `body`: bytes and text go as they are, anything else as JSON. `name` is the request's class in every figure.
         `catch_response` is for habit: every answer may be failed, and may be used in a `with`.
         """
         del catch_response
-        if self._task_run is None:
-            raise RuntimeError("score() works within a @task, which the run's clock starts; not in on_start or on_stop")
-        return self._task_run.score(
-            body, name=name, content_type=content_type, path=path, method=method, headers=headers
-        )
+        task_run = self._task_run or self._before_serving()
+        return task_run.score(body, name=name, content_type=content_type, path=path, method=method, headers=headers)
+
+    def _before_serving(self) -> TaskRun:
+        """The requests of on_start: sent once the clock has started, and of no figure."""
+        if self._served:
+            raise RuntimeError("score() works within a @task and in on_start; in on_stop the run is over")
+        if self._before is None:
+            self._state = LOCUST_STATE_WAITING
+            found = self._sender().before_serving(self)
+            if found is None:
+                raise StopUser
+            scorer, lane = found
+            self._before = TaskRun(scorer, self._run_a_task)
+            self._before.begin(lane)
+        if not self.working():
+            raise StopUser
+        return self._before
+
+    def _end_before(self) -> None:
+        before, self._before = self._before, None
+        if before is not None:
+            before.end()
+
+    def _sender(self) -> Any:
+        """Whoever sends in this process, once the target is found and the leases are fetched."""
+        session = _sessions[self.environment]
+        while (sender := session.sender) is None:
+            gevent.sleep(_POLL_S)
+        return sender
+
+    def run(self) -> None:
+        """As Locust's, and a user that died in its on_start leaves its place."""
+        try:
+            super().run()
+        finally:
+            self._end_before()
+            sender = _sessions[self.environment].sender
+            if sender is not None:
+                sender.leave(self)
 
     def sending(self, scorer: Any) -> Callable[..., bool]:
         """What an arrival does: send the run's next request, or run one of the author's tasks."""
@@ -139,17 +178,19 @@ class ScoringUser(User):
 
     def serve(self) -> None:
         """Serve arrivals until the run is over, then wait to be stopped."""
-        session = _sessions[self.environment]
+        self._served = True
+        self._end_before()
         self._state = LOCUST_STATE_WAITING
-        while (sender := session.sender) is None:  # the target is being found, the leases are being fetched
-            gevent.sleep(_POLL_S)
+        sender = self._sender()
         try:
-            sender.serve(self, number=session.next_user())
+            sender.serve(self, number=_sessions[self.environment].next_user())
         except StopUser:
             raise
         except Exception as exc:
             if not supervise.failed("a user", exc):
                 raise
+        finally:
+            self._task_run = None
         self._state = LOCUST_STATE_WAITING
         Event().wait()
 

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from tests.e2e.command import Done, bench
@@ -250,3 +251,56 @@ def test_an_author_s_own_tasks(keeper: Keeper, tmp_path: Path) -> None:
     refused = bench("run", *options, "--locustfile", "broken.py", "--", "Broken", cwd=tmp_path, BENCH_KEY="k")
     assert refused.code == 2, refused
     assert "Broken has the TaskSet Inner" in refused.err
+
+
+CLASSES = """
+from locust import task
+
+from bench.load.user import ScoringUser
+
+
+class Member(ScoringUser):
+    weight = 3
+    auth_modes = ("key", "aml_token")
+
+    def on_start(self):
+        assert self.score({"user": 1}, name="login").ok
+
+    @task
+    def read(self):
+        self.score([1], name="read")
+
+    def on_stop(self):
+        try:
+            self.score([1], name="logout")
+        except RuntimeError:
+            print("nothing is sent in on_stop")
+
+
+class Guest(ScoringUser):
+    auth_modes = ("key", "aml_token")
+
+    @task
+    def look(self):
+        self.score([1], name="look")
+"""
+
+
+def test_several_classes_of_users_and_what_they_send_first(tmp_path: Path) -> None:
+    """Weights say how many users each class has; each variant has users of both; a login is kept and in no figure."""
+    (tmp_path / "shop.py").write_text(CLASSES)
+    words = ("--arrival-rate", "60", "--users", "16", "--duration", "3s", "--warm-up", "0")
+    done = bench("run", "--emulator", *words, "--locustfile", "shop.py", cwd=tmp_path)
+    assert _has_run(done), done
+    for variant in done.summary_at(tmp_path)["variants"].values():
+        assert set(variant["classes"]) == {"read", "look"}
+        assert variant["requests"] == 90
+        assert variant["error_rate"] == 0
+    (folder,) = tmp_path.glob("results/*/samples")
+    with pa.OSFile(str(next(folder.glob("*.arrows")))) as source, pa.ipc.open_stream(source) as stream:
+        rows = [row for batch in stream for row in batch.to_pylist()]
+    logins = [row for row in rows if row["request_class"] == "login"]
+    assert Counter(row["variant"] for row in logins) == {"key": 6, "aml_token": 6}
+    assert {row["phase"] for row in logins} == {"warm_up"}
+    assert {row["request_class"] for row in rows} == {"login", "read", "look"}
+    assert "nothing is sent in on_stop" in done.out + done.err

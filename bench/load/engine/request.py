@@ -23,7 +23,7 @@ from bench.load.engine.payload import Payload
 from bench.load.engine.tokens import Streamed, TokenReader
 from bench.load.wire.answer import Answer
 from bench.load.wire.connection import Connection
-from bench.load.wire.deadlines import Deadlines
+from bench.load.wire.deadlines import NEVER, Deadlines
 from bench.load.wire.hub_watch import HubWatch
 from bench.plan.expectation import CAUSE
 from bench.sample import NO_TIME, Cause, Outcome, Phase
@@ -91,10 +91,14 @@ class Engine:
 
 
 class Scorer:
-    """One user's way of sending requests: its own connection to each lane."""
+    """One user's way of sending requests: its own connection to each lane.
 
-    def __init__(self, bench: Engine) -> None:
+    What it sends before the user serves does not count (`counts`): it is of no figure, whenever it was.
+    """
+
+    def __init__(self, bench: Engine, *, counts: bool = True) -> None:
         self._bench = bench
+        self._measure_from_ns = 0 if counts else NEVER
         self._payload = bench.feeder.at(0)
         self._holds = False
         self._held: tuple[Any, ...] | None = None
@@ -290,6 +294,7 @@ class Scorer:
         bench = self._bench
         recorder = bench.recorder
         zero_ns = bench.zero_ns
+        measure_from_ns = self._measure_from_ns or bench.measure_from_ns
         kind, cause, status, sequence, sent_ns, first_ns, done_ns, connect_ns, server_time_ms, size = end[:10]
         deployment, replays, streamed, stands_for, details = end[10:]
         recorder.record(
@@ -306,7 +311,7 @@ class Scorer:
             status,
             recorder.outcomes.codes[kind],
             recorder.causes.code(cause),
-            recorder.phases.codes[Phase.MEASURE.value if intended_ns >= bench.measure_from_ns else Phase.WARM_UP.value],
+            recorder.phases.codes[Phase.MEASURE.value if intended_ns >= measure_from_ns else Phase.WARM_UP.value],
             lane.code,
             recorder.deployments.code(deployment.decode("latin-1")) if deployment else 0,
             recorder.freshnesses.codes[lane.manager.freshness(lease, sent_ns)] if lease is not None else 2,

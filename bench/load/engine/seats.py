@@ -1,22 +1,25 @@
 """Which variant each user of this process serves. Pure.
 
 A user belongs to one variant, so that one variant's trouble takes no user from another. A new user gets the variant
-that has the fewest; when one leaves (Locust moves users between workers) another one may have to change sides, for a
-variant without users would send nothing.
+that has the fewest, also of its own kind: Locust spawns its classes in turn, and two variants must not get a class
+each. When one leaves (Locust moves users between workers) another one may have to change sides, for a variant without
+users would send nothing.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 
 class Seat:
     """One user's place. `variant` may change between two requests."""
 
-    __slots__ = ("user", "variant")
+    __slots__ = ("kind", "user", "variant")
 
-    def __init__(self, user: Any, variant: int) -> None:
+    def __init__(self, user: Any, variant: int, kind: Any = None) -> None:
         self.user = user
+        self.kind = kind
         self.variant = variant
 
 
@@ -28,9 +31,9 @@ class Seats:
         self._first = first % variants
         self._taken: list[Seat] = []
 
-    def take(self, user: Any) -> Seat:
-        """A place for a new user."""
-        seat = Seat(user, self._scarcest())
+    def take(self, user: Any, *, kind: Any = None) -> Seat:
+        """A place for a new user; those of one `kind` are spread over the variants among themselves."""
+        seat = Seat(user, self._scarcest(kind), kind)
         self.counts[seat.variant] += 1
         self._taken.append(seat)
         return seat
@@ -47,10 +50,15 @@ class Seats:
     def change(self, seat: Seat) -> None:
         """This user serves the variant with the fewest from now on."""
         self.counts[seat.variant] -= 1
-        seat.variant = self._scarcest()
+        self._taken.remove(seat)
+        seat.variant = self._scarcest(seat.kind)
+        self._taken.append(seat)
         self.counts[seat.variant] += 1
 
-    def _scarcest(self) -> int:
+    def _scarcest(self, kind: Any) -> int:
+        """Of no variant may there be two more than of another; then those of the kind count."""
         variants = len(self.counts)
+        alike = Counter(seat.variant for seat in self._taken if seat.kind is kind)
         order = [(self._first + step) % variants for step in range(variants)]
-        return min(order, key=lambda variant: self.counts[variant])
+        few = [variant for variant in order if self.counts[variant] <= min(self.counts)]
+        return min(few, key=lambda variant: alike[variant])

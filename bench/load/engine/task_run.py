@@ -90,6 +90,19 @@ class TaskRun:
             tally.in_flight -= 1
         return self._well
 
+    def begin(self, lane_index: int) -> None:
+        """Requests that no arrival asks for, as those before a user serves, until `end`."""
+        self._lane = lane_index
+        self._scorer.tally.in_flight += 1
+
+    def end(self) -> None:
+        """The last one is recorded, and the connection closed."""
+        try:
+            self._settle()
+        finally:
+            self._scorer.tally.in_flight -= 1
+            self._scorer.close()
+
     def score(
         self, body: Any, *, name: str, content_type: str, path: str, method: str, headers: Mapping[str, str] | None
     ) -> TaskAnswer:

@@ -27,7 +27,7 @@ from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.lane import Lane
 from bench.load.engine.lateness import Lateness
-from bench.load.engine.request import Engine, Tally
+from bench.load.engine.request import Engine, Scorer, Tally
 from bench.load.engine.request_source import load_again
 from bench.load.roles.closing import close_all
 from bench.load.roles.messages import Progress, Share
@@ -210,6 +210,14 @@ class Sender:
         """Send requests as `user` until there are no more, or Locust wants it to stop."""
         del number
         self._serving.serve(user)
+
+    def before_serving(self, user: Any) -> tuple[Scorer, int] | None:
+        """What `user` sends with in its on_start, and its variant; None if the clock never starts."""
+        return self._serving.before_serving(user)
+
+    def leave(self, user: Any) -> None:
+        """A user is gone that may never have served."""
+        self._serving.leave(user)
 
     def withdraw(self, user: Any) -> None:
         """The greenlet `user` is about to be killed while it waits: give it no arrival any more."""

@@ -43,6 +43,7 @@ class Serving:
         self._started = Event()
         self._all_answered = Event()
         self._seats = Seats(len(plan.variants), first=part.index)
+        self._early: dict[Any, Seat] = {}
         self._bodies = [
             body_order(bench.feeder.size, seed=f"{plan.seed}-{part.index}-{variant.name}") for variant in plan.variants
         ]
@@ -59,8 +60,7 @@ class Serving:
     def serve(self, user: Any) -> None:
         """Send requests as `user` until there are no more, or Locust wants it to stop."""
         scorer = Scorer(self._bench)
-        seat = self._seats.take(gevent.getcurrent())
-        self._count_users()
+        seat = self._early.pop(user, None) or self._take(user)
         try:
             if self._dispatcher is not None:
                 self._serve_open(user, user.sending(scorer), seat, self._dispatcher)
@@ -69,6 +69,31 @@ class Serving:
         finally:
             self._give_up(seat)
             scorer.close()
+
+    def before_serving(self, user: Any) -> tuple[Scorer, int] | None:
+        """What `user` sends with before it serves, and its variant, once the clock has started; None if it never does.
+
+        Its samples are in no figure. `leave` has to be called where it never serves.
+        """
+        self._started.wait()
+        if not self._bench.zero_ns:
+            return None
+        gevent.sleep(max((self._bench.zero_ns - monotonic_ns()) / 1e9, 0))
+        seat = self._early.get(user)
+        if seat is None:
+            seat = self._early[user] = self._take(user)
+        return Scorer(self._bench, counts=False), seat.variant
+
+    def leave(self, user: Any) -> None:
+        """A user is gone that may never have served."""
+        seat = self._early.pop(user, None)
+        if seat is not None:
+            self._give_up(seat)
+
+    def _take(self, user: Any) -> Seat:
+        seat = self._seats.take(gevent.getcurrent(), kind=type(user))
+        self._count_users()
+        return seat
 
     def withdraw(self, user: Any) -> None:
         """The greenlet `user` is about to be killed while it waits: give it no arrival any more."""

@@ -164,3 +164,22 @@ def test_a_task_that_sends_nothing(rig: MakeRig) -> None:
         made = rig(server)
         assert perform(made, lambda _: None)
     assert made.samples() == []
+
+
+def test_what_is_sent_before_a_user_serves_is_in_no_figure(rig: MakeRig) -> None:
+    """It is recorded as warm-up, whenever it was; the run waits for it, and not any longer."""
+    with scripted(answering(JSON)) as server:
+        made = rig(server)
+        run = TaskRun(Scorer(made.bench, counts=False), lambda: None)
+
+        def job() -> int:
+            run.begin(0)
+            assert run.score({}, **(DEFAULTS | {"name": "login"})).ok  # type: ignore[arg-type]
+            waiting = made.bench.tally.in_flight
+            run.end()
+            return waiting
+
+        assert in_greenlet(job) == 1
+    (row,) = made.samples()
+    assert (row["phase"], row["request_class"], row["outcome"]) == ("warm_up", "login", "ok")
+    assert made.bench.tally.in_flight == 0

@@ -128,6 +128,17 @@ def test_users_are_dealt_evenly_and_stay_so() -> None:
     assert [Seats(2, first=worker).take(None).variant for worker in range(3)] == [0, 1, 0]
 
 
+@pytest.mark.parametrize("spawned", ["ab", "aaab", "aab", "abc"])
+def test_every_kind_of_user_serves_every_variant(spawned: str) -> None:
+    """Locust spawns its classes in turn: a variant that got one class for itself would be compared with another's."""
+    seats = Seats(2)
+    taken = [(kind, seats.take(None, kind=kind).variant) for kind in spawned * 12]
+    for kind in set(spawned):
+        first, second = (taken.count((kind, variant)) for variant in (FIRST, SECOND))
+        assert abs(first - second) <= 2, (kind, first, second)
+    assert abs(seats.counts[FIRST] - seats.counts[SECOND]) <= 1
+
+
 def test_each_variant_s_schedule_is_its_part_of_the_one() -> None:
     """Nothing is lost, doubled or moved by asking for one variant at a time."""
     what = plan(arrival_rate=50.0, arrivals="poisson", variants=BOTH)
