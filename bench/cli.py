@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import itertools
 import os
 import re
 import sys
@@ -21,7 +22,7 @@ from bench.errors import BenchError, RunInvalid, UsageError
 from bench.plain_text import write_line
 from bench.process import lifeline, signals, streams
 from bench.spelling import nearest
-from bench.voice import PLAIN, Voice, voice_of
+from bench.voice import PLAIN, Voice, answered, voice_of
 
 COMMANDS: dict[str, str] = {
     "run": "load one endpoint in one auth mode, and report",
@@ -54,7 +55,7 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, 
 
 def main() -> NoReturn:
     """Run the process's one command and exit with its code, whatever becomes of its output."""
-    signals.while_starting()
+    signals.while_starting(answer=_if_interrupted(sys.argv[1:]))
     streams.tolerate()
     _follow_parent()
     try:
@@ -67,6 +68,12 @@ def main() -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     sys.exit(code)
+
+
+def _if_interrupted(words: list[str]) -> bytes:
+    """What a command that is ended before it has read its options must still answer."""
+    own = itertools.takewhile(lambda word: word != "--", words)
+    return answered(RunInvalid.exit_code, error="interrupted").encode() if "--json" in own else b""
 
 
 def _follow_parent() -> None:

@@ -18,6 +18,12 @@ from bench.plain_text import harmless_json, write_line
 SCHEMA_VERSION = 1
 
 
+def answered(exit_code: int, **values: Any) -> str:
+    """The object of --json, as it is written."""
+    told = {"schema_version": SCHEMA_VERSION, "exit_code": exit_code, "error": "", **values}
+    return harmless_json(json.dumps(told, indent=1, ensure_ascii=True)) + "\n"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
     """What was asked for."""
@@ -49,8 +55,7 @@ class Voice:
     def answer(self, exit_code: int, **values: Any) -> None:
         """The object of --json; `docs/schemas/result.json` has its keys."""
         if self.json:
-            told = {"schema_version": SCHEMA_VERSION, "exit_code": exit_code, "error": "", **values}
-            sys.stdout.write(harmless_json(json.dumps(told, indent=1, ensure_ascii=True)) + "\n")
+            sys.stdout.write(answered(exit_code, **values))
 
 
 PLAIN = Voice()

@@ -36,15 +36,17 @@ def handle(handler: Callable[[int, Any], None]) -> None:
             signal.signal(number, handler)
 
 
-def while_starting(*, line: bytes = b"interrupted\n") -> None:
-    """From here on a signal ends the process at once, and says `line`: nothing has begun."""
-    handle(lambda *_: leave(line=line))
+def while_starting(*, line: bytes = b"interrupted\n", answer: bytes = b"") -> None:
+    """From here on a signal ends the process at once, and says `line`: nothing has begun. `answer` is its output."""
+    handle(lambda *_: leave(line=line, answer=answer))
 
 
-def leave(*, line: bytes = b"interrupted\n") -> None:
+def leave(*, line: bytes = b"interrupted\n", answer: bytes = b"") -> None:
     """End this process at once."""
     try:
         os.write(2, line)
+        if answer:
+            os.write(1, answer)
     finally:
         os._exit(Interrupted.exit_code)
 

@@ -120,3 +120,23 @@ def test_an_undecided_run_goes_on(tmp_path: Path) -> None:
     assert manifest["ended"]["reason"] == "decided"
     assert manifest["ended"]["at_ns"] > 3e9
     assert done.code in {0, 4}, done
+
+
+@pytest.mark.parametrize(("words", "answers"), [(["--json"], True), ([], False), (["--", "--json"], False)])
+def test_a_signal_before_anything_has_begun_is_answered(words: list[str], answers: bool) -> None:
+    """Before the options are read: whoever asked for an object gets one all the same."""
+    program = (
+        "import os, signal, sys\n"
+        "from bench import cli\n"
+        f"sys.argv = ['bench', 'run', '--emulator', *{words!r}]\n"
+        "cli._follow_parent = lambda: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=clean_environment()
+    )
+    assert (done.returncode, done.stderr) == (4, "interrupted\n")
+    if answers:
+        assert json.loads(done.stdout) == {"schema_version": 1, "exit_code": 4, "error": "interrupted"}
+    else:
+        assert done.stdout == ""
