@@ -158,3 +158,28 @@ def test_what_a_run_gets(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (got["emulator"], got["scoring_uri"], got["duration"]) == (True, "", "3s")
     assert cli._run(["run", "--emulator", "--config", "none"]) == 4
     assert got["duration"] == "60s"
+
+
+def test_a_set_of_runs_may_stand_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`bench config` shows where each came from; what does not go together is told with its place, and 0 is one run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bench.toml").write_text(
+        '[run]\nemulator = true\nruns = 5\npause = "10s"\nhistory = "results/history"\n'
+        '[profiles.once]\nruns = 0\npause = ""\nconfirm = true\n'
+    )
+    assert cli._run(["config", "validate"]) == 0
+    capsys.readouterr()
+    assert cli._run(["config", "show", "--json"]) == 0
+    options = json.loads(capsys.readouterr().out)["options"]
+    assert options["runs"] == {"value": "5", "source": "bench.toml line 3 [run]"}
+    assert options["history"]["value"] == "results/history"
+    assert options["confirm"] == {"value": "false", "source": "default"}
+    assert cli._run(["run", "--confirm"]) == 2
+    assert "--confirm is for one run" in capsys.readouterr().err
+    (tmp_path / "bench.toml").write_text("[run]\nemulator = true\nruns = 1\n")
+    assert cli._run(["run"]) == 2
+    assert "--runs: 1 is not between 2 and 1000 [from bench.toml line 3 [run]]" in capsys.readouterr().err
+    assert cli._run(["config", "validate"]) == 2
+    assert "bench.toml: --runs: 1 is not between" in capsys.readouterr().err

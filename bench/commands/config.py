@@ -29,6 +29,8 @@ from bench.plan.options import SECRET_VARIABLES, SETTABLE_OPTIONS, plan_of
 from bench.plan.request_plan import listed
 from bench.plan.run_plan import Variant
 from bench.plan.variants import sides_of, uris_of
+from bench.runset.arguments import read_set
+from bench.sample import WorkloadModel
 from bench.settings.document import Document
 from bench.settings.file import Settings, documents_in
 from bench.settings.precedence import settle
@@ -114,8 +116,10 @@ def _contradictions(document: Document) -> Iterator[UsageError]:
         values: dict[str, Any] = {name: setting.value for name, setting in settled.items()}
         try:
             find_gates((), settings)
-            sides_of(values, default_modes=())
-            plan_of(values, target="", variants=(), payload_sha256="")
+            sides = sides_of(values, default_modes=())
+            plan = plan_of(values, target="", variants=(), payload_sha256="")
+            open_model, endless = plan.model is WorkloadModel.OPEN, plan.duration_s is None
+            read_set(values, variants=sides.names, open_model=open_model, endless=endless)
         except UsageError as exc:
             where = f"{document.name} [profiles.{profile}]" if profile else document.name
             message = exc.message if exc.message.startswith(document.name) else f"{where}: {exc.message}"

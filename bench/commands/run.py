@@ -29,6 +29,7 @@ from bench.plan.options import (
     LONGEST_S,
     OUTPUT_OPTIONS,
     REQUEST_OPTIONS,
+    SET_OPTIONS,
     TARGET_OPTIONS,
     plan_of,
     within,
@@ -36,7 +37,7 @@ from bench.plan.options import (
 from bench.plan.run_plan import RunPlan, parse_duration_s
 from bench.plan.variants import sides_of
 from bench.rundir import refuse_pipe
-from bench.runset.arguments import add_set_arguments, read_set
+from bench.runset.arguments import read_set
 from bench.runset.make import Runs
 from bench.sample import WorkloadModel
 from bench.settings.precedence import DEFAULT
@@ -46,8 +47,6 @@ from bench.voice import add_voice_arguments, voice_of
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
-    add_set_arguments(parser)
-    parser.add_argument("--history", metavar="DIR", default="", help="add what was measured to the history in DIR")
     add_voice_arguments(parser)
     parser.usage = "%(prog)s [options] [-- LOCUST OPTIONS]"
     parser.add_argument("locust", nargs="*", metavar="-- LOCUST OPTIONS", help="options of Locust's own")
@@ -60,6 +59,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_options(parser, REQUEST_OPTIONS, title="requests and answers")
     add_options(parser, OUTPUT_OPTIONS, title="results")
     add_gate_argument(add_options(parser, (*JUDGING_OPTIONS, *ENDING_OPTIONS), title="gates"))
+    add_options(parser, SET_OPTIONS, title="several runs, and runs over time")
     add_settings_arguments(parser)
 
 
@@ -80,7 +80,7 @@ def run_and_finish(arguments: argparse.Namespace, variants: tuple[str, ...], *, 
     gates = read_gates(arguments)
     check_gates(gates, plan, variants, classes=_classes(plan, arguments.locustfile) if gates.of_classes else None)
     asked = read_set(
-        arguments, variants=variants, open_model=plan.model is WorkloadModel.OPEN, endless=plan.duration_s is None
+        values, variants=variants, open_model=plan.model is WorkloadModel.OPEN, endless=plan.duration_s is None
     )
     watch = _watch(arguments, plan, gates)
     if watch is not None and watch.extends:

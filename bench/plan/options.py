@@ -275,8 +275,19 @@ ENDING_OPTIONS = (
     Option(name="extend-up-to", metavar="TIME", help="go on with an undecided run until its gates are, or this long"),
     Option(name="abort-on-fail", switch=True, help="end a run early whose gates have failed beyond recovery"),
 )
+SET_OPTIONS = (
+    Option(name="runs", metavar="N", help="make N runs, with intervals between runs (--until: at most N; 0: one run)"),
+    Option(name="pause", metavar="TIME", help="wait so long between two runs"),
+    Option(
+        name="until",
+        metavar="PRECISION",
+        help="go on run after run until a figure is known so well: 'overhead.p50 +- 0.1ms'",
+    ),
+    Option(name="confirm", switch=True, help="when a gate fails, run again: exit 10 only when it fails again"),
+    Option(name="history", metavar="DIR", help="add what was measured to the history in DIR"),
+)
 LOCUSTFILE_OPTION = Option(name="locustfile", metavar="FILE", help="your own locustfile with a ScoringUser")
-SETTABLE_OPTIONS = (*RUN_OPTIONS, *JUDGING_OPTIONS, *ENDING_OPTIONS, LOCUSTFILE_OPTION)
+SETTABLE_OPTIONS = (*RUN_OPTIONS, *JUDGING_OPTIONS, *ENDING_OPTIONS, *SET_OPTIONS, LOCUSTFILE_OPTION)
 """All that `bench run` takes from an environment variable or from `bench.toml`. Its gates have a table of their own."""
 WEB_UI_OPTIONS = (
     Option(

@@ -1,10 +1,10 @@
-"""What asks for several runs: the options, and what they make. Pure."""
+"""What several runs are asked to be, read from the options. Pure."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench.errors import UsageError
 from bench.gates.gate import check
@@ -27,45 +27,33 @@ class Asked:
     precision: Precision | None = None
 
 
-def add_set_arguments(parser: argparse.ArgumentParser) -> None:
-    """How many runs, and whether a failed gate is believed at once."""
-    parser.add_argument(
-        "--runs", metavar="N", type=int, default=0, help="make N runs, with intervals between runs (--until: at most N)"
-    )
-    parser.add_argument("--pause", metavar="TIME", default="", help="wait so long between two runs")
-    parser.add_argument(
-        "--until",
-        metavar="PRECISION",
-        default="",
-        help="go on run after run until a figure is known so well: 'overhead.p50 +- 0.1ms'",
-    )
-    parser.add_argument(
-        "--confirm", action="store_true", help="when a gate fails, run again: exit 10 only when it fails again"
-    )
-
-
-def read_set(
-    arguments: argparse.Namespace, *, variants: Sequence[str], open_model: bool, endless: bool
-) -> Asked | None:
-    """The set that is asked for; None for one run. UsageError for what does not go together."""
-    if not (arguments.runs or arguments.until):
-        if arguments.pause:
+def read_set(values: Mapping[str, Any], *, variants: Sequence[str], open_model: bool, endless: bool) -> Asked | None:
+    """The set that is asked for (`plan.options.SET_OPTIONS`); None for one run. UsageError for what does not go
+    together."""
+    asked = _number(str(values["runs"]))
+    if not (asked or values["until"]):
+        if values["pause"]:
             raise UsageError("--pause is between runs, and there is one", hint="give --runs")
         return None
-    runs = arguments.runs or MOST_UNTIL
+    runs = asked or MOST_UNTIL
     within(runs, "runs", least=2, most=MOST_RUNS)
-    pause_s = parse_duration_s(arguments.pause or "0", option="--pause")
+    pause_s = parse_duration_s(values["pause"] or "0", option="--pause")
     within(pause_s, "pause", least=0, most=LONGEST_PAUSE_S)
-    for option, given in (
-        ("--confirm", arguments.confirm),
-        ("--extend-up-to", arguments.extend_up_to),
-        ("--abort-on-fail", arguments.abort_on_fail),
-    ):
-        if given:
-            raise UsageError(f"{option} is for one run", hint="a set of runs is judged as a whole: leave it out")
+    for option in ("confirm", "extend_up_to", "abort_on_fail"):
+        if values[option]:
+            flag = f"--{option.replace('_', '-')}"
+            raise UsageError(f"{flag} is for one run", hint="a set of runs is judged as a whole: leave it out")
     if endless:
         raise UsageError("several runs need an end each", hint="give --duration or --stages")
-    precision = parse_precision(arguments.until) if arguments.until else None
+    precision = parse_precision(values["until"]) if values["until"] else None
     if precision is not None:
         check([precision.gate], variants=tuple(variants), open_model=open_model, has_baseline=False, where="--until")
     return Asked(runs=runs, pause_s=pause_s, precision=precision)
+
+
+def _number(word: str) -> int:
+    """0 for one run."""
+    try:
+        return int(word or "0")
+    except ValueError as exc:
+        raise UsageError(f"--runs: {word[:40]!r} is not a whole number", hint="write 5") from exc

@@ -10,21 +10,20 @@ import pytest
 from bench.arguments import add_options, add_settings_arguments, settle_arguments
 from bench.errors import UsageError
 from bench.gates.arguments import Gates
-from bench.plan.options import ENDING_OPTIONS
+from bench.plan.options import ENDING_OPTIONS, SET_OPTIONS
 from bench.rundir import RunDir
-from bench.runset.arguments import add_set_arguments, read_set
+from bench.runset.arguments import read_set
 from bench.runset.make import Runs
 from bench.voice import Voice
 
 
 def asked(*words: str, endless: bool = False) -> object:
     parser = argparse.ArgumentParser()
-    add_options(parser, ENDING_OPTIONS, title="gates")
+    add_options(parser, (*ENDING_OPTIONS, *SET_OPTIONS), title="gates")
     add_settings_arguments(parser)
-    add_set_arguments(parser)
     arguments = parser.parse_args(words)
     settle_arguments(arguments)
-    return read_set(arguments, variants=("key",), open_model=True, endless=endless)
+    return read_set(vars(arguments), variants=("key",), open_model=True, endless=endless)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +32,7 @@ def asked(*words: str, endless: bool = False) -> object:
         (["--runs", "1"], "--runs: 1 is not between 2"),
         (["--runs", "-3"], "--runs"),
         (["--runs", "100000"], "--runs"),
+        (["--runs", "many"], "--runs: 'many' is not a whole number"),
         (["--pause", "3s"], "give --runs"),
         (["--runs", "3", "--pause", "90000000h"], "--pause"),
         (["--runs", "3", "--pause", "soon"], "--pause"),
