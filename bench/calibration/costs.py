@@ -2,19 +2,24 @@
 
 lease     reading a FRESH lease from the shared manager, as every request does
 sample    recording one sample, its share of the flush to disk included, and its bytes on that disk
+task      what a task of the author's own adds to a request: its body as JSON, its bookkeeping, the answer it gets
 """
 
 from __future__ import annotations
 
+import random
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
 
 from bench.credentials import CredentialManager, StaticSource
+from bench.load.engine.request import Tally
+from bench.load.engine.task_run import TaskRun
+from bench.load.wire.answer import Answer
 from bench.samples.recorder import Recorder
 
 Row = dict[str, Any]
@@ -23,8 +28,15 @@ _READS = 1_000_000
 _SAMPLES = 200_000
 _ROUNDS = 5
 _RATE = 4_000
-_MOST_US = {"lease": 0.3, "sample": 3.0}
+_TASKS = 20_000
+_MOST_US = {"lease": 0.3, "sample": 3.0, "task": 10.0}
 _MOST_BYTES = 64.0
+_BODY = {"input_data": [[0.1, 0.2, 0.3, 0.4]]}
+_ANSWER = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: 3f2504e0-4f89-11d3-9a0c-0305e82c3301\r\n"
+    b"x-ms-run-fn-exec-ms: 12.925\r\nazureml-model-deployment: blue\r\ncontent-length: 20\r\n\r\n"
+    b'{"predictions": [1]}'
+)
 
 
 def costs() -> Iterator[Row]:
@@ -34,6 +46,7 @@ def costs() -> Iterator[Row]:
     measured = [_sample_us(rows) for _ in range(_ROUNDS)]
     best_us, size = min(us for us, _ in measured), measured[0][1]
     yield _row("recording a sample", best_us, most_us=_MOST_US["sample"], size=size)
+    yield _row("a task's own share of a request", min(_task_us() for _ in range(_ROUNDS)), most_us=_MOST_US["task"])
 
 
 def _row(name: str, each_us: float, *, most_us: float, size: float | None = None) -> Row:
@@ -45,10 +58,10 @@ def _lease_us() -> float:
     manager = CredentialManager(StaticSource("secret"))
     manager.lease()
     lease = manager.lease
-    began = perf_counter()
+    began = process_time()
     for _ in range(_READS):
         lease(1.0)
-    took_s = perf_counter() - began
+    took_s = process_time() - began
     manager.close()
     return took_s / _READS * 1e6
 
@@ -60,12 +73,51 @@ def _sample_us(rows: list[tuple[int, ...]]) -> tuple[float, float]:
         recorder = Recorder(path, metadata={"run_id": "costs"})
         recorder.variants.code("key")
         record = recorder.record
-        began = perf_counter()
+        began = process_time()
         for row in rows:
             record(*row)
         recorder.close()
-        took_s = perf_counter() - began
+        took_s = process_time() - began
         return took_s / len(rows) * 1e6, path.stat().st_size / len(rows)
+
+
+class _Instant:
+    """A scorer whose requests take no time: what is left is the task's."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self._answer = Answer()
+        self._answer.keep_body = True
+        self._answer.feed(_ANSWER)
+
+    def hold_records(self) -> None:
+        """It records nothing."""
+
+    record_held = hold_records
+
+    def answer_of(self, _: int) -> Answer:
+        return self._answer
+
+    def score(self, _: int, **__: Any) -> bool:
+        return True
+
+
+def _task_us() -> float:
+    def work() -> None:
+        random.choice(tasks)()  # noqa: S311 - as Locust's users pick their tasks
+
+    def task() -> None:
+        answer = run.score(_BODY, name="small", content_type="", path="", method="", headers=None)
+        if not answer.ok:
+            answer.fail("no answer")
+
+    tasks = [task] * 4
+    scorer: Any = _Instant()
+    run = TaskRun(scorer, work)
+    began = process_time()
+    for number in range(_TASKS):
+        run.perform(0, intended_ns=number, number=number)
+    return (process_time() - began) / _TASKS * 1e6
 
 
 def _samples() -> list[tuple[int, ...]]:
@@ -78,5 +130,5 @@ def _samples() -> list[tuple[int, ...]]:
     first = sent + server + generator.gamma(4, 30_000, _SAMPLES).astype(np.int64)
     times = np.stack([due, began, sent, first, first, np.zeros_like(due), server // 1000 * 1000], axis=1)
     rest = (17, 1, 200, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0)  # response_bytes to the class: an answer with status 200
-    not_streamed = (-1, -1, 0, 0, 0, 0)
-    return [(*row, number, *rest, *not_streamed) for number, row in enumerate(times.tolist())]
+    not_streamed, stands_for = (-1, -1, 0, 0, 0, 0), 1
+    return [(*row, number, *rest, *not_streamed, stands_for) for number, row in enumerate(times.tolist())]

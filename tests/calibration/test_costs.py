@@ -1,4 +1,4 @@
-"""What a lease and a sample cost: figures of the real parts, however fast this machine is."""
+"""What a lease, a sample and a task cost: figures of the real parts, however fast this machine is."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from bench.calibration import costs
 
 def test_both_costs_are_told_with_their_goal(monkeypatch: pytest.MonkeyPatch) -> None:
     """A time for each, and for a sample the bytes it takes on disk, which are the same everywhere."""
-    for name, few in (("_READS", 1_000), ("_SAMPLES", 5_000), ("_ROUNDS", 2)):
+    for name, few in (("_READS", 1_000), ("_SAMPLES", 5_000), ("_ROUNDS", 2), ("_TASKS", 200)):
         monkeypatch.setattr(costs, name, few)
-    lease, sample = costs.costs()
+    lease, sample, task = costs.costs()
     assert lease["CPU us each"] > 0
     assert lease["bytes each"] is None
     assert sample["CPU us each"] > lease["CPU us each"]
+    assert task["CPU us each"] > 0
     assert 10 < sample["bytes each"] <= 64
 
 

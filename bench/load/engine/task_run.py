@@ -16,10 +16,12 @@ from bench.clock import monotonic_ns
 from bench.errors import UsageError
 from bench.load.engine.payload import JSON, Payload
 from bench.load.engine.request import Scorer
+from bench.load.wire.answer import parse_head
 from bench.plan.expectation import unpacked
 from bench.plan.request_plan import Route, checked_header, content_type_of, method_of, path_of
 
 MOST_NAMES = 200
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class TaskAnswer:
@@ -28,12 +30,17 @@ class TaskAnswer:
     `with self.score(...) as answer:` works as well: an exception within fails the answer, and goes on.
     """
 
-    def __init__(self, run: TaskRun, *, ok: bool, status: int, headers: Mapping[str, str], packed: bytes) -> None:
+    def __init__(self, run: TaskRun, *, ok: bool, status: int, head: bytes, packed: bytes) -> None:
         self.ok = ok
         self.status = status
-        self.headers = headers
+        self._head = head
         self._packed = packed
         self._run = run
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case."""
+        return parse_head(self._head)[1] if self._head else {}
 
     @property
     def body(self) -> bytes:
@@ -123,7 +130,7 @@ class TaskRun:
             self,
             ok=ok,
             status=answer.status if answer is not None else 0,
-            headers=answer.parsed_head()[1] if answer is not None else {},
+            head=answer.head if answer is not None else b"",
             packed=b"".join(answer.pieces) if answer is not None else b"",
         )
         return self._last
@@ -153,9 +160,9 @@ def _payload(body: Any, name: str, content_type: str, route: Route | None, heade
     if isinstance(body, str):
         body = body.encode()
     elif not isinstance(body, bytes | bytearray):
-        body = json.dumps(body, separators=(",", ":")).encode()
+        body = _as_json(body).encode()
     own = [checked_header(key, value, where="score()") for key, value in headers.items()]
-    kind = content_type_of(content_type, where="score()") or JSON
+    kind = (content_type and content_type_of(content_type, where="score()")) or JSON
     return Payload.of(bytes(body), content_type=kind, headers=own, request_class=name, route=route)
 
 

@@ -101,21 +101,8 @@ class Answer:
         return self.complete
 
     def parsed_head(self) -> tuple[str, dict[str, str]]:
-        """Phrase of the status line and headers (names in lower case, the first of each) of the answer so far.
-
-        For the few answers that are looked at closely; those that go well never pay for it.
-        """
-        rest = self.head
-        while True:
-            block, _, rest = rest.partition(b"\r\n\r\n")
-            status_line, *lines = block.decode("latin-1").split("\r\n")
-            if not rest or status_line[9:10] != "1":  # an informational answer comes before the one that counts
-                break
-        headers: dict[str, str] = {}
-        for line in lines:
-            name, _, value = line.partition(":")
-            headers.setdefault(name.strip().lower(), value.strip())
-        return (status_line[13:].strip() if status_line.startswith("HTTP/") else "", headers)
+        """Phrase of the status line and headers of the answer so far."""
+        return parse_head(self.head)
 
     # -- what llhttp calls, once for every header: the hot part ------------------------------------
 
@@ -191,3 +178,21 @@ class Answer:
     def on_message_complete(self) -> None:
         if self.headers_done:
             self.complete = True
+
+
+def parse_head(head: bytes) -> tuple[str, dict[str, str]]:
+    """Phrase of the status line and headers (names in lower case, the first of each) of what an answer began with.
+
+    For the few answers that are looked at closely; those that go well never pay for it.
+    """
+    rest = head
+    while True:
+        block, _, rest = rest.partition(b"\r\n\r\n")
+        status_line, *lines = block.decode("latin-1").split("\r\n")
+        if not rest or status_line[9:10] != "1":  # an informational answer comes before the one that counts
+            break
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers.setdefault(name.strip().lower(), value.strip())
+    return (status_line[13:].strip() if status_line.startswith("HTTP/") else "", headers)
