@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from bench.live.view import View, of_worker
+from bench.load.roles.losses import Loss
 from bench.load.roles.messages import Progress, Ready, Share, TakeOver
 from bench.load.roles.part import Part
 
@@ -32,6 +33,7 @@ class Member:
     idle_after: int = -1
     drained: bool = False
     is_lost: bool = False
+    loss: Loss | None = None
     came_back: bool = False
     refused: str = ""
 
