@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from bench.load.roles.commands import Share, TakeOver
 from bench.load.roles.losses import Loss, begun_by
 from bench.load.roles.member import Member
-from bench.load.roles.messages import Share, TakeOver
 from bench.plan.run_plan import RunPlan
 from bench.sample import WorkloadModel
 
@@ -24,12 +24,14 @@ def give_up(
     end_ns = None if plan.duration_s is None else round((plan.warm_up_s + plan.duration_s) * 1e9)
     alive_ns = lost.alive_until(at_ns, by_system=by_system)
     begun = begun_by(plan, lost.part, alive_ns if end_ns is None else min(alive_ns, end_ns))
+    lost.given_up_ns = alive_ns
+    lost.may_have_begun = max(begun, lost.begun) if is_open and lost.part.has_share else lost.begun
     shares = lost.shares_after(alive_ns)
     lost.loss = Loss(
         worker=lost.name,
         at_ns=at_ns,
         why=why,
-        samples=max(max(begun, lost.begun) if is_open and lost.part.has_share else lost.begun, 0) - lost.kept,
+        samples=max(lost.may_have_begun - lost.kept, 0),
         taken_over=is_open and (bool(others) or not shares),
     )
     return tuple(_dealt(shares, others)) if is_open and shares else ()

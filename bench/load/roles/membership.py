@@ -93,8 +93,12 @@ class Membership:
         )
 
     def all_told(self) -> bool:
-        """Everybody has said their last word."""
-        return all(member.is_lost or member.drained for member in self if member.ready is not None)
+        """Everybody has said their last word; one that was given up and is back now still has one."""
+        return all(
+            member.drained or (member.is_lost and not (member.dismissed and not self.why_gone(member.node)))
+            for member in self
+            if member.ready is not None
+        )
 
     def newly_gone(self) -> dict[str, str]:
         """Those that are given up now, and why."""

@@ -29,7 +29,8 @@ from bench.load.engine.lateness import Lateness
 from bench.load.engine.request import Engine, Tally
 from bench.load.engine.request_source import load_again
 from bench.load.roles.closing import close_all
-from bench.load.roles.messages import Progress, Share
+from bench.load.roles.commands import Share
+from bench.load.roles.messages import Progress
 from bench.load.roles.part import Part
 from bench.load.roles.request_events import RequestEvents
 from bench.load.roles.serving import Serving
@@ -243,6 +244,18 @@ class Sender:
         rest = _after(share.from_ns, arrivals)
         if self.dispatcher is not None and not self._cut:
             self.dispatcher.add(rest)
+
+    def fence(self, until_ns: int, at_fence: Callable[[], object]) -> None:
+        """Begin none of an open model's arrivals later than that (monotonic); `at_fence` is called where one waits."""
+        if self.dispatcher is not None:
+            self.dispatcher.fence(until_ns, at_fence)
+
+    def dismiss(self) -> None:
+        """Begin nothing any more, also not what is overdue."""
+        self._cut = True
+        self._serving.end_ns = monotonic_ns()
+        if self.dispatcher is not None:
+            self.dispatcher.cut(0)
 
     def cut(self) -> None:
         """The run ends here: what is due later is not part of it. Safe to call twice."""

@@ -2,7 +2,7 @@
 
 One that joins while a run goes on has its lease at once and, in the closed model, the users that Locust gives it; the
 arrivals of an open model were dealt when the run began. One that is lost is named, and what it had not begun is dealt
-to the others; should it come back, it is told to send nothing any more, and the run is not whole.
+to the others; should it wake, it is told to begin nothing any more.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from bench.credentials import CredentialManager, RelayKey, RelayServer
 from bench.errors import BenchError
 from bench.live.view import View, leases_of
 from bench.load.roles import messages, worker_files
+from bench.load.roles.commands import Command, Commander, Cut, Dismiss, Go, GoOn
 from bench.load.roles.dealing import give_up
 from bench.load.roles.losses import Loss
 from bench.load.roles.managers import ManagerPool
@@ -65,7 +66,8 @@ class Workers:
         self._order: Callable[[Part], Order] | None = None
         self._plan: RunPlan | None = None
         self._run: RunDir | None = None
-        self._go: messages.Go | None = None
+        self._go: Go | None = None
+        self._commander: Commander | None = None
         self._members = members = Membership(runner)
         self._looked_ns = 0
         self._pieces_lost = 0
@@ -74,6 +76,7 @@ class Workers:
         channel.on(messages.Ready, self._on_ready, expected=members.__contains__)
         channel.on(messages.Refused, self._on_refused, expected=members.__contains__)
         channel.on(messages.Progress, self._on_progress, expected=members.__contains__)
+        channel.on(messages.Woke, self._on_woke, expected=members.__contains__)
         channel.on(messages.Look, self._on_look, expected=members.__contains__)
         channel.on(messages.Piece, self._on_piece, expected=members.__contains__)
         channel.on(messages.Idle, self._on_idle, expected=members.__contains__)
@@ -85,6 +88,7 @@ class Workers:
     def order(self, plan: RunPlan, pool: ManagerPool, run: RunDir) -> None:
         self._run, self._plan = run, plan
         self._error = self._go = None
+        self._commander = Commander(self._relay_key, run_id=run.run_id)
         self._pieces_lost = 0
         self.managers = pool.managers(plan.variants, on_flight=self._on_flight)
         self._relay = RelayServer(
@@ -123,25 +127,29 @@ class Workers:
         return self._members.losses
 
     def go(self, zero: ClockAnchor) -> None:
-        self._go = messages.Go(monotonic_ns=zero.monotonic_ns, wall_ns=zero.wall_ns, host=host_id())
+        self._go = Go(monotonic_ns=zero.monotonic_ns, wall_ns=zero.wall_ns, host=host_id())
         self._looked_ns = 0
         for member in self._members:
             if not member.refused:
-                self._channel.send(self._go, to=member.node)
+                self._command(self._go, member.node)
 
     def look(self) -> None:
         """See who is still there; deal again what those who are not had not begun. Call it all the time."""
         now_ns = monotonic_ns()
-        if self._go is None or now_ns - self._looked_ns < _LOOK_NS:
+        if now_ns - self._looked_ns >= _LOOK_NS:
+            self._looked_ns = now_ns
+            self._give_up_who_is_gone()
+
+    def _give_up_who_is_gone(self) -> None:
+        if self._go is None:
             return
-        self._looked_ns = now_ns
         for node, why in self._members.newly_gone().items():
             self._lose(self._members[node], why)
 
     def cut(self) -> None:
         if self._go is not None:
             for member in self._members:
-                self._channel.send(messages.Cut(), to=member.node)
+                self._command(Cut(), member.node)
 
     def drained(self) -> bool:
         return self._members.drained()
@@ -188,13 +196,19 @@ class Workers:
         sys.stderr.write(f"warning: {member.loss.line}\n")
         if self._relay is not None:
             self._relay.forget(member.node)
-        for node, message in dealt:
-            self._channel.send(message, to=node)
+        for node, command in dealt:
+            self._command(command, node)
 
     def _give_order(self, node: str) -> None:
         if self._order is not None:
-            order = self._order(self._members.join(node).part)
-            self._channel.send(order.as_message(self._relay_key, worker=node), to=node)
+            member = self._members.join(node)
+            message = self._order(member.part).as_message(self._relay_key, worker=node)
+            member.marks.add(message.mark)
+            self._channel.send(message, to=node)
+
+    def _command(self, command: Command, node: str) -> None:
+        if self._commander is not None:
+            self._channel.send(self._commander.message(command, to=node), to=node)
 
     # -- what they say ---------------------------------------------------------------------------------
 
@@ -212,7 +226,7 @@ class Workers:
         if not message.error:
             self._members[node].ready = message
             if self._go is not None:
-                self._channel.send(self._go, to=node)
+                self._command(self._go, node)
         elif self._go is not None:
             sys.stderr.write(f"a worker that joined late cannot take part: {message.error}\n")
         else:
@@ -222,7 +236,10 @@ class Workers:
     def _on_refused(self, node: str, message: messages.Refused) -> None:
         """It does not take its order. Only before it was ready: from then on it has its part of the run."""
         member = self._members[node]
-        if self._run is None or message.run_id != self._run.run_id or member.ready is not None or member.refused:
+        if message.mark not in member.marks:
+            self._channel.drop(message.kind, "of an order that was not given; see who is on the network")
+            return
+        if member.ready is not None or member.refused:
             return
         member.refused = " ".join(message.why.split())
         member.is_lost = not member.part.has_share
@@ -230,9 +247,20 @@ class Workers:
 
     def _on_progress(self, node: str, message: messages.Progress) -> None:
         member = self._members[node]
-        if member.is_lost:
+        if member.is_lost and not member.dismissed and message.at_ns > member.given_up_ns:
             self._came_back(member)
-        member.progress = message
+        member.heard(message)
+
+    def _on_woke(self, node: str, message: messages.Woke) -> None:
+        """It stood still, and has begun nothing since that others may have been dealt."""
+        self._give_up_who_is_gone()
+        member = self._members[node]
+        member.heard(message.progress)
+        if member.is_lost:
+            member.dismiss()
+            self._command(Dismiss(), node)
+        else:
+            self._command(GoOn(number=message.number), node)
 
     def _on_look(self, node: str, message: messages.Look) -> None:
         member = self._members[node]
@@ -243,7 +271,7 @@ class Workers:
         if not member.came_back and member.loss is not None:
             member.came_back = True
             member.loss = dataclasses.replace(member.loss, taken_over=False, why=f"{member.loss.why}, and came back")
-            self._channel.send(messages.Dismiss(), to=member.node)
+            self._command(Dismiss(), member.node)
 
     def _on_idle(self, node: str, message: messages.Idle) -> None:
         self._members[node].idle_after = message.taken
@@ -252,7 +280,7 @@ class Workers:
         member = self._members[node]
         member.drained = True
         if message.progress is not None:
-            member.progress = message.progress
+            member.heard(message.progress)
 
     def _on_piece(self, node: str, message: messages.Piece) -> None:
         """Also after the run has ended: a worker that is told to quit sends what it has."""

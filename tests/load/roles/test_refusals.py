@@ -20,10 +20,12 @@ import pytest
 
 from bench.clock import ClockAnchor
 from bench.credentials import RelayKey
+from bench.credentials.relay.seal import Sealer
 from bench.endpoint import AuthMode
 from bench.errors import RunInvalid
 from bench.load.engine import request_source
 from bench.load.roles import messages
+from bench.load.roles.commands import Command, CommandMessage, CommandReader, Go, TakeOver
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.order import Order, OrderMessage
 from bench.load.roles.part import Part
@@ -37,6 +39,7 @@ from bench.target.spec import TargetSpec
 SECRET = "canary-secret-of-this-worker"
 KEY, OTHER = (RelayKey(letter * 32, is_given=True) for letter in (b"k", b"o"))
 MASTERS, WORKERS = RelayKey(b"m" * 32), RelayKey(b"w" * 32)
+ORDER = OrderMessage.kind
 RUN, NEXT = "20261124-000000-000-abcd", "20261124-000001-000-abce"
 
 
@@ -73,6 +76,10 @@ class _Clients(dict[str, Any]):
     @property
     def missing(self) -> list[Any]:
         return []
+
+
+def _reader(key: RelayKey, me: str) -> CommandReader:
+    return CommandReader(key, run_id=RUN, me=me, takes_open=False)
 
 
 class Server:
@@ -159,6 +166,20 @@ def give(runner: FakeRunner, message: OrderMessage) -> None:
             return
 
 
+def _key_id(run_id: str) -> str:
+    """What an envelope says of its key, which anybody can read off one."""
+    return str(Sealer(KEY, run_id=f"{run_id} order", me="x").seal({}, to="y")["key"])
+
+
+def _until(happens: Callable[[], Any]) -> None:
+    """The condition comes true, however slow the machine is."""
+    for _ in range(6000):
+        if happens():
+            return
+        gevent.sleep(0.01)
+    raise AssertionError("it never happened")
+
+
 class TestHostileMaster:
     @pytest.mark.parametrize("key", [WORKERS, KEY], ids=["no key", "with a key"])
     def test_another_scoring_uri_gets_no_secret(
@@ -196,17 +217,47 @@ class TestHostileMaster:
         assert not evil.visited()
         assert not runner.told(messages.Ready)
 
-    def test_a_replayed_order_is_refused(self, start: Start, own: Server, payload: Path, tmp_path: Path) -> None:
-        """One of a run that this worker has had before, word for word."""
+    def test_a_replayed_order_is_dropped(
+        self, start: Start, own: Server, payload: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """One of a run that this worker has had before, word for word: said once, and the master is not bothered."""
         runner = start(KEY)
         first, second = (
             order_for(own.uri, payload, tmp_path, run_id).as_message(KEY, worker="a") for run_id in (RUN, NEXT)
         )
-        for message in (first, second, first):
-            give(runner, message)
+        give(runner, first)
+        give(runner, second)
+        for _ in range(3):
+            runner.hear(first.kind, msgspec.to_builtins(first), "master")
+            gevent.sleep(0)
         assert [ready["error"] for ready in runner.told(messages.Ready)] == ["", ""]
-        (refused,) = runner.told(messages.Refused)
-        assert "sent again" in refused["why"]
+        assert not runner.told(messages.Refused)
+        assert capsys.readouterr().err.count("of an earlier run, sent again") == 1
+
+    @pytest.mark.parametrize("first", [True, False], ids=["before the master's", "after it"])
+    def test_a_forged_order_costs_nothing(
+        self,
+        first: bool,
+        start: Start,
+        own: Server,
+        payload: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """Altered on its way, in the name of this very run: the worker takes the true one, and refuses nothing."""
+        runner = start(KEY)
+        true = order_for(own.uri, payload, tmp_path).as_message(KEY, worker="a")
+        forged = msgspec.structs.replace(true, sealed={**true.sealed, "sequence": 7}, run_id=RUN if first else NEXT)
+        forged = msgspec.structs.replace(forged, sealed={**forged.sealed, "key": _key_id(forged.run_id)})
+        for message in (forged, true) if first else (true, forged):
+            runner.hear(message.kind, msgspec.to_builtins(message), "master")
+            gevent.sleep(0)
+        _until(lambda: runner.told(messages.Ready))
+        assert [ready["error"] for ready in runner.told(messages.Ready)] == [""]
+        assert not runner.told(messages.Refused)
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert "ignored a bench_order message that was altered on its way" in said
 
     def test_another_key_is_said_in_one_line(
         self, start: Start, own: Server, payload: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -293,8 +344,19 @@ class _Led:
     runner: FakeRunner
     workers: Workers
 
-    def refuse(self, node: str, run_id: str = RUN) -> None:
-        self.runner.hear("bench_refused", {"run_id": run_id, "why": "its payload\nis not the master's"}, node)
+    def refuse(self, node: str, mark: str = "") -> None:
+        """The order that it was given, or another one."""
+        given = [
+            msgspec.convert(data, OrderMessage) for kind, data, to in self.runner.sent if (kind, to) == (ORDER, node)
+        ]
+        why = "its payload\nis not the master's"
+        self.runner.hear("bench_refused", {"mark": mark or given[-1].mark, "why": why}, node)
+
+    def commanded(self, kind: type[Command]) -> list[str]:
+        """Who was given such a command, in order; each can read its own only."""
+        sent = [(data, to) for name, data, to in self.runner.sent if name == CommandMessage.kind]
+        read = [(to, _reader(KEY, str(to)).read(msgspec.convert(data, CommandMessage))) for data, to in sent]
+        return [str(to) for to, command in read if isinstance(command, kind)]
 
     def ready(self, node: str) -> None:
         self.runner.hear("bench_ready", {}, node)
@@ -315,8 +377,8 @@ class TestMaster:
         assert led.workers.names == ("w1",)
         (loss,) = led.workers.losses
         assert (loss.worker, loss.samples, loss.taken_over) == ("w0", 0, True)
-        assert [to for kind, _, to in led.runner.sent if kind == "bench_go"] == ["b"]
-        assert [to for kind, _, to in led.runner.sent if kind == "bench_take_over"] == ["b"]
+        assert led.commanded(Go) == ["b"]
+        assert led.commanded(TakeOver) == ["b"]
         assert "worker w0 (a) is refused: its payload is not the master's\n" in capsys.readouterr().err
 
     def test_ends_when_all_refuse(self, led: _Led) -> None:
@@ -326,9 +388,9 @@ class TestMaster:
         with pytest.raises(RunInvalid, match="w0 is refused: its payload is not the master's"):
             led.workers.ready()
 
-    def test_a_refusal_of_another_run_or_too_late_is_nothing(self, led: _Led) -> None:
-        """Replayed, or from a worker that has its part already."""
-        led.refuse("a", NEXT)
+    def test_a_refusal_of_another_order_or_too_late_is_nothing(self, led: _Led) -> None:
+        """Somebody gave the worker one of his own, or it has its part already."""
+        led.refuse("a", "0" * 32)
         led.ready("a")
         led.refuse("a")
         led.ready("b")
@@ -341,7 +403,7 @@ class TestMaster:
         led.ready("a")
         led.ready("b")
         led.go()
-        assert [to for kind, _, to in led.runner.sent if kind == "bench_go"] == ["b"]
+        assert led.commanded(Go) == ["b"]
 
     def test_a_late_one_that_refuses_costs_nothing(self, led: _Led) -> None:
         """It had no part."""
