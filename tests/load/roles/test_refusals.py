@@ -25,10 +25,21 @@ from bench.endpoint import AuthMode
 from bench.errors import RunInvalid
 from bench.load.engine import request_source
 from bench.load.roles import messages
-from bench.load.roles.commands import Command, CommandMessage, CommandReader, Go, TakeOver
+from bench.load.roles.commands import (
+    Command,
+    Commander,
+    CommandMessage,
+    CommandReader,
+    Cut,
+    Dismiss,
+    Go,
+    GoOn,
+    TakeOver,
+)
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.order import Order, OrderMessage
 from bench.load.roles.part import Part
+from bench.load.roles.processes import host_id
 from bench.load.roles.worker import Worker
 from bench.load.roles.workers import Workers
 from bench.plan.run_plan import RunPlan, Variant
@@ -73,9 +84,11 @@ class FakeRunner:
 
 
 class _Clients(dict[str, Any]):
+    silent: tuple[str, ...] = ()
+
     @property
     def missing(self) -> list[Any]:
-        return []
+        return [SimpleNamespace(id=node) for node in self.silent]
 
 
 def _reader(key: RelayKey, me: str) -> CommandReader:
@@ -164,6 +177,12 @@ def give(runner: FakeRunner, message: OrderMessage) -> None:
         gevent.sleep(0.01)
         if len(runner.sent) > before:
             return
+
+
+def command(runner: FakeRunner, message: CommandMessage) -> None:
+    """Whoever says to be the master sends a command."""
+    runner.hear(message.kind, msgpack.loads(msgpack.dumps(msgspec.to_builtins(message))), "master")
+    gevent.sleep(0.01)
 
 
 def _key_id(run_id: str) -> str:
@@ -270,6 +289,33 @@ class TestHostileMaster:
         assert "sealed with another BENCH_RELAY_KEY" in said
         assert not own.visited()
 
+    def test_a_forged_command_costs_nothing(
+        self, start: Start, own: Server, payload: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The end of the run in the clear, with another key, for another worker, before an order: said once."""
+        runner = start(KEY)
+        forged = [
+            CommandMessage(sealed={}, open=Cut()),
+            Commander(OTHER, run_id=RUN).message(Dismiss(), to="a"),
+            Commander(KEY, run_id=RUN).message(Dismiss(), to="b"),
+        ]
+        command(runner, forged[0])
+        give(runner, order_for(own.uri, payload, tmp_path).as_message(KEY, worker="a"))
+        for message in forged:
+            command(runner, message)
+        commander = Commander(KEY, run_id=RUN)
+        zero = ClockAnchor.now()
+        command(runner, commander.message(Go(monotonic_ns=zero.monotonic_ns, wall_ns=0, host=host_id()), to="a"))
+        assert [progress["begun"] for progress in runner.told(messages.Progress)] == [0]
+        assert not runner.told(messages.Idle)
+        for message in forged:
+            command(runner, message)
+        assert not runner.told(messages.Drained)
+        command(runner, commander.message(Dismiss(), to="a"))  # whatever is due by now, and no user is there for
+        _until(lambda: runner.told(messages.Drained))
+        assert not runner.told(messages.Failed)
+        assert capsys.readouterr().err.count("ignored a bench_command message") == 1
+
 
 class TestOwnCommandLine:
     def test_a_worker_without_a_key_sends_to_its_own_target(
@@ -365,6 +411,21 @@ class _Led:
         self.workers.go(ClockAnchor.now())
         self.workers.look()
 
+    def begin(self) -> None:
+        for node in ("a", "b"):
+            self.ready(node)
+        self.go()
+
+    def look(self) -> None:
+        self.workers._looked_ns = 0
+        self.workers.look()
+
+    def progress(self, node: str, **told: int) -> None:
+        self.runner.hear("bench_progress", told, node)
+
+    def woke(self, node: str, **told: int) -> None:
+        self.runner.hear("bench_woke", {"number": 1, "progress": told}, node)
+
 
 class TestMaster:
     def test_goes_on_without_the_one_that_refuses(self, led: _Led, capsys: pytest.CaptureFixture[str]) -> None:
@@ -405,6 +466,47 @@ class TestMaster:
         led.go()
         assert led.commanded(Go) == ["b"]
 
+    @pytest.mark.parametrize("seen", [True, False], ids=["given up", "about to be given up"])
+    def test_one_that_wakes_after_it_was_given_up_is_dismissed(self, seen: bool, led: _Led) -> None:
+        """Others have what was due a second after its last word; what it began before is lost unless it is on disk."""
+        led.begin()
+        led.progress("a", at_ns=0, begun=0)
+        led.runner.clients.silent = ("a",)
+        if seen:
+            led.look()
+            led.progress("a", at_ns=1, begun=1)  # its last word, which was still on its way
+        led.woke("a", at_ns=4_000_000_000, begun=4, kept=2)
+        assert led.commanded(TakeOver) == ["b"]
+        assert led.commanded(Dismiss) == ["a"]
+        assert led.commanded(GoOn) == []
+        led.runner.clients.silent = ()
+        assert not led.workers._members.all_told()
+        led.runner.hear("bench_drained", {"progress": {"at_ns": 4_100_000_000, "begun": 4, "kept": 4}}, "a")
+        led.runner.hear("bench_drained", {}, "b")
+        assert led.workers._members.all_told()
+        (loss,) = led.workers.losses
+        assert (loss.taken_over, loss.why) == (True, "it fell silent, and woke later")
+        assert loss.samples == max(led.workers._members["a"].may_have_begun - 4, 0)
+
+    def test_one_that_wakes_in_time_goes_on(self, led: _Led) -> None:
+        """Nobody has its part."""
+        led.begin()
+        led.woke("a", at_ns=2_500_000_000)
+        assert led.commanded(GoOn) == ["a"]
+        assert led.commanded(Dismiss) == []
+        assert led.workers.losses == ()
+
+    def test_one_that_did_not_ask_has_sent_what_others_have(self, led: _Led) -> None:
+        """It was cut off, and ran on: it is sent home, and the run is not whole."""
+        led.begin()
+        led.progress("a", at_ns=0, begun=0)
+        led.runner.clients.silent = ("a",)
+        led.look()
+        led.progress("a", at_ns=3_000_000_000, begun=9)
+        (loss,) = led.workers.losses
+        assert (loss.taken_over, loss.why) == (False, "it fell silent, and came back")
+        assert led.commanded(Dismiss) == ["a"]
+
     def test_a_late_one_that_refuses_costs_nothing(self, led: _Led) -> None:
         """It had no part."""
         led.ready("a")
@@ -413,6 +515,5 @@ class TestMaster:
         led.runner.clients["c"] = None
         led.runner.hear("bench_here", {}, "c")
         led.refuse("c")
-        led.workers._looked_ns = 0
-        led.workers.look()
+        led.look()
         assert led.workers.losses == ()
