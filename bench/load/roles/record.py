@@ -36,7 +36,7 @@ class RunRecord:
         self._manifest = ManifestFile(self.run.manifest)
         try:
             self._manifest.write(self.values)
-            self._flights = FlightFile(self.run.flights)
+            self._flights = FlightFile(self.run.flights, run_id=self.run.run_id)
         except OSError as exc:
             self._manifest.release()
             raise _cannot_write(self.run.manifest, exc) from exc

@@ -73,7 +73,8 @@ class Sender:
         self.watch = HubWatch()
         self.managers = managers
         self.name = part.name
-        self.failures = FailureSamples(run.failures / f"{part.name}.jsonl")
+        facts = {"run_id": run.run_id, "worker": part.name}
+        self.failures = FailureSamples(run.failures / f"{part.name}.jsonl", whose=facts)
         self._part = part
         self._patience = Patience(timeout_s=plan.start_timeout_s, sleep=gevent.sleep, say=say)
         self._deadlines = Deadlines()
@@ -85,7 +86,6 @@ class Sender:
         uris = [variant.scoring_uri for variant in plan.variants] if plan.target == "scoring_uri" else []
         try:
             self._health = LineFile(run.health / f"{part.name}.jsonl")
-            facts = {"run_id": run.run_id, "worker": part.name}
             recorder = Recorder(run.samples / f"{part.name}.arrows", metadata=facts)
             chunks = ChunkRecorder(run.chunks / f"{part.name}.arrows", metadata=facts)
         except OSError as exc:
