@@ -52,6 +52,6 @@ def test_is_refused(words: list[str], says: str, target: tuple[str, ...], capsys
 
 def _code(*words: str) -> int:
     try:
-        return cli.main(words)
+        return cli._run(list(words))
     except SystemExit as exc:
         return int(exc.code or 0)

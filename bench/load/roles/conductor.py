@@ -55,6 +55,8 @@ class Conductor:
         self._view = view
         self._is_watched = is_watched
         self._point_s = 0.0
+        self._stages = 0
+        self._stages_s = 0.0
         self._statistics_reset: Any = None
 
     def conduct(self, preparation: Preparation, out: Path) -> None:
@@ -131,6 +133,7 @@ class Conductor:
             elapsed_s = (clock.monotonic_ns() - self.zero_ns) / 1e9
             self._progress.tick(plan, elapsed_s, self._view)
             self._take_point(plan, elapsed_s)
+            self._note_stages(elapsed_s)
             self._senders.look()
             if self._senders.all_lost or self._is_disk_full():
                 self.reason = "lost"
@@ -150,6 +153,14 @@ class Conductor:
     def _is_disk_full(self) -> bool:
         """Samples are being lost: there is no sense in loading the target for figures that nobody will have."""
         return self._senders.disk_loss().from_ns is not None
+
+    def _note_stages(self, elapsed_s: float) -> None:
+        """A shape that asks for something else is in the manifest within a second, and so in that of a killed run."""
+        shape, record = self.shape, self.record
+        if shape is None or record is None or len(shape.stages) == self._stages or elapsed_s < self._stages_s:
+            return
+        self._stages, self._stages_s = len(shape.stages), elapsed_s + 1
+        record.change({"shape": shape.as_json(end_s=elapsed_s)})
 
     def _take_point(self, plan: RunPlan, elapsed_s: float) -> None:
         """For the live page and Prometheus, once a second; nothing where nobody can look."""

@@ -370,6 +370,32 @@ class FakeShape:
         return answer
 
 
+def test_the_stages_of_a_shape_are_kept_while_it_goes_on(bench: Bench) -> None:
+    """A run that is killed has those that it had begun in its manifest."""
+    authored = FakeShape((5, 5), (7, 5))
+    shape = Shape(authored, user_classes=(), stop=StopIteration)
+    bench.master._chosen_shape = lambda: shape
+    bench.master.preparation.plan = dataclasses.replace(bench.master.plan, arrival_rate=None, duration_s=None)  # type: ignore[type-var]
+    seen: list[list[int]] = []
+
+    def as_locust_does() -> None:
+        while len(shape.stages) < 2:
+            authored.tick()
+        told: list[int] = []
+        while len(told) < 2:
+            gevent.sleep(0.01)
+            told = [stage["most_users"] for stage in bench.manifest["shape"]["stages"]]
+        seen.append(told)
+        assert "ended" not in bench.manifest
+        bench.master.shape_has_ended()
+        bench.runner.quit()
+
+    asking = gevent.spawn_later(0.05, as_locust_does)
+    bench.run()
+    asking.get(timeout=60)
+    assert seen == [[5, 7]]
+
+
 @pytest.mark.parametrize(
     ("answers", "reason", "code", "line", "stages"),
     [
