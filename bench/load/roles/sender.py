@@ -168,12 +168,13 @@ class Sender:
 
         Raises the manager's CredentialError, or RunInvalid when no connection can be made, or not as many as needed.
         """
+        client = ClientCertificate(self.plan.client_cert, self.plan.client_key)
         make_room(-(-self.plan.users // max(self._part.workers, 1)))
         for lane, manager in zip(self.bench.lanes, self.managers, strict=True):
             lane.head_for(manager.first_lease(self._patience))
             probe = Connection(lane.address, watch=self.watch, deadlines=self._deadlines)
             try:
-                open_once(probe, lane.variant.shown_uri, timeout_ns=self.bench.timeout_ns)
+                open_once(probe, lane.variant.shown_uri, client, timeout_ns=self.bench.timeout_ns)
             finally:
                 probe.close()
                 self._deadlines.leave(probe)
