@@ -20,6 +20,7 @@ from bench.report.palette import COLOURS, light
 
 WIDTH_IN = 9.2
 _PNG_DPI = 160
+_PNG = {"compress_level": 4}  # a third of the time that the usual 6 takes, for files that are 2 % larger
 _TITLE_IN = 0.33
 _FRAME_IN = 0.85
 
@@ -121,7 +122,7 @@ def finish(figure: Any, *, name: str, title: str, caption: str, alt: str) -> Plo
     figure.set_dpi(_PNG_DPI)
     figure.set_facecolor(light("page"))
     png = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(png, metadata={"Title": title})
+    FigureCanvasAgg(figure).print_png(png, metadata={"Title": title}, pil_kwargs=_PNG)
     return Plot(
         name=name,
         title=title,

@@ -97,7 +97,7 @@ def _connected(config: dict[str, Any]) -> ControlPlane | Failure:
 
 
 def _connect(config: dict[str, Any]) -> ControlPlane:
-    gc.disable()  # what the SDK makes when it is imported stays: looking for garbage in it takes a quarter of the time
+    gc.disable()  # while the SDK is imported, nothing of it is garbage: looking for some takes a fifth of a second
     from bench.credentials.agent.control_plane import ControlPlane
 
     gc.freeze()
