@@ -96,12 +96,14 @@ def endpoint_words(facts: Mapping[str, Any], mode: str) -> list[str]:
     ]
 
 
-def errors_of(run: LoadedRun, truth_file: Path) -> truth.Errors:
-    """How far the measured samples of all workers are from the emulator's records of the same requests."""
+def errors_of(run: LoadedRun, truth_file: Path, *, request_class: str | None = None) -> truth.Errors:
+    """How far the measured samples of all workers, or those of a class, are from the emulator's records of them."""
     records = truth.records(truth_file.read_bytes())
     tables = [_table(path) for path in sorted((run.path / "samples").glob("*.arrows"))]
     columns = {name: np.concatenate([table[name] for _, table in tables]) for name in _COMPARED}
     measured = columns["intended_ns"] >= run.manifest["measure_from_ns"]
+    if request_class is not None:
+        measured &= np.concatenate([table[_CLASS] for _, table in tables]) == request_class
     # a request's number is unique on its worker; with the worker's own number before it, in the run
     sequence = np.concatenate([table["sequence"].astype(np.int64) + (n << 32) for n, (_, table) in enumerate(tables)])
     found = np.full(len(records), -1, np.int64)
@@ -120,6 +122,7 @@ def errors_of(run: LoadedRun, truth_file: Path) -> truth.Errors:
 
 
 _COMPARED = ("sequence", "intended_ns", "sent_ns", "done_ns")
+_CLASS = "request_class"
 
 
 def _table(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
@@ -127,8 +130,10 @@ def _table(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
     found = stream.inspect(path)
     if found.fault or not found.rows:
         raise RunInvalid(f"samples/{path.name} {found.fault or 'has no sample'}", hint="calibrate again")
-    batches = list(stream.batches(found, _COMPARED))
-    return path.stem, {name: np.concatenate([batch.numbers(name) for batch in batches]) for name in _COMPARED}
+    batches = list(stream.batches(found, (*_COMPARED, _CLASS)))
+    columns = {name: np.concatenate([batch.numbers(name) for batch in batches]) for name in _COMPARED}
+    words = [(codes, np.array(names)) for codes, names in (batch.words(_CLASS) for batch in batches)]
+    return path.stem, {**columns, _CLASS: np.concatenate([names[codes] for codes, names in words])}
 
 
 def cpu_us_per_request(run: LoadedRun) -> float:

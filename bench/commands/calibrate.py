@@ -5,10 +5,11 @@ examples:
   bench calibrate --tls --rates 500,1000,2000
   bench calibrate --streaming --rates 60,120,200,400
                                        first tokens and gaps of streamed answers, token by token
+  bench calibrate --classes            small and large requests, 3 to 1, each class against its own truth
   bench calibrate --stalls             a target that stands still 0.5 s in every 5 s
   bench calibrate --workers            CPU per request on 1, 2 and 4 workers
   bench calibrate --peers              stock Locust, k6, wrk and hey beside it, where they are installed
-  bench calibrate --costs              what reading a lease and recording a sample cost
+  bench calibrate --costs              what reading a lease, recording a sample and a task cost
   bench calibrate --aa 20              key against itself: does it raise false alarms?
   bench calibrate --overhead 3         a known delay in token validation: do the intervals hold it?
   bench calibrate --flapping 50        one unchanged target, a gate 10 % above its p99: does it fail?
@@ -52,10 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--tls", action="store_true", help="the rates over TLS")
     what.add_argument("--streaming", action="store_true", help="streamed answers: first tokens and gaps")
+    what.add_argument("--classes", action="store_true", help="small and large requests, class by class")
     what.add_argument("--stalls", action="store_true", help="a stalling target")
     what.add_argument("--workers", action="store_true", help="several worker processes")
     what.add_argument("--peers", action="store_true", help="other tools beside this one")
-    what.add_argument("--costs", action="store_true", help="reading a lease, recording a sample")
+    what.add_argument("--costs", action="store_true", help="reading a lease, recording a sample, a task")
     for name, text in _COUNTED.items():
         what.add_argument(f"--{name}", metavar="RUNS", type=int, default=0, help=text)
     what.add_argument("--statistics", action="store_true", help="coverage of the intervals, by simulation")
@@ -74,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _histories(arguments)
     from bench.calibration import table
 
-    names = ("streaming", "tls", "stalls", "workers", "peers", "costs", *_COUNTED)
+    names = ("streaming", "classes", "tls", "stalls", "workers", "peers", "costs", *_COUNTED)
     name = next((word for word in names if getattr(arguments, word)), "rates")
     rows = []
     for row in _rows(name, arguments):
@@ -104,7 +106,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _rows(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    from bench.calibration import costs, known_effects, peers, scenarios, streaming
+    from bench.calibration import classes, costs, known_effects, peers, scenarios, streaming
     from bench.calibration.bench_run import Setting, two_cores
 
     if name in _COUNTED:
@@ -122,6 +124,8 @@ def _rows(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         return scenarios.workers([1, 2, 4], setting)
     if name == "streaming":
         return streaming.streaming(_rates(arguments.rates), setting)
+    if name == "classes":
+        return classes.classes(_rates(arguments.rates), setting)
     return scenarios.rates(_rates(arguments.rates), setting, tls=name == "tls")
 
 
