@@ -42,6 +42,23 @@ def run(raw):
     return {"bytes": len(raw), "big": "x" * sent.get("big", 0)}
 """
 
+RAW_SCORE = """
+import hashlib
+
+from azureml_inference_server_http.api.aml_request import rawhttp
+from azureml_inference_server_http.api.aml_response import AMLResponse
+
+def init():
+    pass
+
+@rawhttp
+def run(request):
+    body = request.get_data(False)
+    told = {"kind": request.headers.get("Content-Type"), "sha256": hashlib.sha256(body).hexdigest()}
+    return AMLResponse(told, 200, json_str=True)
+"""
+"""A scoring script that takes what was sent as it is, as those for images do."""
+
 
 def environment(module: str) -> Path:
     """The environment that has `module`, or the test is skipped with the reason."""
@@ -75,10 +92,10 @@ def gunicorn(app: str, *options: str, venv: Path, folder: Path, variables: dict[
 
 
 @contextlib.contextmanager
-def scoring_server(*options: str, folder: Path) -> Iterator[str]:
+def scoring_server(*options: str, folder: Path, script: str = SCORE) -> Iterator[str]:
     """Azure ML's inference server on loopback; its scoring URI. `azmlinfsrv` itself would bind every address."""
     venv = environment("azureml_inference_server_http")
-    (folder / "score.py").write_text(SCORE)
+    (folder / "score.py").write_text(script)
     variables = {
         "AZUREML_ENTRY_SCRIPT": str(folder / "score.py"),
         "AML_APP_ROOT": str(folder),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from bench.load.engine.outcome import classify
+from bench.load.engine.payload import Payload
 from bench.load.engine.tokens import TokenReader
 from tests.load.engine.wiring import Wiring, request_of
-from tests.load.wire.gunicorn import httpbin, scoring_server
+from tests.load.wire.gunicorn import RAW_SCORE, httpbin, scoring_server
 
 WORKERS = {"sync": ("-k", "sync"), "gthread": ("-k", "gthread", "--threads", "4")}
 
@@ -74,6 +77,21 @@ def test_big_bodies_both_ways(scoring: tuple[str, bool], wiring: Wiring) -> None
 def test_paths_that_are_not_there(scoring: tuple[str, bool], wiring: Wiring) -> None:
     """404 is an answer."""
     assert wiring.ask(wiring.connection(scoring[0]), request_of(path="/nothing")).status == 404
+
+
+def test_an_image_arrives_as_it_is(tmp_path: Path, wiring: Wiring) -> None:
+    """Every byte that there is, framed as `--payload picture.png` frames it, to a script that takes raw HTTP."""
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 400
+    payload = Payload.of(picture, content_type="image/png")
+    head = b"POST /score HTTP/1.1\r\nHost: test\r\n" + payload.head + b"1"
+    with scoring_server(*WORKERS["gthread"], folder=tmp_path, script=RAW_SCORE) as uri:
+        connection = wiring.connection(uri)
+        connection.answer.keep_body = True
+        for _ in range(2):
+            seen = wiring.ask(connection, head + payload.tail)
+            assert (seen.failure, seen.status, seen.kept) == ("", 200, True), seen.detail
+            told = json.loads(b"".join(connection.answer.pieces))
+            assert told == {"kind": "image/png", "sha256": hashlib.sha256(picture).hexdigest()}
 
 
 @pytest.fixture(scope="module")
