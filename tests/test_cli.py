@@ -180,6 +180,6 @@ def test_a_set_of_runs_may_stand_in_the_file(
     assert "--confirm is for one run" in capsys.readouterr().err
     (tmp_path / "bench.toml").write_text("[run]\nemulator = true\nruns = 1\n")
     assert cli._run(["run"]) == 2
-    assert "--runs: 1 is not between 2 and 1000 [from bench.toml line 3 [run]]" in capsys.readouterr().err
+    assert "--runs: 1 is not between 2 and 1,000 [from bench.toml line 3 [run]]" in capsys.readouterr().err
     assert cli._run(["config", "validate"]) == 2
     assert "bench.toml: --runs: 1 is not between" in capsys.readouterr().err
