@@ -21,7 +21,10 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("endpoint", "errors", "failure_sample", "metrics", "numbers", "plain_text", "plan", "sample", "spelling")
+NOUNS = (
+    *("endpoint", "errors", "failure_sample", "metrics", "numbers", "plain_text", "plan", "sample", "spelling"),
+    "trace_context",
+)
 
 ROOMS: dict[str, set[str]] = {
     "plan": {*NOUNS},
