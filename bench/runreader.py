@@ -7,7 +7,7 @@ its place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +233,29 @@ def _read_samples(
     if not rows.filled:
         problems.append("there is no sample: the run ended before its first flush, or never sent a request")
     return rows.finish(problems), sequences
+
+
+def sample_batches(
+    folder: RunDir, manifest: Mapping[str, Any], columns: Collection[str], problems: list[str]
+) -> Iterator[tuple[str, Batch]]:
+    """Worker and batch of every sample of this run that can be read; what cannot becomes a problem."""
+    told: Mapping[str, int] = manifest.get("samples", {})
+    for worker in sorted({*manifest["workers"], *_stems(folder.samples, "*.arrows")}):
+        found = stream.inspect(folder.samples / f"{worker}.arrows")
+        if stranger := _stranger(worker, found, manifest):
+            problems.append(f"samples/{worker}.arrows {stranger}: it is left out")
+            continue
+        fault = found.fault
+        try:
+            for batch in stream.batches(found, columns):
+                yield worker, batch
+        except stream.READ_ERRORS:
+            fault = "cannot be decoded to its end"
+        written = told.get(worker)
+        if not fault and written is not None and found.rows != written:
+            fault = f"has {found.rows} samples of {written} that were written"
+        if fault:
+            problems.append(f"samples/{worker}.arrows {fault}")
 
 
 def _stranger(worker: str, found: Stream, manifest: Mapping[str, Any]) -> str:

@@ -75,6 +75,7 @@ ROOMS: dict[str, set[str]] = {
     "capacity": {*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader"},
     "history": {"errors", "line_file", "numbers", "plan", "rundir", "schemas"},
     "comment": {*NOUNS},
+    "otlp": {*NOUNS, "rundir", "runreader", "samples"},
     "runset": {
         *(*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader", "schemas", "voice"),
     },
@@ -114,10 +115,11 @@ LIBRARIES: dict[str, str] = {
     "msal": r"credentials\.agent\.(azure_errors|identity)",
     "msgspec": r"plan\.expectation|schemas|history\.ledger|load\.(roles\.|engine\."
     r"(body_checks|chat_file|request_file|tokens))",
+    "opentelemetry": r"otlp\.(collector|figures|spans)",
     "prometheus_client": r"live\.prometheus",
     "pyarrow": r"samples\.",
     "shtab": r"commands\.completion",
-    "requests": r"credentials\.requests_auth",
+    "requests": r"credentials\.requests_auth|otlp\.collector",
     "trustme": r"emulator\.",
     "uvloop": r"emulator\.",
 }

@@ -385,7 +385,7 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         arrivals_from=arrivals_from,
         speed=_number({"speed": text.get("speed") or "1"}, "speed", most=MOST_SPEED),
         request=request_plan_of(text),
-        trace_share=_share(text["traceparent"]) if text.get("traceparent") else None,
+        trace_share=share_of(text["traceparent"], option="--traceparent") if text.get("traceparent") else None,
         goodput=tuple(one.text for one in parse_objectives(listed(text.get("goodput", "")))),
     )
 
@@ -412,14 +412,14 @@ def _number(text: Mapping[str, str], name: str, *, most: float) -> float:
     return value
 
 
-def _share(word: str) -> float:
-    """`0.05` or `5%`."""
+def share_of(word: str, *, option: str) -> float:
+    """`0.05` or `5%`. UsageError names `option`."""
     try:
         value = float(word.removesuffix("%")) / (100 if word.endswith("%") else 1)
     except ValueError as exc:
-        raise UsageError(f"--traceparent: {word[:40]!r} is not a share", hint="write 0.05 or 5%") from exc
+        raise UsageError(f"{option}: {word[:40]!r} is not a share", hint="write 0.05 or 5%") from exc
     if not 0 <= value <= 1:
-        raise UsageError(f"--traceparent: {word[:40]} is not between 0 and 1", hint="write 0.05 or 5%")
+        raise UsageError(f"{option}: {word[:40]} is not between 0 and 1", hint="write 0.05 or 5%")
     return value
 
 

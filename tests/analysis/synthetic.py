@@ -159,7 +159,7 @@ def write_run(
         "done_ns": done,
         "connect_ns": np.where(np.arange(total) < users, 400_000, 0),
         "server_time_ns": np.where(server == NO_TIME, NO_TIME, _ns(server)),
-        "sequence": np.arange(total) // workers,
+        "sequence": np.arange(total),
         "response_bytes": np.full(total, 180),
         "generation": generation,
         "status": status,

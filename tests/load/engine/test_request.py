@@ -216,7 +216,7 @@ def test_what_is_sent(rig: MakeRig) -> None:
 
 
 def test_a_traceparent_of_each_attempt(rig: MakeRig) -> None:
-    """Its ids are worked out again from the sample's number; a replay has its own, and without the option there is none."""
+    """Its ids are worked out again from the sample; a replay has its own, and without the option there is none."""
     got: list[bytes] = []
 
     def script(peer: Peer) -> None:
