@@ -51,7 +51,7 @@ ROOMS: dict[str, set[str]] = {
         "settings",
         "target",
     },
-    "live": {*NOUNS, "credentials", "load", "process", "rundir", "schemas", "target"},
+    "live": {*NOUNS, "clock", "credentials", "load", "otlp", "process", "rundir", "schemas", "target"},
     "launch": {
         *NOUNS,
         *("analysis", "clock", "gates", "process", "report", "rundir", "runreader", "schemas", "settings", "voice"),
@@ -107,7 +107,7 @@ INSIDE_LOAD: dict[str, set[str]] = {
 LIBRARIES: dict[str, str] = {
     "azure": r"credentials\.agent\.(arm|azure_errors|clouds|control_plane|identity)",
     "flask": r"live\.",
-    "gevent": r"process\.supervise|load\.|live\.headless|"
+    "gevent": r"process\.supervise|load\.|live\.(headless|otlp_export)|"
     r"credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
     "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|request_events|session)|user)",
@@ -115,7 +115,7 @@ LIBRARIES: dict[str, str] = {
     "msal": r"credentials\.agent\.(azure_errors|identity)",
     "msgspec": r"plan\.expectation|schemas|history\.ledger|load\.(roles\.|engine\."
     r"(body_checks|chat_file|request_file|tokens))",
-    "opentelemetry": r"otlp\.(collector|figures|spans)",
+    "opentelemetry": r"otlp\.(collector|figures|messages|spans)",
     "prometheus_client": r"live\.prometheus",
     "pyarrow": r"samples\.",
     "shtab": r"commands\.completion",

@@ -107,8 +107,8 @@ class Collector:
                 f"{where} did not end its answer within {self._timeout_s + _GRACE_S:g} s", hint="is it well?"
             )
         if result.name != "SUCCESS":
-            hint = _HINTS.get(session.told, "nothing more is sent")
-            raise NotTaken(f"{where} {session.told or 'could not be told'}", hint=hint)
+            told = session.told or "could not be told"
+            raise NotTaken(f"{where} {told}", hint=_HINTS.get(told, ""))
         self.rejected += _rejected(signal, session.body)
 
 

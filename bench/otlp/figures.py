@@ -8,44 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from opentelemetry.sdk.metrics.export import (
-    AggregationTemporality,
-    Histogram,
-    HistogramDataPoint,
-    Metric,
-    MetricsData,
-    NumberDataPoint,
-    ResourceMetrics,
-    ScopeMetrics,
-    Sum,
-)
+from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from bench.otlp.variant_facts import SERVICE_NAME, Attributes, VariantFacts, how_it_ended
+from bench.otlp.messages import BOUNDS_S, Buckets, Instrument, Point, message
+from bench.otlp.variant_facts import Attributes, VariantFacts, how_it_ended
 from bench.sample import NO_TIME, Outcome
 from bench.samples.stream import Batch
 
-BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-"""Of `http.client.request.duration` in the semantic conventions."""
 COLUMNS = (
     *("intended_ns", "sent_ns", "done_ns", "generation", "status", "outcome", "cause", "variant"),
     *("first_token_ns", "tokens_from"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Instrument:
-    """One metric: its name, kind, unit and help."""
-
-    name: str
-    kind: Literal["counter", "histogram"]
-    unit: str
-    help: str
 
 
 DURATION = Instrument(
@@ -58,7 +36,6 @@ REQUESTS = Instrument("bench.requests", "counter", "{request}", "Requests that e
 FIRST_CHUNK = Instrument(
     "gen_ai.client.operation.time_to_first_chunk", "histogram", "s", "From sending to the first text of a stream."
 )
-INSTRUMENTS = (DURATION, RESPONSE_TIME, REQUESTS, FIRST_CHUNK)
 
 _Key = tuple[Instrument, str, str, str, int]
 """Instrument, variant, and where it tells them apart outcome, cause and status."""
@@ -119,37 +96,14 @@ class Figures:
         for stretch in sorted(self._stretches):
             for key, added in self._stretches[stretch].items():
                 totals.setdefault(key, _Total()).add(added)
-            at_ns = max(wall_ns + (stretch + 1) * self._every_ns, 0)
-            metrics = [metric for one in INSTRUMENTS if (metric := self._metric(one, totals, wall_ns, at_ns))]
-            scope = ScopeMetrics(InstrumentationScope(SERVICE_NAME), metrics, "")
-            yield MetricsData([ResourceMetrics(resource, [scope], "")])
+            at_ns = wall_ns + (stretch + 1) * self._every_ns
+            yield message(self._points(totals), resource=resource, start_ns=wall_ns, at_ns=at_ns)
 
-    def _metric(self, one: Instrument, totals: Mapping[_Key, _Total], start_ns: int, at_ns: int) -> Metric | None:
-        own = {key: total for key, total in totals.items() if key[0] is one}
-        if not own:
-            return None
-        points: list[Any] = []
-        for key, total in own.items():
-            times = {"start_time_unix_nano": start_ns, "time_unix_nano": at_ns}
-            count = int(total.counts.sum())
-            if one.kind == "counter":
-                points.append(NumberDataPoint(self._attributes(key), value=count, **times))
-            else:
-                points.append(
-                    HistogramDataPoint(
-                        self._attributes(key),
-                        **times,
-                        count=count,
-                        sum=total.sum_s,
-                        bucket_counts=total.counts.tolist(),
-                        explicit_bounds=BOUNDS_S,
-                        min=float("inf"),
-                        max=float("-inf"),
-                    )
-                )
-        kept = AggregationTemporality.CUMULATIVE
-        data = Sum(points, kept, is_monotonic=True) if one.kind == "counter" else Histogram(points, kept)
-        return Metric(one.name, one.help, one.unit, data)
+    def _points(self, totals: Mapping[_Key, _Total]) -> Iterator[Point]:
+        for key, total in totals.items():
+            counts = tuple(total.counts.tolist())
+            value = sum(counts) if key[0].kind == "counter" else Buckets(counts, total.sum_s)
+            yield key[0], self._attributes(key), value
 
     def _attributes(self, key: _Key) -> Attributes:
         one, variant, outcome, cause, status = key

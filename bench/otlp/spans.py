@@ -7,7 +7,6 @@ sent, for want of a credential, is no span.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from opentelemetry.sdk.resources import Resource
@@ -91,9 +90,3 @@ def _span(
         end_time=max(wall_ns + values["done_ns"], 0),
         instrumentation_scope=_SCOPE,
     )
-
-
-def resource_of(attributes: Attributes) -> Resource:
-    """Without what the SDK would find out of this machine and its environment by itself."""
-    made: Any = Resource(attributes)
-    return made

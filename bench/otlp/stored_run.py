@@ -10,8 +10,9 @@ from typing import Any
 from bench.otlp.collector import Collector
 from bench.otlp.figures import COLUMNS as FIGURE_COLUMNS
 from bench.otlp.figures import Figures
+from bench.otlp.messages import resource_of
 from bench.otlp.spans import COLUMNS as SPAN_COLUMNS
-from bench.otlp.spans import resource_of, spans_of
+from bench.otlp.spans import spans_of
 from bench.otlp.variant_facts import resource_attributes, variant_facts
 from bench.rundir import RunDir
 from bench.runreader import sample_batches

@@ -247,6 +247,11 @@ OUTPUT_OPTIONS = (
     Option(
         name="prometheus-port", metavar="N", help="serve the run's live figures to Prometheus on this loopback port"
     ),
+    Option(
+        name="otlp-endpoint",
+        metavar="URL",
+        help="send the run's live figures to this OpenTelemetry collector (OTLP over HTTP), every 10 s",
+    ),
     Option(name="live", switch=True, help="serve the live page of a headless run on a free loopback port"),
     Option(name="live-port", metavar="N", help="the same, on this port"),
     Option(

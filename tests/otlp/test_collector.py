@@ -12,7 +12,7 @@ from tests.otlp.receiver import Receiver, receiving
 
 from bench.otlp.collector import Collector, NotTaken, endpoints  # isort: skip - skipped without the library
 from bench.otlp.figures import Figures  # isort: skip
-from bench.otlp.spans import resource_of  # isort: skip
+from bench.otlp.messages import resource_of  # isort: skip
 
 SECRET = "hunter2"
 

@@ -14,7 +14,8 @@ from bench.trace_context import TraceContext
 from tests.analysis.synthetic import Side, write_run
 from tests.otlp.receiver import Receiver, attributes, receiving
 
-from bench.otlp.figures import BOUNDS_S, DURATION, FIRST_CHUNK  # isort: skip - skipped without the library
+from bench.otlp.figures import DURATION, FIRST_CHUNK  # isort: skip - skipped without the library
+from bench.otlp.messages import BOUNDS_S  # isort: skip
 
 RUN_ID = "20260101-000000-000-beef"
 SECRET = "hunter2"

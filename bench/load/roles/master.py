@@ -55,7 +55,7 @@ from bench.target.local_emulator import LocalEmulator
 from bench.target.spec import header_origins, kind_of, secret_headers_of, secret_origins, spec_of, variants_of
 
 _POLL_S = 0.02
-_WATCHED_BY = ("live", "live_port", "prometheus_port")
+_WATCHED_BY = ("live", "live_port", "otlp_endpoint", "prometheus_port")
 _GRACE_S = 2.0
 _SAID_EVERY_S = 5.0
 _NO_NEWS_WITHIN_S = 120.0
