@@ -381,11 +381,13 @@ class Master:
                     variants[name] = {**variants[name], "request_bytes": size}
             anchor = {"monotonic_ns": zero.monotonic_ns, "wall_ns": zero.wall_ns, "pacer": facts.get("pacer", "")}
             workers = list(self.senders.names)
-            facts_of_start = {"variants": variants, "clock": anchor, "workers": workers, "faults": self._begin_faults()}
+            faults = self._begin_faults()
+            facts_of_start = {"variants": variants, "clock": anchor, "workers": workers, "faults": faults}
             if self.shape is not None:
                 facts_of_start["shape"] = self.shape.as_json(end_s=0.0)
             self._record.started(self._zero_ns, facts_of_start)
             self.board.begin(self._record.run.run_id, plan)
+            self.board.expect(faults)
         self.senders.go(zero)
         if self.shape is not None:
             self.shape.start(self._zero_ns)
