@@ -40,7 +40,7 @@ class Streaming(Running):
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Streaming, str]]:
     master = Streaming(tmp_path)
-    monkeypatch.setattr(headless.supervise, "start_later", lambda _seconds, function, where: function())  # no hub here
+    monkeypatch.setattr(headless.supervise, "start_later", lambda _s, stop, **_: stop())  # no hub here
     server = make_server("127.0.0.1", 0, headless.application(master), threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

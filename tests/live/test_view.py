@@ -157,10 +157,10 @@ def test_a_loss_is_said_once() -> None:
 def test_a_scripted_fault_is_marked_when_its_time_comes() -> None:
     """Its beginning and its end, at the times of the script; the next run has none of it."""
     board = Board()
-    board.begin("20260101-000000-000-aaaa", PLAN)
-    board.expect(
-        [{"do": "stall", "answer": "", "from_s": 2.0, "to_s": 3.5}, {"do": "arm", "answer": "503", "from_s": 9.0}]
-    )
+    plan = RunPlan(target="emulator", variants=())
+    board.begin("20260101-000000-000-aaaa", plan)
+    stall = {"do": "stall", "answer": "", "from_s": 2.0, "to_s": 3.5}
+    board.expect([stall, {"do": "arm", "answer": "503", "from_s": 9.0, "to_s": None}])
 
     def marks(at_s: float) -> list[tuple[float, str]]:
         board.tick(at_s, NOTHING, asked_rate=1.0)
@@ -169,5 +169,5 @@ def test_a_scripted_fault_is_marked_when_its_time_comes() -> None:
     assert marks(1.9) == []
     assert marks(2.1) == [(2.0, "fault: stall")]
     assert marks(9.5) == [(2.0, "fault: stall"), (3.5, "fault over: stall"), (9.0, "fault: arm 503")]
-    board.begin("20260101-000000-000-bbbb", PLAN)
+    board.begin("20260101-000000-000-bbbb", plan)
     assert len(marks(20.0)) == 3
