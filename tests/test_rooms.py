@@ -65,6 +65,7 @@ ROOMS: dict[str, set[str]] = {
         "gates",
         "history",
         "launch",
+        "live",
         "load",
         "rundir",
         "runreader",
@@ -116,7 +117,7 @@ LIBRARIES: dict[str, str] = {
     "msgspec": r"plan\.expectation|schemas|history\.ledger|load\.(roles\.|engine\."
     r"(body_checks|chat_file|request_file|tokens))",
     "opentelemetry": r"otlp\.(collector|figures|messages|spans)",
-    "prometheus_client": r"live\.prometheus",
+    "prometheus_client": r"live\.prometheus|calibration\.watching",
     "pyarrow": r"samples\.",
     "shtab": r"commands\.completion",
     "requests": r"credentials\.requests_auth|otlp\.collector",
