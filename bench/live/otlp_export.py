@@ -34,7 +34,9 @@ class Watched(Protocol):
     """The part of the run's master that is looked at."""
 
     board: Board
-    plan: RunPlan | None
+
+    @property
+    def plan(self) -> RunPlan | None: ...
 
     def view(self) -> View: ...
 
