@@ -26,6 +26,7 @@ from bench.analysis.parts import classes, deployments, stages
 from bench.analysis.quantiles import QuantileCurve
 from bench.analysis.rates import own as share_interval
 from bench.analysis.run import METRICS, LoadedRun
+from bench.analysis.slowest import slowest
 from bench.metrics import INTER_TOKEN_LATENCY, LATENCIES, PRINTED, STREAM_DURATIONS, TIME_TO_FIRST_TOKEN
 from bench.plan.objectives import parse_objectives
 
@@ -151,6 +152,8 @@ def _variant(
     block |= _streams(run, variant, seed)
     if run.plan.goodput:
         block["goodput"] = _goodput(run, variant)
+    if run.plan.trace_share is not None:
+        block["slowest"] = slowest(run, variant)
     block["distribution"] = _distribution(run, variant, seed)
     block["deployments"] = deployments(run, variant, deadlines_ms, min_effect_ms=min_effect_ms, seed=seed)
     block["classes"] = classes(run, variant, deadlines_ms, seed=seed)

@@ -2,6 +2,8 @@
 
 lease     reading a FRESH lease from the shared manager, as every request does
 sample    recording one sample, its share of the flush to disk included, and its bytes on that disk
+
+And what it costs once a second to watch a run (`watching`).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.calibration.watching import VIEW, watching
 from bench.credentials import CredentialManager, StaticSource
 from bench.samples.recorder import Recorder
 
@@ -23,7 +26,7 @@ _READS = 1_000_000
 _SAMPLES = 200_000
 _ROUNDS = 5
 _RATE = 4_000
-_MOST_US = {"lease": 0.3, "sample": 3.0}
+_MOST_US = {"lease": 0.3, "sample": 3.0, "watching": 20_000.0}
 _MOST_BYTES = 64.0
 
 
@@ -34,6 +37,11 @@ def costs() -> Iterator[Row]:
     measured = [_sample_us(rows) for _ in range(_ROUNDS)]
     best_us, size = min(us for us, _ in measured), measured[0][1]
     yield _row("recording a sample", best_us, most_us=_MOST_US["sample"], size=size)
+    total_us = 0.0
+    for name, each_us in watching():
+        total_us += 0.0 if name == VIEW else each_us
+        yield _row(name, each_us, most_us=_MOST_US["watching"])
+    yield _row("all who watch, a second", total_us, most_us=_MOST_US["watching"])
 
 
 def _row(name: str, each_us: float, *, most_us: float, size: float | None = None) -> Row:

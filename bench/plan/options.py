@@ -236,11 +236,21 @@ REQUEST_OPTIONS = (
         help="what must be in its JSON: $.predictions, !$.error, '$.model == \"m\"'",
     ),
     Option(name="expect-body", metavar="REGEX", repeat=True, help="what must be found in its body"),
+    Option(
+        name="traceparent",
+        metavar="SHARE",
+        help="send a W3C traceparent with every request; that share of them (0 to 1, or 5%) is marked as sampled",
+    ),
 )
 OUTPUT_OPTIONS = (
     Option(name="out", metavar="DIR", default="results", help="folder that gets the run's folder"),
     Option(
         name="prometheus-port", metavar="N", help="serve the run's live figures to Prometheus on this loopback port"
+    ),
+    Option(
+        name="otlp-endpoint",
+        metavar="URL",
+        help="send the run's live figures to this OpenTelemetry collector (OTLP over HTTP), every 10 s",
     ),
     Option(name="live", switch=True, help="serve the live page of a headless run on a free loopback port"),
     Option(name="live-port", metavar="N", help="the same, on this port"),
@@ -380,6 +390,7 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         arrivals_from=arrivals_from,
         speed=_number({"speed": text.get("speed") or "1"}, "speed", most=MOST_SPEED),
         request=request_plan_of(text),
+        trace_share=share_of(text["traceparent"], option="--traceparent") if text.get("traceparent") else None,
         goodput=tuple(one.text for one in parse_objectives(listed(text.get("goodput", "")))),
     )
 
@@ -403,6 +414,17 @@ def _number(text: Mapping[str, str], name: str, *, most: float) -> float:
         raise UsageError(f"--{name}: {word} is too small", hint="above 0")
     if value > most:
         raise UsageError(f"--{name}: {word} is too large", hint=f"at most {most:,.0f}")
+    return value
+
+
+def share_of(word: str, *, option: str) -> float:
+    """`0.05` or `5%`. UsageError names `option`."""
+    try:
+        value = float(word.removesuffix("%")) / (100 if word.endswith("%") else 1)
+    except ValueError as exc:
+        raise UsageError(f"{option}: {word[:40]!r} is not a share", hint="write 0.05 or 5%") from exc
+    if not 0 <= value <= 1:
+        raise UsageError(f"{option}: {word[:40]} is not between 0 and 1", hint="write 0.05 or 5%")
     return value
 
 

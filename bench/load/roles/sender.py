@@ -47,6 +47,7 @@ from bench.samples.chunks import ChunkRecorder
 from bench.samples.recorder import Recorder
 from bench.target.client_certificate import ClientCertificate
 from bench.target.spec import secret_headers_of
+from bench.trace_context import TraceContext
 
 _POLL_S = 0.01
 _YOUNG_OBJECTS = 50_000
@@ -122,6 +123,7 @@ class Sender:
             events=events,
             failures=self.failures,
             expectation=plan.request.expectation,
+            trace=None if plan.trace_share is None else TraceContext(run.run_id, part.name, share=plan.trace_share),
         )
         lanes, dues_ns = range(len(plan.variants)), source.dues_ns
         self.dispatcher = (
@@ -185,6 +187,7 @@ class Sender:
         """`request_bytes` on the wire by variant (part of what token auth costs), and the `pacer`'s name."""
         payload = self.bench.feeder.at(0)
         rest = len(payload.head) + len(payload.tail) + len(self.bench.id_prefix) + 8
+        rest += self.bench.trace.line_bytes if self.bench.trace is not None else 0
         return {
             "request_bytes": {lane.variant.name: len(lane.head) + rest for lane in self.bench.lanes},
             "pacer": self.dispatcher.pacer_name if self.dispatcher is not None else "",
