@@ -1,4 +1,4 @@
-"""What a lease and a sample cost: figures of the real parts, however fast this machine is."""
+"""What a lease, a sample and an event of a stream cost: figures of the real parts, however fast this machine is."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import pytest
 from bench.calibration import costs
 
 
-def test_both_costs_are_told_with_their_goal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_costs_are_told_with_their_goal(monkeypatch: pytest.MonkeyPatch) -> None:
     """A time for each, and for a sample the bytes it takes on disk, which are the same everywhere."""
-    for name, few in (("_READS", 1_000), ("_SAMPLES", 5_000), ("_ROUNDS", 2)):
+    for name, few in (("_READS", 1_000), ("_SAMPLES", 5_000), ("_EVENTS", 500), ("_ROUNDS", 2)):
         monkeypatch.setattr(costs, name, few)
-    lease, sample = costs.costs()
+    lease, sample, event = costs.costs()
     assert lease["CPU us each"] > 0
     assert lease["bytes each"] is None
     assert sample["CPU us each"] > lease["CPU us each"]
     assert 10 < sample["bytes each"] <= 64
+    assert event["CPU us each"] > 0
+    assert event["bytes each"] is None
 
 
 @pytest.mark.parametrize(
