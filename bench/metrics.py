@@ -76,7 +76,8 @@ class Metric:
     @property
     def per_class(self) -> bool:
         """Whether a run knows it of each class of requests: of requests, and not of what happens between them."""
-        return self.per_variant and (self.kind is not Kind.TIME or self.name in LATENCIES) and not self.of_flights
+        known = self.kind is not Kind.TIME or self.name in (*LATENCIES, *STREAM_DURATIONS)
+        return self.per_variant and known and not self.of_flights
 
 
 OVERHEAD = "overhead"
