@@ -134,6 +134,16 @@ def _tokenless(run: LoadedRun, rows: Mask) -> Mask:
 
 
 def _fold(run: LoadedRun, metric: str, among: Mask) -> Fold:
+    rows, values, censored = of_each(run, metric, among)
+    folded = fold(values, cell_of(run.samples.intended_ns[rows], run.window_ns), censored=censored)
+    return replace(folded, pieces=stage_cells(run)) if run.stage_starts_s else folded
+
+
+def of_each(run: LoadedRun, metric: str, among: Mask) -> tuple[Ints, Ints, Mask | None]:
+    """(row, value in ns, whether it is censored) of every request of `among` that one of `STREAM_DURATIONS` counts.
+
+    None where nothing is censored. The values may be overwritten.
+    """
     samples = run.samples
     well = among & _streamed(run) & samples.where("outcome", Outcome.OK)
     censored = None
@@ -150,8 +160,7 @@ def _fold(run: LoadedRun, metric: str, among: Mask) -> Fold:
         values = _per_output_token(run, rows)
     else:
         rows, values = _gap_values(run, metric, well)
-    folded = fold(values.astype(np.int64), cell_of(samples.intended_ns[rows], run.window_ns), censored=censored)
-    return replace(folded, pieces=stage_cells(run)) if run.stage_starts_s else folded
+    return rows, values.astype(np.int64), censored
 
 
 def _per_output_token(run: LoadedRun, rows: Ints) -> Ints:
