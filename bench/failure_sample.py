@@ -7,6 +7,7 @@ location       where a redirect points, without its query
 model_status   `ms-azureml-model-error-statuscode`, and `model_reason` its companion `-reason`
 retry_after    how long a 429 or 503 asks to wait, as it says; `limits` its x-ratelimit-* headers (`remaining-tokens 0`)
 server, request_id, content_type   as the answer says, `request_id` from x-request-id or x-ms-request-id
+run_id, worker whose line it is; empty in old files
 body           up to 200 characters of the answer's body (of what came instead, where it was no HTTP)
 """
 
@@ -43,6 +44,8 @@ class FailureSample(AnswerDetails):
     count: int
     first_ns: int
     last_ns: int
+    run_id: str = ""
+    worker: str = ""
 
 
 NO_DETAILS = AnswerDetails()
