@@ -20,6 +20,7 @@ from bench.target.client_certificate import NO_CERTIFICATE, ClientCertificate
 CONNECT_TIMEOUT_S = 5.0
 _ANSWER_TIMEOUT_S = 2.0
 _ALERT_TIMEOUT_S = 0.5
+_STEP_S = 0.01
 _ABOUT_THE_CLIENT = re.compile(
     r"ALERT_(CERTIFICATE|BAD_CERTIFICATE|UNKNOWN_CA|UNSUPPORTED_CERT|HANDSHAKE_FAILURE|ACCESS)\w*"
 )
@@ -46,9 +47,15 @@ def open_once(connection: Connection, shown: str, client: ClientCertificate, *, 
         _connect(connection, shown, timeout_ns=timeout_ns)
     finally:
         if connection.tls_version == "TLSv1.3":
-            gevent.sleep(_ALERT_TIMEOUT_S)
+            _await_alert(connection)
         if alert := _ABOUT_THE_CLIENT.search(connection.detail if connection.failure == "tls" else ""):
             raise _refused(shown, alert[0].lower().replace("_", " "), client)
+
+
+def _await_alert(connection: Connection) -> None:
+    until_ns = monotonic_ns() + round(_ALERT_TIMEOUT_S * 1e9)
+    while not connection.failure and monotonic_ns() < until_ns:
+        gevent.sleep(_STEP_S)
 
 
 def _connect(connection: Connection, shown: str, *, timeout_ns: int) -> None:
