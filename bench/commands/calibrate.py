@@ -31,7 +31,8 @@ from typing import Any
 
 from bench.errors import UsageError
 from bench.plain_text import write_line, write_lines
-from bench.plan.options import MOST_PER_S, within
+from bench.plan.options import MOST_PER_S
+from bench.plan.reading import within
 from bench.rundir import write_json
 
 _STALLS_S = 20.0
