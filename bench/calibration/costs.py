@@ -1,8 +1,11 @@
-"""What the parts that run once a request cost by themselves. Edge: writes a file of samples; for `bench calibrate`.
+"""What the parts that run once a request, or once a token, cost by themselves. Edge: a file; for `bench calibrate`.
 
 lease     reading a FRESH lease from the shared manager, as every request does
 sample    recording one sample, its share of the flush to disk included, and its bytes on that disk
 task      what a task of the author's own adds to a request: its body as JSON, its bookkeeping, the answer it gets
+event     one event of a streamed answer, from its chunk to the time of a token
+
+And what it costs once a second to watch a run (`watching`).
 """
 
 from __future__ import annotations
@@ -16,9 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from bench.calibration.watching import VIEW, watching
 from bench.credentials import CredentialManager, StaticSource
 from bench.load.engine.request import Tally
 from bench.load.engine.task_run import TaskRun
+from bench.load.engine.tokens import TokenReader
 from bench.load.wire.answer import Answer
 from bench.samples.recorder import Recorder
 
@@ -26,17 +31,20 @@ Row = dict[str, Any]
 
 _READS = 1_000_000
 _SAMPLES = 200_000
+_EVENTS = 100_000
 _ROUNDS = 5
 _RATE = 4_000
 _TASKS = 20_000
-_MOST_US = {"lease": 0.3, "sample": 3.0, "task": 10.0}
-_MOST_BYTES = 64.0
 _BODY = {"input_data": [[0.1, 0.2, 0.3, 0.4]]}
 _ANSWER = (
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: 3f2504e0-4f89-11d3-9a0c-0305e82c3301\r\n"
     b"x-ms-run-fn-exec-ms: 12.925\r\nazureml-model-deployment: blue\r\ncontent-length: 20\r\n\r\n"
     b'{"predictions": [1]}'
 )
+_MOST_US = {"lease": 0.3, "sample": 3.0, "event": 2.0, "task": 10.0, "watching": 20_000.0}
+_MOST_BYTES = 64.0
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+_EVENT = b'data: {"id":"chat-1","choices":[{"index":0,"delta":{"content":" token"},"finish_reason":null}]}\n\n'
 
 
 def costs() -> Iterator[Row]:
@@ -47,6 +55,12 @@ def costs() -> Iterator[Row]:
     best_us, size = min(us for us, _ in measured), measured[0][1]
     yield _row("recording a sample", best_us, most_us=_MOST_US["sample"], size=size)
     yield _row("a task's own share of a request", min(_task_us() for _ in range(_ROUNDS)), most_us=_MOST_US["task"])
+    yield _row("an event of a stream", min(_event_us() for _ in range(_ROUNDS)), most_us=_MOST_US["event"])
+    total_us = 0.0
+    for name, each_us in watching():
+        total_us += 0.0 if name == VIEW else each_us
+        yield _row(name, each_us, most_us=_MOST_US["watching"])
+    yield _row("all who watch, a second", total_us, most_us=_MOST_US["watching"])
 
 
 def _row(name: str, each_us: float, *, most_us: float, size: float | None = None) -> Row:
@@ -118,6 +132,23 @@ def _task_us() -> float:
     for number in range(_TASKS):
         run.perform(0, intended_ns=number, number=number)
     return (process_time() - began) / _TASKS * 1e6
+
+
+def _event_us() -> float:
+    """Each in a chunk of its own, as servers send them; reading it from the socket is not in it."""
+    answer, reader = Answer(), TokenReader()
+    answer.sink = reader
+    answer.feed(_HEAD)
+    chunk = b"%x\r\n%b\r\n" % (len(_EVENT), _EVENT)
+    feed = answer.parser.feed_data
+    began = process_time()
+    for _ in range(_EVENTS):
+        feed(chunk)
+    took_s = process_time() - began
+    told = reader.take()
+    assert told is not None  # noqa: S101 - for the type checker
+    assert len(told.times_ns) == _EVENTS  # noqa: S101 - or a time of nothing is told
+    return took_s / _EVENTS * 1e6
 
 
 def _samples() -> list[tuple[int, ...]]:

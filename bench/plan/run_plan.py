@@ -75,6 +75,7 @@ class RunPlan:
     of recorded times, replayed `speed` times as fast.
     `goodput` are the objectives that each request must keep to be good (`bench.plan.objectives`).
     `idle_timeout_s`, where it is not 0, is how long a streamed answer may stand still between two events.
+    `trace_share` of the requests are marked as sampled in their `traceparent`; None: none has one.
     `users` is the cap on requests in flight over all workers; `min_effect_ms` the smallest difference that matters.
     """
 
@@ -102,6 +103,7 @@ class RunPlan:
     speed: float = 1.0
     request: RequestPlan = _PLAIN
     goodput: tuple[str, ...] = ()
+    trace_share: float | None = None
 
     @property
     def model(self) -> WorkloadModel:

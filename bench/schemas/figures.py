@@ -72,7 +72,28 @@ class Checked(Struct, frozen=True):
     checked: Count
 
 
-class ClassFigures(Struct, frozen=True, kw_only=True):
+class StreamedFigures(Struct, frozen=True, kw_only=True):
+    """The figures of streamed answers, where there were any, and of goodput, where something was asked of requests."""
+
+    streams: StreamFigures | msgspec.UnsetType = msgspec.UNSET
+    goodput: Goodput | msgspec.UnsetType = msgspec.UNSET
+    time_to_first_token_ms: dict[str, Figure] = {}
+    service_time_to_first_token_ms: dict[str, Figure] = {}
+    time_to_second_token_ms: dict[str, Figure] = {}
+    inter_token_latency_ms: dict[str, Figure] = {}
+    worst_inter_token_latency_ms: dict[str, Figure] = {}
+    time_per_output_token_ms: dict[str, Figure] = {}
+    time_to_first_token_ms_interval: dict[str, Interval] = {}
+    service_time_to_first_token_ms_interval: dict[str, Interval] = {}
+    time_to_second_token_ms_interval: dict[str, Interval] = {}
+    inter_token_latency_ms_interval: dict[str, Interval] = {}
+    worst_inter_token_latency_ms_interval: dict[str, Interval] = {}
+    time_per_output_token_ms_interval: dict[str, Interval] = {}
+    time_to_first_token_ms_censored: dict[str, Censored] = {}
+    service_time_to_first_token_ms_censored: dict[str, Censored] = {}
+
+
+class ClassFigures(StreamedFigures, frozen=True, kw_only=True):
     """The figures of one class of a variant's requests that a gate can ask for."""
 
     requests: Count
@@ -91,7 +112,7 @@ class ClassFigures(Struct, frozen=True, kw_only=True):
     checked: Checked | msgspec.UnsetType = msgspec.UNSET
 
 
-class VariantFigures(Struct, frozen=True, kw_only=True):
+class VariantFigures(StreamedFigures, frozen=True, kw_only=True):
     """The figures of a variant that a gate can ask for; on one that is missing a gate has no data."""
 
     auth_mode: str
@@ -114,22 +135,6 @@ class VariantFigures(Struct, frozen=True, kw_only=True):
     server_time_ms_interval: dict[str, Interval] = {}
     response_time_ms_censored: dict[str, Censored] = {}
     service_time_ms_censored: dict[str, Censored] = {}
-    streams: StreamFigures | msgspec.UnsetType = msgspec.UNSET
-    goodput: Goodput | msgspec.UnsetType = msgspec.UNSET
-    time_to_first_token_ms: dict[str, Figure] = {}
-    service_time_to_first_token_ms: dict[str, Figure] = {}
-    time_to_second_token_ms: dict[str, Figure] = {}
-    inter_token_latency_ms: dict[str, Figure] = {}
-    worst_inter_token_latency_ms: dict[str, Figure] = {}
-    time_per_output_token_ms: dict[str, Figure] = {}
-    time_to_first_token_ms_interval: dict[str, Interval] = {}
-    service_time_to_first_token_ms_interval: dict[str, Interval] = {}
-    time_to_second_token_ms_interval: dict[str, Interval] = {}
-    inter_token_latency_ms_interval: dict[str, Interval] = {}
-    worst_inter_token_latency_ms_interval: dict[str, Interval] = {}
-    time_per_output_token_ms_interval: dict[str, Interval] = {}
-    time_to_first_token_ms_censored: dict[str, Censored] = {}
-    service_time_to_first_token_ms_censored: dict[str, Censored] = {}
     error_rate_interval: Interval | None = None
     outcome_rates: dict[str, Interval] = {}
     checked: Checked | msgspec.UnsetType = msgspec.UNSET
