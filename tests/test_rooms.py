@@ -140,7 +140,7 @@ CONFESSED = {
 
 PURE_BY_DESIGN = {
     *(f"bench.{noun}" for noun in NOUNS),
-    *(f"bench.plan.{noun}" for noun in ("expectation", "options", "request_plan", "run_plan", "variants")),
+    *(f"bench.plan.{noun}" for noun in ("expectation", "options", "reading", "request_plan", "run_plan", "variants")),
     *("bench.target.cloud", "bench.target.endpoint_kinds", "bench.target.scoring_uri"),
     *("bench.credentials.lease", "bench.credentials.policy", "bench.load.engine.arrivals", "bench.load.engine.outcome"),
     *("bench.emulator.state", "bench.emulator.faults", "bench.emulator.routes", "bench.emulator.tokens"),
@@ -315,6 +315,7 @@ def test_locustfiles_come_in_by_the_front_door() -> None:
         "bench.credentials",
         "bench.target.spec",
         "bench.plan.options",
+        "bench.plan.reading",
         *(f"bench.{noun}" for noun in NOUNS),
     }
     for path in (REPOSITORY / "locustfiles").glob("*.py"):

@@ -18,7 +18,7 @@ from pathlib import Path
 from bench import numbers
 from bench.errors import BenchError, RunInvalid
 from bench.plain_text import write_line
-from bench.plan.options import share_of, within
+from bench.plan.reading import share_of, within
 from bench.plan.run_plan import parse_duration_s
 from bench.rundir import RunDir, newest_run
 from bench.runreader import load_manifest

@@ -38,7 +38,8 @@ from bench.load.roles import locust_monitor, locust_options, locust_stats, setti
 from bench.load.roles.master import Master
 from bench.load.roles.session import Session
 from bench.plain_text import write_line
-from bench.plan.options import RUN_OPTIONS, WEB_UI_OPTIONS, Repeated, is_on
+from bench.plan.options import RUN_OPTIONS, WEB_UI_OPTIONS, Repeated
+from bench.plan.reading import is_on
 from bench.plan.run_plan import DEFAULT_USERS
 from bench.process import handover, supervise
 

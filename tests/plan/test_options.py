@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
-from bench.plan.options import RUN_OPTIONS, auth_modes_of, is_on, plan_of
+from bench.plan.options import RUN_OPTIONS
+from bench.plan.reading import auth_modes_of, is_on, plan_of
 from bench.plan.run_plan import (
     DEFAULT_DURATION_S,
     DEFAULT_TIMEOUT_S,

@@ -273,6 +273,7 @@ class Scorer:
                 kind, cause = outcome.classify(
                     status,
                     reason=answer.reason or answer.body_start,
+                    head=answer.head,
                     run_failed=answer.run_failed,
                     done_ns=done_ns,
                     expires_at_ns=lease.expires_at,

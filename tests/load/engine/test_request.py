@@ -446,6 +446,10 @@ def read_for_ever(peer: Peer) -> None:
             *("throttled", "pending", 429),
         ),
         (b"HTTP/1.1 429 No\r\nContent-Length: 12\r\n\r\nrate limited", "throttled", "rate", 429),
+        (
+            b"HTTP/1.1 429 No\r\nContent-Length: 0\r\nretry-after: 7\r\nx-ratelimit-remaining-tokens: 0\r\n\r\n",
+            *("throttled", "tokens", 429),
+        ),
         (b"HTTP/1.1 500 No\r\nContent-Length: 0\r\nx-ms-run-function-failed: True\r\n\r\n", "model_error", "", 500),
         (b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", "server_error", "", 500),
         (b"HTTP/1.1 504 No\r\nContent-Length: 0\r\n\r\n", "timed_out", "server", 504),
