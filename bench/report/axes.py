@@ -82,13 +82,14 @@ def latency_axis(axes: Any, values_ms: Sequence[NDArray[Any]]) -> None:
     """A logarithmic axis in ms around all positive `values_ms`, with ticks one can read: 1, 2, 5, 10, ..."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
-    axes.set_yscale("log")
     positive = np.concatenate([v[np.isfinite(v) & (v > 0)] for v in values_ms] or [np.empty(0)])
     low, high = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 10.0)
     high = max(high, 1.6 * low)
     mantissas = next(m for widest, m in _LATENCY_TICKS if high / low <= widest)
-    axes.set_ylim(low / 1.12, high * 1.12)
-    ticks = [m * 10.0**e for e in range(-4, 8) for m in mantissas]
+    low, high = low / 1.12, high * 1.12
+    axes.set_ylim(low, high)
+    axes.set_yscale("log")  # after its limits, or it looks for some in data that may be all zero
+    ticks = [mantissa * 10.0**e for e in range(-4, 8) for mantissa in mantissas]
     axes.yaxis.set_major_locator(FixedLocator(_within(axes, ticks)))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
     axes.yaxis.set_minor_locator(NullLocator())
