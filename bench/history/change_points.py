@@ -1,10 +1,11 @@
 """Where a series of runs shifted for good. Pure (numpy).
 
 E-divisive (Matteson and James, "A Nonparametric Approach for Multiple Change Point Analysis of Multivariate Data",
-JASA 2014, arXiv 1306.4933) finds the place where the runs before and after differ most; Student's t test says whether
-they really do; places that are weak once their neighbours are known are merged away. The two steps, the windows and the
+JASA 2014, arXiv 1306.4933) finds the place where the runs before and after differ most; a t test says whether they
+really do; places that are weak once their neighbours are known are merged away. The two steps, the windows and the
 significance rule are those of Hunter (Fleming et al., ICPE 2023, doi 10.1145/3578244.3583719), which is Apache Otava.
-Unlike Otava the test uses the unbiased variance: with a handful of runs on one side the biased one is a false alarm.
+Unlike Otava a place moves to where its neighbours' means differ most, and the test allows for runs that resemble the
+one before (`shift_test`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bench.history.shift_test import likeness, p_value
 
 WINDOW = 50
 """Runs looked at together; a shift is looked for between neighbours, not against last year."""
@@ -84,7 +87,7 @@ def _divide(window: NDArray[np.float64], *, max_p_value: float) -> list[int]:
         _, place = max(candidates)
         low = max(edge for edge in edges if edge < place)
         high = min(edge for edge in edges if edge > place)
-        if _p_value(window[low:place], window[place:high]) > max_p_value:
+        if p_value(window[low:place], window[place:high]) > max_p_value:
             return places
         places = sorted([*places, place])
 
@@ -121,60 +124,36 @@ def _strongest(window: NDArray[np.float64], low: int, high: int) -> tuple[float,
 
 def _merge(series: NDArray[np.float64], places: list[int], *, max_p_value: float) -> tuple[ChangePoint, ...]:
     """Drop the weakest place until all that are left stand against their own neighbours."""
-    while True:
+    rho = likeness(series, places)
+    while places:
+        places = _moved(series, places)
         edges = [0, *places, len(series)]
         points = [
             ChangePoint(
                 index=place,
-                p_value=_p_value(series[edges[n] : place], series[place : edges[n + 2]]),
+                p_value=p_value(series[edges[n] : place], series[place : edges[n + 2]], likeness=rho),
                 before=float(series[edges[n] : place].mean()),
                 after=float(series[place : edges[n + 2]].mean()),
             )
             for n, place in enumerate(places)
         ]
-        if not points:
-            return ()
         weakest = max(points, key=lambda point: point.p_value)
         if weakest.p_value <= max_p_value:
             return tuple(points)
         places = [place for place in places if place != weakest.index]
+    return ()
 
 
-def _p_value(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
-    """Two-sided, of Student's t test with a pooled variance. 1 where there is nothing to compare."""
-    df = len(left) + len(right) - 2
-    if min(len(left), len(right)) < 2:
-        return 1.0
-    gap = abs(float(left.mean() - right.mean()))
-    pooled = float(((left - left.mean()) ** 2).sum() + ((right - right.mean()) ** 2).sum()) / df
-    if pooled == 0:
-        return 1.0 if gap == 0 else 0.0
-    t = gap / math.sqrt(pooled * (1 / len(left) + 1 / len(right)))
-    return beta_share(df / (df + t * t), df / 2, 0.5)
-
-
-def beta_share(x: float, a: float, b: float) -> float:
-    """The regularised incomplete beta function I_x(a, b), by Lentz's continued fraction (Numerical Recipes 6.4)."""
-    if x <= 0 or x >= 1:
-        return 0.0 if x <= 0 else 1.0
-    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
-    if x > (a + 1) / (a + b + 2):
-        return 1 - front * _fraction(1 - x, b, a) / b
-    return front * _fraction(x, a, b) / a
-
-
-def _fraction(x: float, a: float, b: float) -> float:
-    tiny = 1e-300
-    c, d = 1.0, 1 / max(abs(1 - (a + b) * x / (a + 1)), tiny) * math.copysign(1, 1 - (a + b) * x / (a + 1))
-    total = d
-    for m in range(1, 300):
-        for numerator in (
-            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
-        ):
-            d = 1 / (1 + numerator * d or tiny)
-            c = 1 + numerator / c or tiny
-            total *= c * d
-        if abs(c * d - 1) < 1e-13:
-            break
-    return total
+def _moved(series: NDArray[np.float64], places: list[int]) -> list[int]:
+    """Each place where the squares around the means of its two sides are least, between its neighbours."""
+    moved = list(places)
+    for n in range(len(moved)):
+        low, *_, high = [0, *moved, len(series)][n : n + 3]
+        candidates = np.arange(low + LEAST_RUNS, high - LEAST_RUNS + 1)
+        sums = series[low:high].cumsum()
+        left, right = candidates - low, high - candidates
+        before = sums[left - 1]
+        gaps = (before / left - (sums[-1] - before) / right) ** 2 * left * right
+        if len(gaps):
+            moved[n] = int(candidates[gaps.argmax()])
+    return moved
