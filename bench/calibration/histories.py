@@ -66,7 +66,9 @@ def unchanged(*, trials: int, seed: int = 2) -> Iterator[dict[str, Any]]:
     """Histories of 200 runs with no shift, looked at after every run: alarms of four watched series together."""
     for name, correlation in _ALIKE:
         rng = np.random.default_rng(seed)
-        alarms = [sum(_alarms(alike(rng, correlation, runs=_UNCHANGED_RUNS)) for _ in range(SERIES)) for _ in range(trials)]
+        alarms = [
+            sum(_alarms(alike(rng, correlation, runs=_UNCHANGED_RUNS)) for _ in range(SERIES)) for _ in range(trials)
+        ]
         yield {
             "runs": name,
             "histories": trials,

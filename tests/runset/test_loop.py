@@ -177,6 +177,8 @@ def test_the_set_s_report_names_every_run_and_escapes_what_it_shows(tmp_path: Pa
     page = folder.files.report.read_text()
     assert all(run.run_id in page for run in folder.folders())
     assert "intervals are between runs" in page
+    assert (folder.files.plots / "runs.png").read_bytes().startswith(b"\x89PNG")
+    assert page.count("run 2") >= 4
     assert folder.files.junit.exists()
     assert "| `overhead.p50 &lt; 10ms`" in folder.files.summary_md.read_text() or "overhead.p50" in page
 
