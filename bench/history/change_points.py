@@ -100,26 +100,23 @@ def _strongest(window: NDArray[np.float64], low: int, high: int) -> tuple[float,
     """
     part = window[low:high]
     n = len(part)
-    best = (-math.inf, 0)
     if n < 2 * LEAST_RUNS:
-        return best
+        return -math.inf, 0
     distances = np.abs(part[:, None] - part[None, :])
     sums = np.zeros((n + 1, n + 1))
     sums[1:, 1:] = distances.cumsum(axis=0).cumsum(axis=1)
-    for place in range(LEAST_RUNS, n - LEAST_RUNS + 1):
-        ends = np.arange(place + LEAST_RUNS, n + 1)
-        left, right = place, ends - place
-        between = sums[place, ends] - sums[place, place]
-        within_left = sums[place, place] / 2
-        within_right = (sums[ends, ends] - 2 * sums[place, ends] + sums[place, place]) / 2
-        strength = (
-            2 / (left + right) * between
-            - 2 * right / ((left + right) * (left - 1)) * within_left
-            - 2 * left / ((left + right) * (right - 1)) * within_right
-        )
-        top = int(strength.argmax())
-        best = max(best, (float(strength[top]), low + place))
-    return best
+    places = np.arange(LEAST_RUNS, n - LEAST_RUNS + 1)[:, None]
+    ends = np.arange(2 * LEAST_RUNS, n + 1)[None, :]
+    left, right = places, np.maximum(ends - places, LEAST_RUNS)
+    own, of_ends, across = sums[places, places], sums[ends, ends], sums[places, ends]
+    strength = (
+        2 / (left + right) * (across - own)
+        - right / ((left + right) * (left - 1)) * own
+        - left / ((left + right) * (right - 1)) * (of_ends - 2 * across + own)
+    )
+    strength[ends < places + LEAST_RUNS] = -math.inf
+    place = int(strength.max(axis=1).argmax())
+    return float(strength[place].max()), low + LEAST_RUNS + place
 
 
 def _merge(series: NDArray[np.float64], places: list[int], *, max_p_value: float) -> tuple[ChangePoint, ...]:
