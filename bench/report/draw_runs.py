@@ -48,7 +48,7 @@ def runs_plot(summary: Mapping[str, Any]) -> Plot | None:
             title="Run by run",
             caption="A line is the 95 % interval within a run, which knows nothing of other runs; the last row is the "
             "mean over runs with the interval between them, by which the set is judged. A hollow mark is of a run that "
-            "is left out.",
+            "is left out; it may lie beyond the axis.",
             alt=f"{told} that count, one below the other, with intervals; the report lists why others do not.",
         )
 
@@ -138,7 +138,16 @@ def _draw(
         )
         low, high = (mark.value if end is None else end for end in (mark.low, mark.high))
         hover.say(axes, low, high, _told(name, mark, difference=from_zero), low=y + 0.2, high=y - 0.2)
-    axes.margins(x=0.08)
+    axes.set_xlim(*_span([mark for mark in marks.values() if mark.counts], from_zero=from_zero))
+
+
+def _span(counting: Sequence[_Mark], *, from_zero: bool) -> tuple[float, float]:
+    """Around what counts: a run that is left out may be slow beyond all bounds."""
+    values = [end for mark in counting for end in (mark.low, mark.value, mark.high) if end is not None]
+    values += [0.0] if from_zero or not values else []
+    low, high = min(values), max(values)
+    room = 0.08 * (high - low) or 0.08 * abs(high) or 1.0
+    return low - room, high + room
 
 
 def _told(name: str, mark: _Mark, *, difference: bool) -> str:
