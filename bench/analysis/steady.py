@@ -16,17 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.analysis.run import Floats, LoadedRun
+from bench.analysis.warm_up import AMONG, LEAST_SHARE
 
 BATCHES = 20
 LEAST_IN_BATCH = 20
 LEAST_RHO = 0.8
 LEAST_T = 8.0
-LEAST_SHARE = 0.1
-"""Of the median: what is smaller moves no conclusion."""
-
-_AMONG = 4.0
-"""Standard deviations of the second half within which a batch lies among it."""
-
 _MOST_LEFT_OUT = BATCHES // 2
 
 
@@ -80,7 +75,7 @@ def batch_medians_ms(run: LoadedRun, variant: str) -> Floats:
 def _beginning(values: Floats, least: float) -> int:
     """How many batches at the beginning are not like the second half."""
     half = values[_MOST_LEFT_OUT:]
-    room = max(_AMONG * float(half.std(ddof=1)), least / 2)
+    room = max(AMONG * float(half.std(ddof=1)), least / 2)
     outside = np.abs(values[:_MOST_LEFT_OUT] - half.mean()) > room
     return int(outside.argmin()) if not outside.all() else 0
 
