@@ -263,6 +263,12 @@ def _unsteady(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
             )
             continue
         from_s = found.steady_from * run.span_s / steady.BATCHES
+        if found.step:
+            yield _suspect(
+                f"{went} in a step, {from_s:.1f} s into the measured time: was the deployment scaled, or its machine"
+                " shared? its figures are of two states; measure again, or longer from there on"
+            )
+            continue
         yield _suspect(
             f"{went} and was steady from {from_s:.1f} s on: the warm-up was still going on; "
             f"give --warm-up {math.ceil(run.window_ns[0] / 1e9 + from_s)}s"
