@@ -6,6 +6,7 @@ reason         the status line's phrase; where no answer came, what the system o
 location       where a redirect points, without its query
 model_status   `ms-azureml-model-error-statuscode`, and `model_reason` its companion `-reason`
 server, request_id, content_type   as the answer says, `request_id` from x-request-id or x-ms-request-id
+run_id, worker whose line it is; empty in old files
 body           up to 200 characters of the answer's body (of what came instead, where it was no HTTP)
 """
 
@@ -40,6 +41,8 @@ class FailureSample(AnswerDetails):
     count: int
     first_ns: int
     last_ns: int
+    run_id: str = ""
+    worker: str = ""
 
 
 NO_DETAILS = AnswerDetails()

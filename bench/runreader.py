@@ -54,6 +54,9 @@ def load_run(path: Path) -> LoadedRun:
     gaps = _read_gaps(folder, workers, manifest, sequences, problems)
     health = _read_health(folder, sorted({*workers, *_stems(folder.health, "*.jsonl")}), manifest, problems)
     flights, fault = schemas.load_lines(folder.flights, schemas.Flight, cut=not ended)
+    flights, foreign = _own(flights, {"run_id": str(manifest["run_id"])})
+    if foreign:
+        problems.append(f"flights.jsonl {foreign}")
     counted = manifest.get("flights")
     if not fault and counted is not None and len(flights) != counted:
         fault = f"has {len(flights)} fetches of {counted} that were made"
@@ -69,17 +72,27 @@ def load_run(path: Path) -> LoadedRun:
         flights=tuple(flights),
         flights_known=not fault,
         health=health,
-        failures=_read_failures(folder, problems, cut=not ended),
+        failures=_read_failures(folder, str(manifest["run_id"]), problems, cut=not ended),
         problems=tuple(problems),
     )
 
 
-def _read_failures(folder: RunDir, problems: list[str], *, cut: bool) -> tuple[dict[str, Any], ...]:
+def _own(lines: list[dict[str, Any]], whose: Mapping[str, str]) -> tuple[list[dict[str, Any]], str]:
+    """The lines that say nothing else of whose they are, and a fault where there are others. Old files say nothing."""
+    own = [line for line in lines if all(line.get(name, "") in {"", value} for name, value in whose.items())]
+    others = len(lines) - len(own)
+    return own, f"has {others} lines of another run or worker: they are left out" if others else ""
+
+
+def _read_failures(folder: RunDir, run_id: str, problems: list[str], *, cut: bool) -> tuple[dict[str, Any], ...]:
     """What the first failure of each kind said; the counts are those of the samples."""
     kinds: list[dict[str, Any]] = []
     for file in sorted(folder.failures.glob("*.jsonl")):
         lines, fault = schemas.load_lines(file, schemas.FailureSample, cut=cut)
+        lines, foreign = _own(lines, {"run_id": run_id, "worker": file.stem})
         kinds += lines
+        if foreign:
+            problems.append(f"failures/{file.name} {foreign}")
         if fault:
             problems.append(f"failures/{file.name} {fault}: what the failures said is not known")
     return tuple(kinds)
@@ -132,9 +145,7 @@ def _read_health(
         written = manifest.get("samples", {}).get(worker)
         last = records[-1] if records else {}
         whose = {"run_id": str(manifest.get("run_id", "")), "worker": worker}
-        if not fault and any(
-            record.get(name, "") not in {"", own} for record in records for name, own in whose.items()
-        ):
+        if not fault and _own(records, whose)[1]:
             records, fault = [], "has lines of another run or worker: it is left out"
         if not fault and ended and written is not None and last.get("written") != written:
             records, fault = [], "is not the one that this run ended with"

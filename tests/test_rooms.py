@@ -106,7 +106,7 @@ LIBRARIES: dict[str, str] = {
     "gevent": r"process\.supervise|load\.|live\.headless|"
     r"credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
-    "locust": r"load\.(__main__|roles\.(locust_messages|locust_stats|request_events|session)|user)",
+    "locust": r"load\.(__main__|roles\.(locust_messages|locust_monitor|locust_stats|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
     "msgspec": r"plan\.expectation|schemas|history\.ledger|load\.(roles\.|engine\."
@@ -119,8 +119,8 @@ LIBRARIES: dict[str, str] = {
     "uvloop": r"emulator\.",
 }
 """The only modules that may name a library. `load.roles.session` needs Locust's runners to know its role,
-`locust_messages` and `locust_stats` replace functions of it, `user` is its User; nobody else knows that there is a
-Locust."""
+`locust_messages`, `locust_monitor` and `locust_stats` replace functions of it, `user` is its User; nobody else knows
+that there is a Locust."""
 
 IMPURE = {
     *("asyncio", "http", "io", "logging", "multiprocessing", "os", "select", "selectors", "shutil", "signal", "socket"),

@@ -146,6 +146,29 @@ def test_health_mixed_from_another_run_is_told(name: str, tmp_path: Path) -> Non
     assert any("health/w0.jsonl has lines of another run or worker" in problem for problem in problems), problems
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("flights.jsonl", {"variant": "key", "cause": "initial", "outcome": "ok", "started_ns": 1, "ended_ns": 2}),
+        (
+            "failures/w0.jsonl",
+            {"variant": "key", "outcome": "ok", "cause": "", "status": 500, "count": 1, "first_ns": 1, "last_ns": 2},
+        ),
+    ],
+)
+def test_lines_of_another_run_are_left_out(name: str, line: dict[str, object], tmp_path: Path) -> None:
+    """A file copied over, or one that another run went on writing: this run's own lines count, and it is said."""
+    path = write_run(tmp_path / "run", rate=50, duration_s=4)
+    before, run_id = load_run(path), load_run(path).manifest["run_id"]
+    (path / name).parent.mkdir(exist_ok=True)
+    with (path / name).open("a") as file:
+        for whose in ({"run_id": run_id}, {"run_id": "other"}, {"run_id": "other", "worker": "w0"}):
+            file.write(json.dumps({**line, **whose}) + "\n")
+    run = load_run(path)
+    assert len(run.flights) + len(run.failures) == len(before.flights) + len(before.failures) + 1
+    assert f"{name} has 2 lines of another run or worker: they are left out" in run.problems
+
+
 def test_a_file_cut_between_two_batches_is_told(tmp_path: Path) -> None:
     """What is left is a sound stream; only the manifest knows that there was more."""
     path = write_run(tmp_path / "run", rate=400, duration_s=30, warm_up_s=0)

@@ -103,8 +103,8 @@ def _check(arguments: argparse.Namespace, values: dict[str, Any]) -> None:
     within(arguments.precision, "precision", least=0.001, most=0.5)
     if arguments.limit:
         within(arguments.limit, "limit", least=arguments.first, most=MOST_PER_S)
-    plan = plan_of({**values, "arrival_rate": f"{arguments.first:g}"}, target="", variants=(), payload_sha256="")
-    within(plan.duration_s or 0, "probe", least=1, most=3600)
+    within(parse_duration_s(arguments.probe, option="--probe"), "probe", least=1, most=3600)
+    plan_of({**values, "arrival_rate": f"{arguments.first:g}"}, target="", variants=(), payload_sha256="")
 
 
 def _tell(probe: Probe) -> None:

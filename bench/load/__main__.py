@@ -5,12 +5,16 @@ Until Locust has loaded the locustfile a signal ends this process at once, for n
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from bench.process import handover, lifeline, signals, streams
+
+_OF_DESCRIPTORS = "System open file limit"
+"""How Locust's warning begins that a process should have 10,000 descriptors."""
 
 
 def main() -> None:
@@ -30,6 +34,8 @@ def main() -> None:
         return make_parser(add_help=add_help, default_config_files=())
 
     argument_parser.get_empty_argument_parser = without_files
+    # what a run needs is counted before it begins, and said in a line of our own
+    logging.getLogger("locust.main").addFilter(lambda record: _OF_DESCRIPTORS not in record.getMessage())
     sys.argv[0] = "locust"
     locust.main.main()
 

@@ -447,7 +447,7 @@ def _duration(text: Mapping[str, str], name: str, *, default_s: float) -> float:
 def within(value: float, name: str, *, least: float, most: float) -> None:
     """UsageError unless a number of a command's own option is one that the command can work with."""
     if not least <= value <= most:
-        raise UsageError(f"--{name}: {value:g} is not between {least:g} and {most:g}")
+        raise UsageError(f"--{name}: {value:g} is not between {least:,.9g} and {most:,.9g}")
 
 
 def _header_word(text: str) -> str:

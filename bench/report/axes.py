@@ -87,8 +87,10 @@ def latency_axis(axes: Any, values_ms: Sequence[NDArray[Any]]) -> None:
     low, high = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 10.0)
     high = max(high, 1.6 * low)
     mantissas = next(m for widest, m in _LATENCY_TICKS if high / low <= widest)
-    axes.set_ylim(low / 1.12, high * 1.12)
-    axes.yaxis.set_major_locator(FixedLocator([m * 10.0**e for e in range(-4, 8) for m in mantissas]))
+    low, high = low / 1.12, high * 1.12
+    axes.set_ylim(low, high)
+    ticks = (mantissa * 10.0**e for e in range(-4, 8) for mantissa in mantissas)
+    axes.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))  # unseen ones cost time
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
     axes.yaxis.set_minor_locator(NullLocator())
 

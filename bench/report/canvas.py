@@ -20,6 +20,7 @@ from bench.report.palette import COLOURS, light
 
 WIDTH_IN = 9.2
 _PNG_DPI = 160
+_PNG = {"compress_level": 4}  # a third of the time that the usual 6 takes, for files that are 2 % larger
 _TITLE_IN = 0.33
 _FRAME_IN = 0.85
 
@@ -109,9 +110,9 @@ def finish(figure: Any, *, name: str, title: str, caption: str, alt: str) -> Plo
     """Save `figure` both ways."""
     svg = io.StringIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    figure.set_layout_engine("none")  # it is laid out now; doing it again for the other format would cost as much again
+    figure.set_layout_engine(None)  # it is laid out now; with an engine, even "none", it would be drawn twice again
     png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=_PNG_DPI, facecolor=light("page"), metadata={"Title": title})
+    figure.savefig(png, format="png", dpi=_PNG_DPI, facecolor=light("page"), metadata={"Title": title}, pil_kwargs=_PNG)
     return Plot(
         name=name,
         title=title,

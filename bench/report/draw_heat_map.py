@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.series import HeatMap
-from bench.report.axes import latency_axis, say_no_data, time_axis, wall_zero
+from bench.numbers import milliseconds, plural
+from bench.report import hover
+from bench.report.axes import at_time, latency_axis, say_no_data, time_axis, wall_zero
 from bench.report.canvas import CRISP, new_figure
 from bench.report.palette import light
 from bench.report.side import Side
@@ -42,6 +44,7 @@ def heat_maps(sides: Sequence[Side], maps: Sequence[HeatMap]) -> Any:
         latency_axis(target, [one.latency_edges_ms for one in maps if one.counts.any()])
         for fewest in steps[:-1]:
             _draw_cells(target, one, one.counts >= fewest, side.stroke.light)
+        _say_columns(target, side, one)
     handles = [
         Patch(color=light("ink"), alpha=1 - (1 - _OPACITY) ** layers, linewidth=0, label=_range(fewest, most - 1))
         for layers, (fewest, most) in enumerate(pairwise(steps), start=1)
@@ -69,6 +72,16 @@ def _steps(most: int) -> list[int]:
 
 def _range(fewest: int, most: int) -> str:
     return f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+
+
+def _say_columns(axes: Any, side: Side, one: HeatMap) -> None:
+    """How many requests each stretch of time has, and between which times they lie."""
+    for column in np.flatnonzero(one.counts.any(axis=1)):
+        cells = np.flatnonzero(one.counts[column])
+        low, high = (milliseconds(float(one.latency_edges_ms[i])) for i in (cells[0], cells[-1] + 1))
+        left, right = one.edges_s[column], one.edges_s[column + 1]
+        many = plural(int(one.counts[column].sum()), "request")
+        hover.say(axes, left, right, f"{at_time(left, side.run.wall_zero_s)}: {many}, {low} to {high} ms")
 
 
 def _draw_cells(axes: Any, one: HeatMap, mask: NDArray[Any], colour: str) -> None:

@@ -6,6 +6,7 @@ Every figure is drawn from bins (`analysis.series`), never from single samples.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from bench.analysis import series
 from bench.analysis.run import LoadedRun
 from bench.analysis.series import AuthFailureSeries, LatencySeries, QuantileLines, ScheduleLagSeries
 from bench.analysis.trust import LIMITS
-from bench.numbers import milliseconds, plural
+from bench.numbers import milliseconds, percent, plural
 from bench.report import draw_events, hover
 from bench.report.axes import at_time, latency_axis, legend, lonely, say_no_data, time_axis, wall_zero
 from bench.report.canvas import new_figure
@@ -65,6 +66,8 @@ def harness_over_time(run: LoadedRun, lag: ScheduleLagSeries) -> Any:
     lagging, flying, cpu = (row[0] for row in rows)
     time_axis(cpu, *_window_s([run]), wall_zero_s=run.wall_zero_s)
     _draw_schedule_lag(lagging, run, lag)
+    for target in (flying, cpu):
+        _say_workers(target, run, lag.edges_s)
     flying.set_title("requests in flight (thin) and overdue (thick), per worker")
     cpu.set_title("CPU, % of one core, per worker")
     for worker in series.health(run):
@@ -95,6 +98,24 @@ def _draw_schedule_lag(axes: Any, run: LoadedRun, lag: ScheduleLagSeries) -> Non
     axes.axhline(limit_ms, **_LAG_LINES["limit of p99"])
     latency_axis(axes, [*drawn.values(), np.array([limit_ms])])
     draw_events.mark_stalls(axes, run)
+    for i in np.flatnonzero(np.isfinite(lag.lag.p50_ms)):
+        figures = ", ".join(f"{name} {milliseconds(float(values[i]))} ms" for name, values in values_ms.items())
+        hover.say(axes, lag.edges_s[i], lag.edges_s[i + 1], f"{at_time(lag.t_s[i], run.wall_zero_s)}: {figures}")
+
+
+def _say_workers(axes: Any, run: LoadedRun, edges_s: NDArray[Any]) -> None:
+    """The most that each worker said of itself in each stretch of time."""
+    workers = series.health(run)
+    for begin_s, until_s in pairwise(edges_s):
+        texts = []
+        for worker in workers:
+            inside = (worker.t_s >= begin_s) & (worker.t_s < until_s)
+            if inside.any():
+                flying, overdue = worker.in_flight[inside].max(), worker.backlog[inside].max()
+                busy = percent(float(worker.cpu[inside].max()))
+                texts.append(f"{worker.worker}: in flight {flying:,.0f}, overdue {overdue:,.0f}, CPU {busy}")
+        if texts:
+            hover.say(axes, begin_s, until_s, "; ".join((at_time(begin_s, run.wall_zero_s), *texts)))
 
 
 def _draw_latency(

@@ -141,8 +141,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 
 class Flight(Struct, frozen=True, kw_only=True):
-    """A line of `flights.jsonl`: one credential fetch."""
+    """A line of `flights.jsonl`: one credential fetch. Old files do not say of which run."""
 
+    run_id: str = ""
     variant: str
     cause: str
     outcome: str

@@ -152,6 +152,9 @@ def test_a_server_that_asks_for_a_certificate(tmp_path: Path) -> None:
     words = ("--ca-file", "ca.pem", "--client-cert", str(mine.certificate), "--client-key", str(mine.key))
     with scripted(answering(OK), tls=context) as server:
         done = run("--scoring-uri", server.uri, *words, "--processes", "2", cwd=tmp_path, BENCH_KEY="k")
+        lacking = run("--scoring-uri", server.uri, *words[:2], cwd=tmp_path, BENCH_KEY="k")
+    assert lacking.code == 4, lacking  # before the first request, unless a slow server says so only after it was sent
+    assert re.search("asks for a client certificate and got none|100 % failed", lacking.err), lacking
     assert outcomes(done, tmp_path) == {"key": {"ok": 20}}
     folder = tmp_path / done.run
     secret = mine.key.read_bytes().splitlines()[1]

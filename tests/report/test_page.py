@@ -201,6 +201,9 @@ def test_values_are_said_where_the_pointer_rests(eventful: Reported) -> None:
         r"00:00:\d\d UTC: stale, \d+\.\d+ ms, ok",
         r"server: \d+\.\d+ ms",
         r"ok \d+\.?\d*/s, auth failure: ",
+        r"UTC: \d+ requests?, \d+\.?\d* to \d+\.?\d* ms",
+        r"UTC: p50 \d+\.?\d* ms, p99 \d+\.?\d* ms, max \d+\.?\d* ms",
+        r"UTC; w0: in flight \d+, overdue \d+, CPU \d+",
     ):
         assert re.search(said, joined), said
 

@@ -64,6 +64,8 @@ class Dispatcher:
         self._zero_ns = 0
         self._pacer = best_pacer(self._on_time)
         self._armed_ns = NEVER
+        self._fence_ns = NEVER
+        self._at_fence: Callable[[], object] = lambda: None
         self._hub = get_hub()
         for late in lateness:
             late.exact_timer = self._pacer.exact
@@ -116,8 +118,10 @@ class Dispatcher:
         if arrival is not None and self._zero_ns:
             now_ns = monotonic_ns()
             if queue.due_ns <= now_ns:
-                self._take(queue, now_ns)
-                return arrival
+                if now_ns <= self._fence_ns:
+                    self._take(queue, now_ns)
+                    return arrival
+                self._at_fence()
         me = getcurrent()
         queue.idle.append(me)
         if arrival is not None and self._zero_ns:
@@ -135,6 +139,12 @@ class Dispatcher:
             own = queue.arrivals if queue.next is None else chain((queue.next,), queue.arrivals)
             queue.arrivals = merge(own, filter(_is_of(variant), copy))
             queue.advance()
+        self._hub.loop.run_callback(self._on_time)
+
+    def fence(self, until_ns: int, at_fence: Callable[[], object]) -> None:
+        """Hand out nothing later than `until_ns` (monotonic), until it is moved. `at_fence` is called, in the hub or in
+        a user's greenlet, for what is held back: it must return at once."""
+        self._fence_ns, self._at_fence = until_ns, at_fence
         self._hub.loop.run_callback(self._on_time)
 
     def withdraw(self, user: Any) -> None:
@@ -207,6 +217,9 @@ class Dispatcher:
             now_ns = monotonic_ns()
             if first.due_ns > now_ns:
                 self._arm(first.due_ns)
+                break
+            if now_ns > self._fence_ns:
+                self._at_fence()
                 break
             arrival = first.next
             self._take(first, now_ns)

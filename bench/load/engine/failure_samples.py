@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bench.failure_sample import AnswerDetails, FailureSample
@@ -18,6 +20,7 @@ from bench.load.wire.answer import Answer
 from bench.rundir import write_bytes
 
 MOST_KINDS = 64
+NOBODYS: Mapping[str, str] = MappingProxyType({})
 _BODY_CHARACTERS = 200
 _VALUE_CHARACTERS = 200
 _MARK = "***"
@@ -50,10 +53,11 @@ def details_of(answer: Answer, *, detail: str, secret: str, more_secrets: tuple[
 
 
 class FailureSamples:
-    """Those of one process; `rows` and the file hold the same."""
+    """Those of one process; `rows` and the file hold the same. Each says `whose` it is (`run_id`, `worker`)."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, whose: Mapping[str, str] = NOBODYS) -> None:
         self._path = path
+        self._whose = whose
         self._kinds: dict[tuple[str, str, str, int], FailureSample] = {}
         self._written = 0
 
@@ -82,6 +86,7 @@ class FailureSamples:
             count=1,
             first_ns=at_ns,
             last_ns=at_ns,
+            **self._whose,
             **asdict(details),
         )
         return kind

@@ -40,14 +40,15 @@ class FlightTimes:
 
 
 class FlightFile:
-    """The file of one run: one without a line says that nothing was fetched, none that it got lost.
+    """The file of run `run_id`, as each line says. One without a line: nothing was fetched; none: it got lost.
 
     It never raises after it was opened: `lost` counts what the disk did not take, `written` what it did.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, run_id: str) -> None:
         """Raises OSError."""
         self.written = 0
+        self._run_id = run_id
         self._file = LineFile(path)
 
     @property
@@ -56,7 +57,7 @@ class FlightFile:
 
     def write(self, record: Record) -> None:
         """A record in the run's own time."""
-        self.written += self._file.write(record)
+        self.written += self._file.write({**record, "run_id": self._run_id})
 
     def close(self) -> None:
         self._file.close()

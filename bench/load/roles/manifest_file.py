@@ -2,12 +2,13 @@
 
 Room for the end is set aside when the run begins, as a file of real bytes. When the disk takes nothing more that file
 makes room; when somebody else has taken the room, the end is written over the manifest's own bytes, which were made
-long enough (JSON may end in blanks).
+long enough (JSON may end in blanks) and are held open.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -25,11 +26,15 @@ class ManifestFile:
         self._path = path
         self._reserve = path.with_name(f".{path.name}.reserve")
         self._partial = path.with_name(f".{path.name}.{os.getpid()}")
+        self._held = -1
+        """The manifest's own bytes, open: there may be no descriptor left for its end."""
 
     def write(self, value: Mapping[str, Any]) -> None:
         """Replace it in one step, with room for an end."""
         text = _text(value)
         self._replace(text + b" " * (_END_BYTES - 1) + b"\n")
+        self._let_go()
+        self._held = os.open(self._path, os.O_WRONLY | getattr(os, "O_CLOEXEC", 0))
         if not self._reserve.exists():
             _fill(self._reserve)
 
@@ -48,12 +53,19 @@ class ManifestFile:
 
     def release(self) -> None:
         """Give back what was set aside."""
+        self._let_go()
         for path in (self._reserve, self._partial):
             with contextlib.suppress(OSError):
                 path.unlink()
 
+    def _let_go(self) -> None:
+        held, self._held = self._held, -1
+        if held >= 0:
+            os.close(held)
+
     def _replace_in_the_reserve(self, text: bytes) -> None:
-        self.release()
+        with contextlib.suppress(OSError):
+            self._reserve.unlink()
         self._replace(text)
 
     def _replace(self, text: bytes) -> None:
@@ -67,11 +79,12 @@ class ManifestFile:
             raise
 
     def _overwrite(self, text: bytes) -> None:
-        """Not in one step, but without asking the disk for anything."""
-        with self._path.open("r+b") as file:
-            length = file.seek(0, os.SEEK_END)
-            file.seek(0)
-            file.write(text.ljust(length))
+        """Not in one step, but without asking the system for anything."""
+        with contextlib.suppress(OSError):
+            self._partial.unlink()
+        length = os.fstat(self._held).st_size
+        if os.pwrite(self._held, text.ljust(length), 0) < len(text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _text(value: Mapping[str, Any]) -> bytes:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from bench.live.view import View, of_worker
-from bench.load.roles.messages import Progress, Ready, Share, TakeOver
+from bench.load.roles.commands import Share, TakeOver
+from bench.load.roles.losses import Loss
+from bench.load.roles.messages import PROGRESS_HOLDS_NS, Progress, Ready
 from bench.load.roles.part import Part
-
-_SPEAKS_EVERY_NS = 1_000_000_000
 
 
 @dataclass(slots=True, kw_only=True)
 class Member:
-    """A worker that was given an order.
+    """A worker that was given an order; `marks` are those of its orders.
 
     `looked_ns`: its `view` came then (monotonic). `shares` are what it took over from others, `taken` how often;
-    `idle_after` is how often it had when it said that it was idle.
+    `idle_after` is how often it had when it said that it was idle. Of a lost one, others have what is due after
+    `given_up_ns` (the run's time), and `may_have_begun` counts what was due before. One that was given up and asked
+    before it began anything more is `dismissed`; one that did not ask `came_back`, and has sent what others have sent.
     """
 
     node: str
@@ -32,7 +34,12 @@ class Member:
     idle_after: int = -1
     drained: bool = False
     is_lost: bool = False
+    loss: Loss | None = None
+    given_up_ns: int = 0
+    may_have_begun: int = 0
+    dismissed: bool = False
     came_back: bool = False
+    marks: set[str] = field(default_factory=set)
     refused: str = ""
 
     @property
@@ -67,13 +74,25 @@ class Member:
         """Until when it may have begun requests: now, where the system has just said that it is gone, or a second
         after its last word.
 
-        It speaks once a second, so what was due later was begun by nobody. What was due before that may have been
-        begun, and a request that may have been is not sent again.
+        What is due later it begins only after another word. What was due before that may have been begun, and a
+        request that may have been is not sent again.
         """
         if self.refused:
             return -1  # it begins nothing, also not what is due at zero
-        last_word_ns = self.progress.at_ns if self.progress is not None else -_SPEAKS_EVERY_NS
-        return now_ns if by_system else min(last_word_ns + _SPEAKS_EVERY_NS, now_ns)
+        last_word_ns = self.progress.at_ns if self.progress is not None else -PROGRESS_HOLDS_NS
+        return now_ns if by_system else min(last_word_ns + PROGRESS_HOLDS_NS, now_ns)
+
+    def heard(self, progress: Progress) -> None:
+        """Its word, which may be that of a lost one: what is on disk after all is not lost."""
+        self.progress = progress
+        if self.loss is not None:
+            self.loss = replace(self.loss, samples=max(self.may_have_begun - self.kept, 0))
+
+    def dismiss(self) -> None:
+        """It was given up, and has woken without having begun more."""
+        if self.loss is not None and not self.dismissed:
+            self.dismissed = True
+            self.loss = replace(self.loss, why=f"{self.loss.why}, and woke later")
 
     def shares_after(self, from_ns: int) -> tuple[Share, ...]:
         """What it had to send that is due later: its own part, and what it took over. Nothing if it had sent it all."""

@@ -4,12 +4,10 @@
     master  ─── order ─────>  worker     plan, target, folder, its part (see `order`)
     master  <── refused ──  worker     it does not take that order: its key, its target or its files are others
     master  <── ready ──────  worker     leases fetched, or the error that prevented it
-    master  ─── go ────────>  worker     the run's zero
-    master  <── progress ───  worker     once a second: what it has begun, and what its disk did not take
-    master  <── look ───────  worker     after it: what can be seen of it
-    master  ─── take_over ─>  worker     a share of the arrivals that a lost worker had not begun
-    master  ─── cut ───────>  worker     the run is over
-    master  ─── dismiss ───>  worker     it was given up, and others have its share: send nothing any more
+    master  ─── command ───>  worker     go, take over, go on, cut, dismiss (see `commands`)
+    master  <── progress ───  worker     twice a second: what it has begun, and what its disk did not take
+    master  <── woke ───────  worker     it stood still, and begins nothing before it knows that it was not given up
+    master  <── look ───────  worker     once a second: what can be seen of it
     master  <── flight ─────  worker     one credential fetch of its own, in the run's time
     master  <── failed ─────  worker     an exception that nobody expects
     master  <── piece ──────  worker     of its files, where the master cannot see its disk
@@ -32,6 +30,9 @@ import msgspec
 
 from bench.live.view import View
 from bench.process import supervise
+
+PROGRESS_HOLDS_NS = 1_000_000_000
+"""A worker begins nothing later than this after the `at_ns` of its last word: what is due later is dealt to others."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -59,20 +60,11 @@ class Ready(Message, frozen=True):
 
 
 class Refused(Message, frozen=True):
-    """It does not take the order of that run. `why` is one line."""
+    """It does not take the order with that `mark`. `why` is one line."""
 
     kind = "bench_refused"
-    run_id: str
+    mark: str
     why: Annotated[str, msgspec.Meta(max_length=300)]
-
-
-class Go(Message, frozen=True):
-    """The run's zero, on the master's clocks."""
-
-    kind = "bench_go"
-    monotonic_ns: int
-    wall_ns: int
-    host: str
 
 
 class Progress(Message, frozen=True):
@@ -92,6 +84,14 @@ class Progress(Message, frozen=True):
     lost_from_ns: int | None = None
 
 
+class Woke(Message, frozen=True):
+    """Its `number`-th question (from 1) whether it may go on; `progress` as it wakes."""
+
+    kind = "bench_woke"
+    number: int
+    progress: Progress
+
+
 class Look(Message, frozen=True):
     """What a watcher is shown of it; the leases are the master's."""
 
@@ -99,43 +99,11 @@ class Look(Message, frozen=True):
     view: View
 
 
-class Share(msgspec.Struct, frozen=True):
-    """Some of the arrivals that were dealt to worker number `worker`, due after `from_ns`.
-
-    `splits` are (offset, step) pairs, applied to all of them one after the other: who took over from a worker that is
-    lost later has its part dealt again.
-    """
-
-    worker: int
-    from_ns: int
-    splits: tuple[tuple[int, int], ...] = ()
-
-
-class TakeOver(Message, frozen=True):
-    """The `number`-th time (from 1) that this worker takes over."""
-
-    kind = "bench_take_over"
-    number: int
-    shares: tuple[Share, ...]
-
-
 class Idle(Message, frozen=True):
     """All that was due has been sent and answered, also after taking over `taken` times."""
 
     kind = "bench_idle"
     taken: int = 0
-
-
-class Cut(Message, frozen=True):
-    """What is due later is not part of the run."""
-
-    kind = "bench_cut"
-
-
-class Dismiss(Message, frozen=True):
-    """The same, to one that was given up."""
-
-    kind = "bench_dismiss"
 
 
 class Flight(Message, frozen=True):

@@ -7,6 +7,7 @@ own command line (see `own_plan`), so no master can aim a worker's secrets elsew
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
@@ -42,6 +43,11 @@ class OrderMessage(Message, frozen=True):
     sealed: dict[str, str | int]
     open: OpenOrder | None = None
 
+    @property
+    def mark(self) -> str:
+        """What it is known by: no other order has the same."""
+        return hashlib.sha256(msgspec.json.encode(self.sealed, order="sorted")).hexdigest()[:32]
+
 
 class OrderRefused(Exception):
     """Why a worker does not take an order, in one line. `detail` is for its own stderr: it may name what is local."""
@@ -49,6 +55,10 @@ class OrderRefused(Exception):
     def __init__(self, why: str, *, detail: str = "") -> None:
         super().__init__(why)
         self.detail = detail
+
+
+class OrderForged(OrderRefused):
+    """It is not the master's, or not for this worker, or altered: the master's own may still come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +85,8 @@ class Order:
     def from_message(cls, message: OrderMessage, key: RelayKey, *, me: str) -> Self | None:
         """The inverse, for the worker called `me`. None where the order is an open one that this worker may take.
 
-        Raises OrderRefused: who was given a key takes nothing that was not sealed with it.
+        Raises OrderRefused: who was given a key takes nothing that was not sealed with it. OrderForged where it is no
+        mistake of whoever started the two.
         """
         try:
             opened = Sealer(key, run_id=_purpose(message.run_id), me=me).open(message.sealed)
@@ -85,10 +96,10 @@ class Order:
                 return None
             raise OrderRefused(_other_key(message, key)) from exc
         except (SealBroken, msgspec.ValidationError) as exc:
-            raise OrderRefused("its order was altered on its way, or is another's; see who is on the network") from exc
+            raise OrderForged("that was altered on its way, or is another's; see who is on the network") from exc
         run = RunDir(Path(whole.run))
         if run.run_id != message.run_id:
-            raise OrderRefused("its order is for another run; see who is on the network")
+            raise OrderForged("for another run; see who is on the network")
         return cls(plan=whole.plan, spec=whole.spec, run=run, part=whole.part)
 
 

@@ -36,7 +36,7 @@ class RunRecord:
         self._manifest = ManifestFile(self.run.manifest)
         try:
             self._manifest.write(self.values)
-            self._flights = FlightFile(self.run.flights)
+            self._flights = FlightFile(self.run.flights, run_id=self.run.run_id)
         except OSError as exc:
             self._manifest.release()
             raise _cannot_write(self.run.manifest, exc) from exc
@@ -54,8 +54,12 @@ class RunRecord:
         return self._flights.written
 
     def started(self, zero_ns: int, changes: Mapping[str, Any]) -> None:
-        """The clock has started; the manifest changes."""
+        """The clock has started."""
         self._times.start(zero_ns)
+        self.change(changes)
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """The manifest changes while the run goes on."""
         self.values |= changes
         try:
             self._manifest.write(self.values)

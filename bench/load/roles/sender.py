@@ -29,7 +29,8 @@ from bench.load.engine.lateness import Lateness
 from bench.load.engine.request import Engine, Tally
 from bench.load.engine.request_source import load_again
 from bench.load.roles.closing import close_all
-from bench.load.roles.messages import Progress, Share
+from bench.load.roles.commands import Share
+from bench.load.roles.messages import Progress
 from bench.load.roles.part import Part
 from bench.load.roles.request_events import RequestEvents
 from bench.load.roles.serving import Serving
@@ -72,7 +73,8 @@ class Sender:
         self.watch = HubWatch()
         self.managers = managers
         self.name = part.name
-        self.failures = FailureSamples(run.failures / f"{part.name}.jsonl")
+        facts = {"run_id": run.run_id, "worker": part.name}
+        self.failures = FailureSamples(run.failures / f"{part.name}.jsonl", whose=facts)
         self._part = part
         self._patience = Patience(timeout_s=plan.start_timeout_s, sleep=gevent.sleep, say=say)
         self._deadlines = Deadlines()
@@ -84,7 +86,6 @@ class Sender:
         uris = [variant.scoring_uri for variant in plan.variants] if plan.target == "scoring_uri" else []
         try:
             self._health = LineFile(run.health / f"{part.name}.jsonl")
-            facts = {"run_id": run.run_id, "worker": part.name}
             recorder = Recorder(run.samples / f"{part.name}.arrows", metadata=facts)
             chunks = ChunkRecorder(run.chunks / f"{part.name}.arrows", metadata=facts)
         except OSError as exc:
@@ -167,12 +168,13 @@ class Sender:
 
         Raises the manager's CredentialError, or RunInvalid when no connection can be made, or not as many as needed.
         """
+        client = ClientCertificate(self.plan.client_cert, self.plan.client_key)
         make_room(-(-self.plan.users // max(self._part.workers, 1)))
         for lane, manager in zip(self.bench.lanes, self.managers, strict=True):
             lane.head_for(manager.first_lease(self._patience))
             probe = Connection(lane.address, watch=self.watch, deadlines=self._deadlines)
             try:
-                open_once(probe, lane.variant.shown_uri, timeout_ns=self.bench.timeout_ns)
+                open_once(probe, lane.variant.shown_uri, client, timeout_ns=self.bench.timeout_ns)
             finally:
                 probe.close()
                 self._deadlines.leave(probe)
@@ -243,6 +245,18 @@ class Sender:
         rest = _after(share.from_ns, arrivals)
         if self.dispatcher is not None and not self._cut:
             self.dispatcher.add(rest)
+
+    def fence(self, until_ns: int, at_fence: Callable[[], object]) -> None:
+        """Begin none of an open model's arrivals later than that (monotonic); `at_fence` is called where one waits."""
+        if self.dispatcher is not None:
+            self.dispatcher.fence(until_ns, at_fence)
+
+    def dismiss(self) -> None:
+        """Begin nothing any more, also not what is overdue."""
+        self._cut = True
+        self._serving.end_ns = monotonic_ns()
+        if self.dispatcher is not None:
+            self.dispatcher.cut(0)
 
     def cut(self) -> None:
         """The run ends here: what is due later is not part of it. Safe to call twice."""

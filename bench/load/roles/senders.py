@@ -36,10 +36,12 @@ class DiskLoss:
 
 
 class Senders(Protocol):
-    """The senders of one run. `losses` are workers that were lost in it."""
+    """The senders of one run; `losses` are workers that were lost in it."""
 
     lead_ns: int
-    losses: tuple[Loss, ...]
+
+    @property
+    def losses(self) -> tuple[Loss, ...]: ...
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import RunInvalid, first_of
+from bench.load.engine.client_limits import make_room
 from bench.load.roles import locust_messages
 from bench.load.roles.endings import Endings, exit_now
 from bench.load.roles.locust_options import others_failed
@@ -42,7 +43,8 @@ class Session:
             self.worker = Worker(environment, relay_key, default_modes=default_modes)
         else:
             shared_key = relay_key if isinstance(runner, MasterRunner) else None
-            shapes = Shapes(environment, stop=StopTest)
+            room = make_room if shared_key is None else lambda _: None  # workers have their own descriptors
+            shapes = Shapes(environment, stop=StopTest, make_room=room)
             self.master = Master(
                 environment, default_modes=default_modes, relay_key=shared_key, shape=lambda: shapes.chosen
             )

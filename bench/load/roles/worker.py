@@ -13,16 +13,19 @@ import gevent
 
 from bench.clock import ClockAnchor
 from bench.credentials import RelayClient, RelayKey
+from bench.credentials.relay.seal import SealBroken
 from bench.endpoint import AuthMode, Endpoint
 from bench.errors import BenchError
 from bench.live.view import view_of
 from bench.load.engine.request_source import OtherFile
 from bench.load.roles import messages, worker_files
 from bench.load.roles.closing import close_all
+from bench.load.roles.commands import CommandMessage, CommandReader, Cut, Dismiss, Go, GoOn, TakeOver
 from bench.load.roles.failure_file import told
+from bench.load.roles.fence import Fence
 from bench.load.roles.flight_file import FlightTimes
 from bench.load.roles.managers import ManagerPool
-from bench.load.roles.order import Order, OrderMessage, OrderRefused
+from bench.load.roles.order import Order, OrderForged, OrderMessage, OrderRefused
 from bench.load.roles.own_plan import PlanHashes, own_plan
 from bench.load.roles.processes import host_id, process_space
 from bench.load.roles.request_events import RequestEvents
@@ -50,15 +53,14 @@ class Worker:
         self._pool: ManagerPool | None = None
         self._order: Order | None = None
         self._own: RunDir | None = None
+        self._commands: CommandReader | None = None
+        self._fence: Fence | None = None
         self._flights = FlightTimes(self._tell_flight)
         self._taken = 0
         self._is_over = False
         self._channel = channel = messages.Channel(environment.runner)
         channel.on(OrderMessage, self._on_order, concurrent=True)
-        channel.on(messages.Go, self._on_go)
-        channel.on(messages.TakeOver, self._on_take_over, concurrent=True)
-        channel.on(messages.Cut, self._on_cut)
-        channel.on(messages.Dismiss, self._on_cut)
+        channel.on(CommandMessage, self._on_command)
         channel.on(messages.Relay, self._on_relay)
         supervise.report_to(self._on_failure)
         channel.send(messages.Here(pid=os.getpid(), host=process_space()))
@@ -66,7 +68,9 @@ class Worker:
     def end(self) -> None:
         """The test has stopped here: write everything. Safe to call twice."""
         sender, self.sender = self.sender, None
+        fence, self._fence = self._fence, None
         steps = [("sending", sender.finish)] if sender is not None else []
+        steps += [("the word to the master", fence.stop)] if fence is not None else []
         for name, error in close_all([*steps, ("files for the master", self._send_files)]):
             supervise.failed(f"closing: {name}", error)
         if sender is not None:
@@ -94,20 +98,24 @@ class Worker:
         if run_id == self._asked:
             return  # said twice, because the first time nobody might have listened
         if run_id in self._orders:
-            self._refuse(run_id, "its order is an old one, sent again; see who is on the network")
+            self._channel.drop(message.kind, "of an earlier run, sent again; see who is on the network")
             return
         try:
             sealed = Order.from_message(message, self._relay_key, me=self._me)
             self._asked = run_id
             order = sealed or self._own_order(message)
+        except OrderForged as exc:
+            self._channel.drop(message.kind, str(exc))
+            return
         except OrderRefused as exc:
-            self._refuse(run_id, str(exc), detail=exc.detail)
+            self._refuse(message, str(exc), detail=exc.detail)
             return
         self._orders.add(run_id)
         self._order = order
         self._taken = 0
         self._is_over = False
         self._flights = FlightTimes(self._tell_flight)
+        self._commands = CommandReader(self._relay_key, run_id=run_id, me=self._me, takes_open=sealed is None)
         self._relay = RelayClient(
             self._relay_key,
             run_id=run_id,
@@ -118,7 +126,7 @@ class Worker:
         try:
             self.sender = self._sender(order, self._relay, sees_folder=sealed is not None)
         except OtherFile as exc:
-            self._refuse(run_id, exc.describe())
+            self._refuse(message, exc.describe())
         except BenchError as exc:
             self._channel.send(messages.Ready(error=exc.describe(), exit_code=exc.exit_code))
         else:
@@ -145,11 +153,11 @@ class Worker:
     def _described(self, spec: TargetSpec) -> Mapping[str, Endpoint]:
         return self._pool_of(spec).describe()
 
-    def _refuse(self, run_id: str, why: str, *, detail: str = "") -> None:
+    def _refuse(self, order: OrderMessage, why: str, *, detail: str = "") -> None:
         """The master names this worker, and the run goes on without it."""
         why = " ".join(why.split())[:300]
-        _say(f"this worker takes no part in run {run_id}: {why}{': ' * bool(detail)}{detail}")
-        self._channel.send(messages.Refused(run_id=run_id, why=why))
+        _say(f"this worker takes no part in run {order.run_id}: {why}{': ' * bool(detail)}{detail}")
+        self._channel.send(messages.Refused(mark=order.mark, why=why))
 
     def _pool_of(self, spec: TargetSpec) -> ManagerPool:
         if self._pool is None or self._pool.spec != spec:
@@ -178,25 +186,45 @@ class Worker:
             raise
         return sender
 
-    def _on_go(self, _: str, message: messages.Go) -> None:
+    def _on_command(self, _: str, message: CommandMessage) -> None:
+        if self._commands is None:
+            self._channel.drop(message.kind, "before an order")
+            return
+        try:
+            command = self._commands.read(message)
+        except SealBroken:
+            self._channel.drop(message.kind, "that the master did not send, or sent before; see who is on the network")
+            return
+        if isinstance(command, Go):
+            self._on_go(command)
+        elif isinstance(command, TakeOver):
+            supervise.start(self._on_take_over, command, where=message.kind)
+        elif isinstance(command, GoOn):
+            if self._fence is not None:
+                self._fence.go_on(command.number)
+        else:
+            self._on_end(command)
+
+    def _on_go(self, command: Go) -> None:
         if self.sender is not None and not self.sender.bench.zero_ns:
-            zero_ns = zero_here(message)
+            zero_ns = zero_here(command)
             self._flights.start(zero_ns)
+            self._fence = Fence(self.sender, self._channel)
             self.sender.go(zero_ns)
+            self._fence.start()
             supervise.start(self._follow, self.sender, where="the end of sending")
 
-    def _on_take_over(self, _: str, message: messages.TakeOver) -> None:
+    def _on_take_over(self, command: TakeOver) -> None:
         sender = self.sender
-        if sender is not None and message.number > self._taken:
-            for share in message.shares:
+        if sender is not None and command.number > self._taken:
+            for share in command.shares:
                 sender.take_over(share)
-        self._taken = max(self._taken, message.number)
+        self._taken = max(self._taken, command.number)
 
-    def _on_cut(self, _: str, message: messages.Cut | messages.Dismiss) -> None:
-        del message
+    def _on_end(self, command: Cut | Dismiss) -> None:
         self._is_over = True
         if self.sender is not None:
-            self.sender.cut()
+            self.sender.cut() if isinstance(command, Cut) else self.sender.dismiss()
 
     def _follow(self, sender: Sender) -> None:
         """Tell when all has been sent and answered, and after a cut write it all: the files are whole before the master
@@ -229,7 +257,8 @@ class Worker:
         self._channel.send(messages.Failed(where=failure.where, error=error, traceback=traceback))
 
     def _tell_progress(self, progress: messages.Progress) -> None:
-        self._channel.send(progress)
+        if self._fence is not None:
+            self._fence.tell(progress)
         if self.sender is not None:
             self._tell_look(self.sender)
 
@@ -237,7 +266,7 @@ class Worker:
         self._channel.send(messages.Look(view={**view_of(sender), "leases": []}))
 
 
-def zero_here(message: messages.Go) -> int:
+def zero_here(message: Go) -> int:
     """The run's zero on this host's monotonic clock; another host's is met on the wall clock."""
     if message.host == host_id():
         return message.monotonic_ns

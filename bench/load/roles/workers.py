@@ -2,7 +2,7 @@
 
 One that joins while a run goes on has its lease at once and, in the closed model, the users that Locust gives it; the
 arrivals of an open model were dealt when the run began. One that is lost is named, and what it had not begun is dealt
-to the others; should it come back, it is told to send nothing any more, and the run is not whole.
+to the others; should it wake, it is told to begin nothing any more.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
-import msgspec
 
 from bench.clock import ClockAnchor, monotonic_ns
 from bench.credentials import CredentialManager, RelayKey, RelayServer
-from bench.errors import BenchError, RunInvalid
-from bench.live.view import View, leases_of, merge
+from bench.errors import BenchError
+from bench.live.view import View, leases_of
 from bench.load.roles import messages, worker_files
-from bench.load.roles.losses import Loss, begun_by
+from bench.load.roles.commands import Command, Commander, Cut, Dismiss, Go, GoOn
+from bench.load.roles.dealing import give_up
+from bench.load.roles.losses import Loss
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.member import Member
+from bench.load.roles.membership import DIED, Membership
 from bench.load.roles.order import Order
 from bench.load.roles.part import Part
-from bench.load.roles.processes import end_child, host_id, is_alive, process_space
+from bench.load.roles.processes import host_id, process_space
 from bench.load.roles.senders import DiskLoss
 from bench.plan.run_plan import RunPlan
 from bench.rundir import RunDir
-from bench.sample import WorkloadModel
 
 _POLL_S = 0.02
-_DIED = "its process died"
 _LOOK_NS = 50_000_000
 LEAD_NS = 200_000_000
 """How far ahead of now workers are told to start, so that the message has arrived by then."""
@@ -55,7 +55,6 @@ class Workers:
         on_failed: OnFailed,
     ) -> None:
         """`on_flight` is told of the master's own fetches, `on_worker_flight` of workers', in the run's time."""
-        self.losses: tuple[Loss, ...] = ()
         self._relay_key = relay_key
         self._relay: RelayServer | None = None
         self.managers: tuple[CredentialManager, ...] = ()
@@ -67,30 +66,30 @@ class Workers:
         self._order: Callable[[Part], Order] | None = None
         self._plan: RunPlan | None = None
         self._run: RunDir | None = None
-        self._dealt_to = 0
-        self._go: messages.Go | None = None
-        self._members: dict[str, Member] = {}
-        self._pids: dict[str, int] = {}
+        self._go: Go | None = None
+        self._commander: Commander | None = None
+        self._members = members = Membership(runner)
         self._looked_ns = 0
         self._pieces_lost = 0
         self._channel = channel = messages.Channel(runner)
         channel.on(messages.Here, self._on_here, expected=lambda node: node in runner.clients)
-        channel.on(messages.Ready, self._on_ready, expected=self._is_member)
-        channel.on(messages.Refused, self._on_refused, expected=self._is_member)
-        channel.on(messages.Progress, self._on_progress, expected=self._is_member)
-        channel.on(messages.Look, self._on_look, expected=self._is_member)
-        channel.on(messages.Piece, self._on_piece, expected=self._is_member)
-        channel.on(messages.Idle, self._on_idle, expected=self._is_member)
-        channel.on(messages.Drained, self._on_drained, expected=self._is_member)
-        channel.on(messages.Flight, self._on_flight_message, expected=self._is_member)
+        channel.on(messages.Ready, self._on_ready, expected=members.__contains__)
+        channel.on(messages.Refused, self._on_refused, expected=members.__contains__)
+        channel.on(messages.Progress, self._on_progress, expected=members.__contains__)
+        channel.on(messages.Woke, self._on_woke, expected=members.__contains__)
+        channel.on(messages.Look, self._on_look, expected=members.__contains__)
+        channel.on(messages.Piece, self._on_piece, expected=members.__contains__)
+        channel.on(messages.Idle, self._on_idle, expected=members.__contains__)
+        channel.on(messages.Drained, self._on_drained, expected=members.__contains__)
+        channel.on(messages.Flight, self._on_flight_message, expected=members.__contains__)
         channel.on(messages.Failed, self._on_failed_message, expected=lambda node: node in runner.clients)
-        channel.on(messages.Relay, self._on_relay, expected=self._is_member)
+        channel.on(messages.Relay, self._on_relay, expected=members.__contains__)
 
     def order(self, plan: RunPlan, pool: ManagerPool, run: RunDir) -> None:
-        workers = sorted(self._runner.clients)
-        self._run, self._plan, self._dealt_to = run, plan, len(workers)
+        self._run, self._plan = run, plan
         self._error = self._go = None
-        self._members, self.losses, self._pieces_lost = {}, (), 0
+        self._commander = Commander(self._relay_key, run_id=run.run_id)
+        self._pieces_lost = 0
         self.managers = pool.managers(plan.variants, on_flight=self._on_flight)
         self._relay = RelayServer(
             self._relay_key,
@@ -99,100 +98,71 @@ class Workers:
             send=lambda worker, envelope: self._channel.send(messages.Relay(envelope=envelope), to=worker),
         )
         self._order = lambda part: Order(plan=plan, spec=pool.spec, run=run, part=part)
-        for worker in workers:
-            self._give_order(worker)
+        for node in self._members.begin():
+            self._give_order(node)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of those that were given orders and took them, the late ones too."""
-        return tuple(member.name for member in self._members.values() if not member.refused)
+        return self._members.names
 
     @property
     def awaited(self) -> str:
-        """Who is not ready yet, for people."""
-        names = [member.name for node, member in self._members.items() if not self._has_answered(node, member)]
-        return ", ".join(names)
+        return self._members.awaited
 
     def ready(self) -> bool:
         if self._error is not None:
             raise self._error
-        if self.all_lost:
-            refused = [
-                f"{member.name} is refused: {member.refused}" for member in self._members.values() if member.refused
-            ]
-            raise RunInvalid(
-                f"no worker can send anything: {refused[0]}" if refused else "all workers died before the run began",
-                hint="what they wrote on stderr says why",
-            )
-        return all(self._has_answered(node, member) for node, member in self._members.items())
+        return self._members.all_ready()
 
     @property
     def complete(self) -> bool:
-        return not any(self._is_gone(node) for node in self._members)
+        return self._members.complete
 
     @property
     def all_lost(self) -> bool:
-        """Nobody is left to send anything."""
-        return all(member.is_lost or self._is_gone(node) for node, member in self._members.items())
+        return self._members.all_lost
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        return self._members.losses
 
     def go(self, zero: ClockAnchor) -> None:
-        self._go = messages.Go(monotonic_ns=zero.monotonic_ns, wall_ns=zero.wall_ns, host=host_id())
+        self._go = Go(monotonic_ns=zero.monotonic_ns, wall_ns=zero.wall_ns, host=host_id())
         self._looked_ns = 0
-        for node, member in self._members.items():
+        for member in self._members:
             if not member.refused:
-                self._channel.send(self._go, to=node)
+                self._command(self._go, member.node)
 
     def look(self) -> None:
         """See who is still there; deal again what those who are not had not begun. Call it all the time."""
         now_ns = monotonic_ns()
-        if self._go is None or now_ns - self._looked_ns < _LOOK_NS:
+        if now_ns - self._looked_ns >= _LOOK_NS:
+            self._looked_ns = now_ns
+            self._give_up_who_is_gone()
+
+    def _give_up_who_is_gone(self) -> None:
+        if self._go is None:
             return
-        self._looked_ns = now_ns
-        lost = {}
-        for node, member in self._members.items():
-            if member.is_lost or member.drained:
-                continue
-            if why := self._why_gone(node):
-                lost[node] = why
-        for node in lost:
-            self._members[node].is_lost = True
-        for node, why in lost.items():
-            self._lose(node, why)
+        for node, why in self._members.newly_gone().items():
+            self._lose(self._members[node], why)
 
     def cut(self) -> None:
         if self._go is not None:
-            for node in self._members:
-                self._channel.send(messages.Cut(), to=node)
+            for member in self._members:
+                self._command(Cut(), member.node)
 
     def drained(self) -> bool:
-        """A late worker that is not ready yet keeps nobody waiting."""
-        return all(
-            member.is_lost or member.drained or member.is_idle
-            for member in self._members.values()
-            if member.ready is not None or member.part.has_share
-        )
+        return self._members.drained()
 
     def facts(self) -> dict[str, Any]:
-        facts = next((member.ready for member in self._members.values() if member.ready is not None), None)
+        facts = self._members.facts()
         return {"request_bytes": facts.request_bytes, "pacer": facts.pacer} if facts is not None else {}
 
     def view(self) -> View:
-        now_ns = monotonic_ns()
-        return {
-            **merge(member.seen(now_ns) for member in self._members.values()),
-            "leases": leases_of(self.managers),
-        }
+        return {**self._members.view(monotonic_ns()), "leases": leases_of(self.managers)}
 
     def disk_loss(self) -> DiskLoss:
-        told = [member.progress for member in self._members.values() if member.progress is not None]
-        since = [progress.lost_from_ns for progress in told if progress.lost_from_ns is not None]
-        return DiskLoss(
-            samples=sum(progress.unwritten for progress in told),
-            lines=sum(progress.lost_lines for progress in told),
-            pieces=self._pieces_lost,
-            gaps=sum(progress.lost_gaps for progress in told),
-            from_ns=min(since, default=None),
-        )
+        return self._members.disk_loss(pieces=self._pieces_lost)
 
     def finish(self) -> None:
         """Waits for the workers' files: a run that was cut short has workers that were not asked for them before."""
@@ -201,7 +171,7 @@ class Workers:
         deadline_ns = monotonic_ns() + round((self._runner.environment.stop_timeout or 0) * 1e9)
         if go is not None:
             self.cut()
-            while not self._all_told() and monotonic_ns() < deadline_ns:
+            while not self._members.all_told() and monotonic_ns() < deadline_ns:
                 self.look()
                 gevent.sleep(_POLL_S)
         self._go = None
@@ -213,81 +183,39 @@ class Workers:
         self.managers = ()
 
     def close(self) -> None:
-        """Workers of this process's own that do not listen are killed: they may be stopped, and would stay for ever."""
-        for node, pid in self._pids.items():
-            member = self._members.get(node)
-            if member is not None and member.is_lost:
-                end_child(pid)
+        self._members.end_those_that_are_stopped()
 
-    # -- who is there ----------------------------------------------------------------------------------
-
-    def _is_member(self, node: str) -> bool:
-        return node in self._members
-
-    def _has_answered(self, node: str, member: Member) -> bool:
-        return member.ready is not None or self._is_gone(node)
-
-    def _all_told(self) -> bool:
-        return all(member.is_lost or member.drained for member in self._members.values() if member.ready is not None)
-
-    def _is_gone(self, node: str) -> bool:
-        return bool(self._why_gone(node))
-
-    def _why_gone(self, node: str) -> str:
-        """Why a worker is given up; empty for one that is there."""
-        if node in self._members and self._members[node].refused:
-            return f"refused, {self._members[node].refused}"
-        pid = self._pids.get(node)
-        if pid is not None and not is_alive(pid):
-            return _DIED
-        clients = self._runner.clients
-        if node not in clients:
-            return "it left"
-        return "it fell silent" if node in {client.id for client in clients.missing} else ""
-
-    def _lose(self, node: str, why: str) -> None:
+    def _lose(self, member: Member, why: str) -> None:
         """Name the loss, and deal what was not begun to whoever is left."""
-        plan, go, member = self._plan, self._go, self._members[node]
+        plan, go = self._plan, self._go
         assert plan is not None and go is not None  # noqa: S101, PT018 - a run goes on
-        is_open = plan.model is WorkloadModel.OPEN
-        end_ns = None if plan.duration_s is None else round((plan.warm_up_s + plan.duration_s) * 1e9)
+        others = [other for other in self._members if other.can_take_over]
         at_ns = max(monotonic_ns() - go.monotonic_ns, 0)
-        alive_ns = member.alive_until(at_ns, by_system=why == _DIED)
-        begun = begun_by(plan, member.part, alive_ns if end_ns is None else min(alive_ns, end_ns))
-        others = [other for other in self._members.values() if other.can_take_over]
-        shares = member.shares_after(alive_ns)
-        loss = Loss(
-            worker=member.name,
-            at_ns=at_ns,
-            why=why,
-            samples=max(max(begun, member.begun) if is_open and member.part.has_share else member.begun, 0)
-            - member.kept,
-            taken_over=is_open and (bool(others) or not shares),
-        )
-        self.losses = (*self.losses, loss)
-        sys.stderr.write(f"warning: {loss.line}\n")
+        dealt = give_up(member, others, plan=plan, at_ns=at_ns, why=why, by_system=why == DIED)
+        assert member.loss is not None  # noqa: S101 - it has been given up
+        sys.stderr.write(f"warning: {member.loss.line}\n")
         if self._relay is not None:
-            self._relay.forget(node)
-        if is_open and shares:
-            for number, other in enumerate(others):
-                dealt = tuple(
-                    msgspec.structs.replace(share, splits=(*share.splits, (number, len(others)))) for share in shares
-                )
-                self._channel.send(other.take_over(dealt), to=other.node)
-
-    # -- what they say ---------------------------------------------------------------------------------
+            self._relay.forget(member.node)
+        for node, command in dealt:
+            self._command(command, node)
 
     def _give_order(self, node: str) -> None:
         if self._order is not None:
-            if node not in self._members:
-                self._members[node] = Member(node=node, part=Part(index=len(self._members), workers=self._dealt_to))
-            order = self._order(self._members[node].part)
-            self._channel.send(order.as_message(self._relay_key, worker=node), to=node)
+            member = self._members.join(node)
+            message = self._order(member.part).as_message(self._relay_key, worker=node)
+            member.marks.add(message.mark)
+            self._channel.send(message, to=node)
+
+    def _command(self, command: Command, node: str) -> None:
+        if self._commander is not None:
+            self._channel.send(self._commander.message(command, to=node), to=node)
+
+    # -- what they say ---------------------------------------------------------------------------------
 
     def _on_here(self, node: str, message: messages.Here) -> None:
         """A worker can take orders: late if a run goes on, or so early that it missed those of one that just began."""
         if message.pid and message.host == process_space():
-            self._pids[node] = message.pid
+            self._members.runs_as(node, message.pid)
         member = self._members.get(node)
         if member is None or (member.ready is None and not member.refused):
             self._give_order(node)
@@ -298,7 +226,7 @@ class Workers:
         if not message.error:
             self._members[node].ready = message
             if self._go is not None:
-                self._channel.send(self._go, to=node)
+                self._command(self._go, node)
         elif self._go is not None:
             sys.stderr.write(f"a worker that joined late cannot take part: {message.error}\n")
         else:
@@ -308,7 +236,10 @@ class Workers:
     def _on_refused(self, node: str, message: messages.Refused) -> None:
         """It does not take its order. Only before it was ready: from then on it has its part of the run."""
         member = self._members[node]
-        if self._run is None or message.run_id != self._run.run_id or member.ready is not None or member.refused:
+        if message.mark not in member.marks:
+            self._channel.drop(message.kind, "of an order that was not given; see who is on the network")
+            return
+        if member.ready is not None or member.refused:
             return
         member.refused = " ".join(message.why.split())
         member.is_lost = not member.part.has_share
@@ -316,9 +247,20 @@ class Workers:
 
     def _on_progress(self, node: str, message: messages.Progress) -> None:
         member = self._members[node]
-        if member.is_lost:
+        if member.is_lost and not member.dismissed and message.at_ns > member.given_up_ns:
             self._came_back(member)
-        member.progress = message
+        member.heard(message)
+
+    def _on_woke(self, node: str, message: messages.Woke) -> None:
+        """It stood still, and has begun nothing since that others may have been dealt."""
+        self._give_up_who_is_gone()
+        member = self._members[node]
+        member.heard(message.progress)
+        if member.is_lost:
+            member.dismiss()
+            self._command(Dismiss(), node)
+        else:
+            self._command(GoOn(number=message.number), node)
 
     def _on_look(self, node: str, message: messages.Look) -> None:
         member = self._members[node]
@@ -326,15 +268,10 @@ class Workers:
 
     def _came_back(self, member: Member) -> None:
         """It was given up, and has sent meanwhile what others have sent too."""
-        if not member.came_back:
+        if not member.came_back and member.loss is not None:
             member.came_back = True
-            self.losses = tuple(
-                dataclasses.replace(loss, taken_over=False, why=f"{loss.why}, and came back")
-                if loss.worker == member.name
-                else loss
-                for loss in self.losses
-            )
-            self._channel.send(messages.Dismiss(), to=member.node)
+            member.loss = dataclasses.replace(member.loss, taken_over=False, why=f"{member.loss.why}, and came back")
+            self._command(Dismiss(), member.node)
 
     def _on_idle(self, node: str, message: messages.Idle) -> None:
         self._members[node].idle_after = message.taken
@@ -343,7 +280,7 @@ class Workers:
         member = self._members[node]
         member.drained = True
         if message.progress is not None:
-            member.progress = message.progress
+            member.heard(message.progress)
 
     def _on_piece(self, node: str, message: messages.Piece) -> None:
         """Also after the run has ended: a worker that is told to quit sends what it has."""

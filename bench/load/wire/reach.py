@@ -20,6 +20,7 @@ from bench.target.client_certificate import NO_CERTIFICATE, ClientCertificate
 CONNECT_TIMEOUT_S = 5.0
 _ANSWER_TIMEOUT_S = 2.0
 _ALERT_TIMEOUT_S = 0.5
+_STEP_S = 0.01
 _ABOUT_THE_CLIENT = re.compile(
     r"ALERT_(CERTIFICATE|BAD_CERTIFICATE|UNKNOWN_CA|UNSUPPORTED_CERT|HANDSHAKE_FAILURE|ACCESS)\w*"
 )
@@ -36,8 +37,28 @@ _ADVICE = {
 }
 
 
-def open_once(connection: Connection, shown: str, *, timeout_ns: int) -> None:
-    """Connect. Raises RunInvalid that says what stood in the way of reaching `shown`."""
+def open_once(connection: Connection, shown: str, client: ClientCertificate, *, timeout_ns: int) -> None:
+    """Connect. Raises RunInvalid that says what stood in the way of reaching `shown`.
+
+    A TLS 1.3 server that misses a client's certificate says so after the handshake, and it would be lost if something
+    were sent meanwhile: it is waited for. Whoever misses nothing says nothing.
+    """
+    try:
+        _connect(connection, shown, timeout_ns=timeout_ns)
+    finally:
+        if connection.tls_version == "TLSv1.3":
+            _await_alert(connection)
+        if alert := _ABOUT_THE_CLIENT.search(connection.detail if connection.failure == "tls" else ""):
+            raise _refused(shown, alert[0].lower().replace("_", " "), client)
+
+
+def _await_alert(connection: Connection) -> None:
+    until_ns = monotonic_ns() + round(_ALERT_TIMEOUT_S * 1e9)
+    while not connection.failure and monotonic_ns() < until_ns:
+        gevent.sleep(_STEP_S)
+
+
+def _connect(connection: Connection, shown: str, *, timeout_ns: int) -> None:
     failure = connection.open(deadline_ns=monotonic_ns() + timeout_ns)
     if failure:
         asks_already = connection.detail.endswith("?")
@@ -63,7 +84,7 @@ def reachable_line(
     connection = Connection(address, watch=watch, deadlines=deadlines)
     watch.start()
     try:
-        _open(connection, f"{address.host}:{address.port}", client, timeout_ns=round(timeout_s * 1e9))
+        open_once(connection, f"{address.host}:{address.port}", client, timeout_ns=round(timeout_s * 1e9))
         secured = f", {connection.tls_version}, verified" if connection.tls_version else ""
         connection.exchange(_options(address), deadline_ns=monotonic_ns() + round(_ANSWER_TIMEOUT_S * 1e9))
         _refuse_redirect(connection, address)
@@ -73,20 +94,6 @@ def reachable_line(
         watch.stop()
     way = f", through the proxy {address.proxy.shown}" if address.proxy else ""
     return f"{address.host}:{address.port} reachable{secured}{way}"
-
-
-def _open(connection: Connection, shown: str, client: ClientCertificate, *, timeout_ns: int) -> None:
-    """Connect, and wait for what a TLS 1.3 server that misses a client's certificate says after the handshake.
-
-    It would be lost if something were sent meanwhile. Whoever misses nothing says nothing.
-    """
-    try:
-        open_once(connection, shown, timeout_ns=timeout_ns)
-    finally:
-        if connection.tls_version == "TLSv1.3":
-            gevent.sleep(_ALERT_TIMEOUT_S)
-        if alert := _ABOUT_THE_CLIENT.search(connection.detail if connection.failure == "tls" else ""):
-            raise _refused(shown, alert[0].lower().replace("_", " "), client)
 
 
 def _refused(shown: str, alert: str, client: ClientCertificate) -> RunInvalid:

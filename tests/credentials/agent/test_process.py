@@ -158,14 +158,16 @@ class TestHang:
     def test_one_that_exceeds_its_deadline_is_killed_and_replaced(self, emulator):
         """A fetch that hangs: killed after the deadline, and the next fetch has a new process."""
         name = emulator.endpoint(AuthMode.KEY)
-        with closing(Agent(emulator.workspace, env=emulator.env, call_deadline_s=0.3)) as agent:
+        with closing(Agent(emulator.workspace, env=emulator.env, call_deadline_s=300)) as agent:
             agent.ping()
             hanging = pid_of(agent)
             emulator.fault(do="arm", answer="hang")
+            agent._call_deadline_s = 0.3
             failure = agent.fetch(name, AuthMode.KEY)
             assert failure.kind is FailureKind.TIMED_OUT
             assert "killed" in failure.message
             emulator.calm()
+            agent._call_deadline_s = 300
             while agent._running.process.pid == hanging:
                 gevent.sleep(0.01)
             assert isinstance(agent.fetch(name, AuthMode.KEY), Grant)
@@ -182,10 +184,11 @@ class TestHang:
 
     def test_without_gevent_too(self, emulator):
         """The plain client kills a hanging agent in the same way."""
-        with closing(PlainAgent(emulator.workspace, env=emulator.env, call_deadline_s=0.3)) as agent:
+        with closing(PlainAgent(emulator.workspace, env=emulator.env, call_deadline_s=300)) as agent:
             agent.ping()
             pid = agent._process.pid
             emulator.fault(do="arm", answer="hang")
+            agent._call_deadline_s = 0.3
             assert agent.fetch(emulator.endpoint(AuthMode.KEY), AuthMode.KEY).kind is FailureKind.TIMED_OUT
             assert not Path(f"/proc/{pid}").exists()
 

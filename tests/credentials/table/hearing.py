@@ -97,9 +97,9 @@ def _lead(_locustfile: Any, values: dict[str, Any], **_: Any) -> None:
     leading = master.Master(environment, default_modes=(), relay_key=RelayKey(b"k" * 32))
     leading.prepare()
     assert leading.plan is not None
-    assert leading._pool is not None
+    assert leading.preparation.pool is not None
     patience = Patience(timeout_s=leading.plan.start_timeout_s, sleep=master.gevent.sleep, say=lambda _: None)
-    for manager in leading._pool.managers(leading.plan.variants, on_flight=lambda _: None):
+    for manager in leading.preparation.pool.managers(leading.plan.variants, on_flight=lambda _: None):
         try:
             if isinstance(manager, CredentialManager):
                 manager.first_lease(patience)

@@ -280,3 +280,45 @@ def test_a_user_that_is_about_to_be_killed_gets_no_arrival() -> None:
         assert crowd.ended == 1
 
     in_greenlet(job)
+
+
+def test_nothing_is_handed_out_beyond_the_fence() -> None:
+    """Neither to a user that waits nor to one that asks; who set it hears of it, and moved it lets all go, in order."""
+    dispatcher = one_variant(iter(every(0, 6)))
+    reached: list[int] = []
+
+    def job() -> None:
+        dispatcher.fence(0, lambda: reached.append(dispatcher.claimed))
+        crowd = Crowd(dispatcher, users=2)
+        gevent.sleep(0)
+        dispatcher.start(monotonic_ns())
+        more = Crowd(dispatcher, users=1)
+        while len(reached) < 2:
+            gevent.sleep(0.001)
+        assert crowd.claims == more.claims == []
+        assert dispatcher.lag_ns() > 0
+        dispatcher.fence(monotonic_ns() + 3600 * 1000 * MS, lambda: reached.append(-1))
+        gevent.joinall([*crowd.users, *more.users], raise_error=True)
+        assert sorted(crowd.numbers + more.numbers) == list(range(6))
+        assert -1 not in reached
+
+    in_greenlet(job)
+    dispatcher.close()
+
+
+def test_one_that_is_dismissed_hands_out_not_even_what_is_overdue() -> None:
+    """A schedule that is cut at 0 is over, and nothing of it was dropped: others have it."""
+    dispatcher = Dispatcher([iter(every(MS, 50))], [Lateness(HubWatch(), LeaseWaits())], may_grow=True)
+
+    def job() -> None:
+        dispatcher.fence(0, lambda: None)
+        crowd = Crowd(dispatcher, users=2)
+        dispatcher.start(monotonic_ns() - 10 * MS)
+        gevent.sleep(0)
+        dispatcher.cut(0)
+        gevent.joinall(crowd.users, raise_error=True)
+        assert crowd.claims == []
+        assert (dispatcher.exhausted, dispatcher.due(monotonic_ns())) == (True, 0)
+
+    in_greenlet(job)
+    dispatcher.close()

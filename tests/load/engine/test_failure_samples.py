@@ -126,7 +126,7 @@ def test_no_answer_at_all() -> None:
 def test_the_first_of_a_kind_is_kept_and_all_are_counted(tmp_path: Path) -> None:
     """The file has a line a kind, is written when there is a new one, and has all counts in the end."""
     path = tmp_path / "failures" / "w0.jsonl"
-    samples = FailureSamples(path)
+    samples = FailureSamples(path, whose={"run_id": "r", "worker": "w0"})
     samples.write(all_counts=True)
     assert not path.exists()
     for number in range(3):
@@ -141,6 +141,7 @@ def test_the_first_of_a_kind_is_kept_and_all_are_counted(tmp_path: Path) -> None
     lines = [json.loads(text) for text in path.read_text().splitlines()]
     assert [(line["variant"], line["count"]) for line in lines] == [("key", 4), ("aml_token", 1)]
     assert lines == samples.rows()
+    assert {(line["run_id"], line["worker"]) for line in lines} == {("r", "w0")}
 
 
 def test_a_server_that_makes_up_statuses_fills_no_memory(tmp_path: Path) -> None:

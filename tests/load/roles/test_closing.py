@@ -101,6 +101,24 @@ class TestManifest:
         finally:
             subprocess.run(["umount", str(tmp_path)], check=True)
 
+    def test_it_gets_its_end_without_a_descriptor(self, tmp_path: Path) -> None:
+        """Somebody holds all that this process may have: its bytes are open since it was written."""
+        program = (
+            "import json, os, resource, sys; from pathlib import Path\n"
+            "from bench.load.roles.manifest_file import ManifestFile\n"
+            "manifest = ManifestFile(Path(sys.argv[1]))\n"
+            "manifest.write({})\n"
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\n"
+            "try: os.open('/dev/null', os.O_RDONLY)\n"
+            "except OSError as exc: print(exc.strerror)\n"
+            "print(manifest.finish({'ended': 'yes'}))\n"
+        )
+        path = tmp_path / "manifest.json"
+        done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+        assert done.stdout == "Too many open files\nTrue\n"
+        assert json.loads(path.read_text()) == {"ended": "yes"}
+        assert list(tmp_path.iterdir()) == [path]
+
     def test_a_limit_on_the_size_of_files(self, tmp_path: Path) -> None:
         """RLIMIT_FSIZE below a manifest: an OSError, and nothing is left behind."""
         program = (

@@ -28,10 +28,11 @@ def test_times_count_from_this_host_s_zero() -> None:
 
 def test_the_file_counts_what_it_takes(tmp_path: Path) -> None:
     """It is there before the first fetch, and never raises."""
-    file = FlightFile(tmp_path / "flights.jsonl")
+    file = FlightFile(tmp_path / "flights.jsonl", run_id="mine")
     assert (tmp_path / "flights.jsonl").read_bytes() == b""
-    file.write(_fetch(1))
+    file.write({**_fetch(1), "run_id": "a worker's word"})
     file.write({"variant": object()})
     file.close()
     assert (file.written, file.lost) == (1, 1)
-    assert json.loads((tmp_path / "flights.jsonl").read_text())["started_ns"] == 1
+    line = json.loads((tmp_path / "flights.jsonl").read_text())
+    assert (line["started_ns"], line["run_id"]) == (1, "mine")

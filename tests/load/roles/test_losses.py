@@ -13,9 +13,10 @@ import pytest
 
 from bench.endpoint import AuthMode
 from bench.load.engine.arrivals import Arrival, schedule
+from bench.load.roles.commands import Share
 from bench.load.roles.losses import Loss, are_bearable, begun_by, due_by
 from bench.load.roles.member import Member
-from bench.load.roles.messages import Progress, Ready, Share
+from bench.load.roles.messages import Progress, Ready
 from bench.load.roles.part import Part
 from bench.load.roles.processes import end_child, is_alive, is_child, process_space
 from bench.plan.run_plan import RunPlan, Variant

@@ -23,7 +23,7 @@ from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, CredentialError
 from bench.live.view import NOTHING, View
-from bench.load.roles import manifest_file
+from bench.load.roles import conductor, manifest_file
 from bench.load.roles import master as module
 from bench.load.roles.losses import Loss
 from bench.load.roles.managers import ManagerPool
@@ -146,7 +146,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setenv(handover.RUN_VARIABLE, str(tmp_path / "told"))
-    monkeypatch.setattr(module, "_GRACE_S", 0.0)
+    monkeypatch.setattr(conductor, "_GRACE_S", 0.0)
     monkeypatch.setattr(module.gevent, "signal_handler", lambda *_: None)
     runner = FakeRunner()
     environment = SimpleNamespace(
@@ -163,10 +163,10 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     senders = FakeSenders()
     master.senders = senders
     variant = Variant(name="key", auth_mode=AuthMode.KEY, scoring_uri="http://127.0.0.1:9/score")
-    master.plan = RunPlan(
+    master.preparation.plan = RunPlan(
         target="scoring_uri", variants=(variant,), arrival_rate=1000.0, duration_s=0.05, warm_up_s=0.0, timeout_s=0.05
     )
-    master._pool = ManagerPool(TargetSpec(kind="scoring_uri", auth_modes=(AuthMode.KEY,)))
+    master.preparation.pool = ManagerPool(TargetSpec(kind="scoring_uri", auth_modes=(AuthMode.KEY,)))
     yield Bench(master, senders, runner, environment, tmp_path / "out", monkeypatch)
     supervise.report_to(None)
 
@@ -311,7 +311,7 @@ def test_a_run_that_cannot_begin_says_so(
 def test_an_end_from_outside_keeps_its_word(reason: str, duration_s: float | None, bench: Bench) -> None:
     """Whoever ends the run says why."""
     assert bench.master.plan is not None
-    bench.master.plan = dataclasses.replace(bench.master.plan, duration_s=duration_s)
+    bench.master.preparation.plan = dataclasses.replace(bench.master.plan, duration_s=duration_s)
     bench.senders.go = lambda _: bench.monkeypatch.setattr(  # type: ignore[method-assign]
         bench.senders, "look", lambda: bench.master.interrupt(reason)
     )
@@ -324,7 +324,7 @@ def test_the_statistics_of_the_next_run_are_left_alone(bench: Bench) -> None:
     resets: list[int] = []
     bench.runner.stats.reset_all = lambda: resets.append(1)
     assert bench.master.plan is not None
-    bench.master.plan = dataclasses.replace(bench.master.plan, warm_up_s=0.3, duration_s=60.0)
+    bench.master.preparation.plan = dataclasses.replace(bench.master.plan, warm_up_s=0.3, duration_s=60.0)
     bench.senders.faults["look"] = BenchError("ends at once")
     bench.run()
     module.gevent.sleep(0.5)
@@ -334,7 +334,7 @@ def test_the_statistics_of_the_next_run_are_left_alone(bench: Bench) -> None:
 @pytest.mark.parametrize("arrival_rate", [1000.0, None])
 def test_the_clock_starts_when_all_users_are_there(bench: Bench, arrival_rate: float | None) -> None:
     """In the closed model too: a ramp would be measured as if it were the load."""
-    bench.master.plan = dataclasses.replace(bench.master.plan, arrival_rate=arrival_rate)  # type: ignore[type-var]
+    bench.master.preparation.plan = dataclasses.replace(bench.master.plan, arrival_rate=arrival_rate)  # type: ignore[type-var]
     bench.runner.target_user_count = 3
     seen: list[int] = []
     go = bench.senders.go
@@ -370,6 +370,32 @@ class FakeShape:
         return answer
 
 
+def test_the_stages_of_a_shape_are_kept_while_it_goes_on(bench: Bench) -> None:
+    """A run that is killed has those that it had begun in its manifest."""
+    authored = FakeShape((5, 5), (7, 5))
+    shape = Shape(authored, user_classes=(), stop=StopIteration)
+    bench.master._chosen_shape = lambda: shape
+    bench.master.preparation.plan = dataclasses.replace(bench.master.plan, arrival_rate=None, duration_s=None)  # type: ignore[type-var]
+    seen: list[list[int]] = []
+
+    def as_locust_does() -> None:
+        while len(shape.stages) < 2:
+            authored.tick()
+        told: list[int] = []
+        while len(told) < 2:
+            gevent.sleep(0.01)
+            told = [stage["most_users"] for stage in bench.manifest["shape"]["stages"]]
+        seen.append(told)
+        assert "ended" not in bench.manifest
+        bench.master.shape_has_ended()
+        bench.runner.quit()
+
+    asking = gevent.spawn_later(0.05, as_locust_does)
+    bench.run()
+    asking.get(timeout=60)
+    assert seen == [[5, 7]]
+
+
 @pytest.mark.parametrize(
     ("answers", "reason", "code", "line", "stages"),
     [
@@ -392,7 +418,7 @@ def test_a_shape_is_the_clock_and_the_end_of_a_run(
     authored = FakeShape(*answers)
     shape = Shape(authored, user_classes=(), stop=StopIteration)
     bench.master._chosen_shape = lambda: shape
-    bench.master.plan = dataclasses.replace(bench.master.plan, arrival_rate=None, duration_s=None)  # type: ignore[type-var]
+    bench.master.preparation.plan = dataclasses.replace(bench.master.plan, arrival_rate=None, duration_s=None)  # type: ignore[type-var]
     asked_before: list[int] = []
     bench.senders.go = lambda _: asked_before.append(len(shape.stages))  # type: ignore[method-assign]
 

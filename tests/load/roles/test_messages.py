@@ -13,6 +13,7 @@ import pytest
 
 from bench.live.view import NOTHING
 from bench.load.roles import messages
+from bench.load.roles.commands import CommandMessage, Cut, Go, Share, TakeOver
 
 
 class FakeRunner:
@@ -35,9 +36,12 @@ class FakeRunner:
 WHOLE: list[messages.Message] = [
     messages.Here(pid=7, host="h"),
     messages.Ready(request_bytes={"key": 300}, pacer="timerfd"),
-    messages.Go(monotonic_ns=1, wall_ns=2, host="h"),
+    CommandMessage(sealed={"from": "master", "sequence": 1}, open=Go(monotonic_ns=1, wall_ns=2, host="h")),
+    CommandMessage(sealed={}, open=TakeOver(number=1, shares=(Share(worker=1, from_ns=5, splits=((0, 2), (1, 3))),))),
+    CommandMessage(sealed={}, open=Cut()),
+    CommandMessage(sealed={"from": "master", "sequence": 2}),
     messages.Progress(at_ns=1, begun=2, kept=1, lost_from_ns=None),
-    messages.TakeOver(number=1, shares=(messages.Share(worker=1, from_ns=5, splits=((0, 2), (1, 3))),)),
+    messages.Woke(number=2, progress=messages.Progress(at_ns=1, begun=2)),
     messages.Look(view=NOTHING),
     messages.Idle(taken=2),
     messages.Drained(progress=messages.Progress(at_ns=1)),
@@ -45,7 +49,6 @@ WHOLE: list[messages.Message] = [
     messages.Failed(where="a", error="b", traceback="c"),
     messages.Piece(file="samples", data=b"\x00\xff"),
     messages.Relay(envelope={"from": "a", "sequence": 1, "other_key": True}),
-    messages.Cut(),
 ]
 
 

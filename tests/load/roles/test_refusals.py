@@ -20,13 +20,26 @@ import pytest
 
 from bench.clock import ClockAnchor
 from bench.credentials import RelayKey
+from bench.credentials.relay.seal import Sealer
 from bench.endpoint import AuthMode
 from bench.errors import RunInvalid
 from bench.load.engine import request_source
 from bench.load.roles import messages
+from bench.load.roles.commands import (
+    Command,
+    Commander,
+    CommandMessage,
+    CommandReader,
+    Cut,
+    Dismiss,
+    Go,
+    GoOn,
+    TakeOver,
+)
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.order import Order, OrderMessage
 from bench.load.roles.part import Part
+from bench.load.roles.processes import host_id
 from bench.load.roles.worker import Worker
 from bench.load.roles.workers import Workers
 from bench.plan.run_plan import RunPlan, Variant
@@ -37,6 +50,7 @@ from bench.target.spec import TargetSpec
 SECRET = "canary-secret-of-this-worker"
 KEY, OTHER = (RelayKey(letter * 32, is_given=True) for letter in (b"k", b"o"))
 MASTERS, WORKERS = RelayKey(b"m" * 32), RelayKey(b"w" * 32)
+ORDER = OrderMessage.kind
 RUN, NEXT = "20261124-000000-000-abcd", "20261124-000001-000-abce"
 
 
@@ -70,9 +84,15 @@ class FakeRunner:
 
 
 class _Clients(dict[str, Any]):
+    silent: tuple[str, ...] = ()
+
     @property
     def missing(self) -> list[Any]:
-        return []
+        return [SimpleNamespace(id=node) for node in self.silent]
+
+
+def _reader(key: RelayKey, me: str) -> CommandReader:
+    return CommandReader(key, run_id=RUN, me=me, takes_open=False)
 
 
 class Server:
@@ -159,6 +179,26 @@ def give(runner: FakeRunner, message: OrderMessage) -> None:
             return
 
 
+def command(runner: FakeRunner, message: CommandMessage) -> None:
+    """Whoever says to be the master sends a command."""
+    runner.hear(message.kind, msgpack.loads(msgpack.dumps(msgspec.to_builtins(message))), "master")
+    gevent.sleep(0.01)
+
+
+def _key_id(run_id: str) -> str:
+    """What an envelope says of its key, which anybody can read off one."""
+    return str(Sealer(KEY, run_id=f"{run_id} order", me="x").seal({}, to="y")["key"])
+
+
+def _until(happens: Callable[[], Any]) -> None:
+    """The condition comes true, however slow the machine is."""
+    for _ in range(6000):
+        if happens():
+            return
+        gevent.sleep(0.01)
+    raise AssertionError("it never happened")
+
+
 class TestHostileMaster:
     @pytest.mark.parametrize("key", [WORKERS, KEY], ids=["no key", "with a key"])
     def test_another_scoring_uri_gets_no_secret(
@@ -196,17 +236,47 @@ class TestHostileMaster:
         assert not evil.visited()
         assert not runner.told(messages.Ready)
 
-    def test_a_replayed_order_is_refused(self, start: Start, own: Server, payload: Path, tmp_path: Path) -> None:
-        """One of a run that this worker has had before, word for word."""
+    def test_a_replayed_order_is_dropped(
+        self, start: Start, own: Server, payload: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """One of a run that this worker has had before, word for word: said once, and the master is not bothered."""
         runner = start(KEY)
         first, second = (
             order_for(own.uri, payload, tmp_path, run_id).as_message(KEY, worker="a") for run_id in (RUN, NEXT)
         )
-        for message in (first, second, first):
-            give(runner, message)
+        give(runner, first)
+        give(runner, second)
+        for _ in range(3):
+            runner.hear(first.kind, msgspec.to_builtins(first), "master")
+            gevent.sleep(0)
         assert [ready["error"] for ready in runner.told(messages.Ready)] == ["", ""]
-        (refused,) = runner.told(messages.Refused)
-        assert "sent again" in refused["why"]
+        assert not runner.told(messages.Refused)
+        assert capsys.readouterr().err.count("of an earlier run, sent again") == 1
+
+    @pytest.mark.parametrize("first", [True, False], ids=["before the master's", "after it"])
+    def test_a_forged_order_costs_nothing(
+        self,
+        first: bool,
+        start: Start,
+        own: Server,
+        payload: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """Altered on its way, in the name of this very run: the worker takes the true one, and refuses nothing."""
+        runner = start(KEY)
+        true = order_for(own.uri, payload, tmp_path).as_message(KEY, worker="a")
+        forged = msgspec.structs.replace(true, sealed={**true.sealed, "sequence": 7}, run_id=RUN if first else NEXT)
+        forged = msgspec.structs.replace(forged, sealed={**forged.sealed, "key": _key_id(forged.run_id)})
+        for message in (forged, true) if first else (true, forged):
+            runner.hear(message.kind, msgspec.to_builtins(message), "master")
+            gevent.sleep(0)
+        _until(lambda: runner.told(messages.Ready))
+        assert [ready["error"] for ready in runner.told(messages.Ready)] == [""]
+        assert not runner.told(messages.Refused)
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert "ignored a bench_order message that was altered on its way" in said
 
     def test_another_key_is_said_in_one_line(
         self, start: Start, own: Server, payload: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -218,6 +288,33 @@ class TestHostileMaster:
         assert said.count("\n") == 1
         assert "sealed with another BENCH_RELAY_KEY" in said
         assert not own.visited()
+
+    def test_a_forged_command_costs_nothing(
+        self, start: Start, own: Server, payload: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The end of the run in the clear, with another key, for another worker, before an order: said once."""
+        runner = start(KEY)
+        forged = [
+            CommandMessage(sealed={}, open=Cut()),
+            Commander(OTHER, run_id=RUN).message(Dismiss(), to="a"),
+            Commander(KEY, run_id=RUN).message(Dismiss(), to="b"),
+        ]
+        command(runner, forged[0])
+        give(runner, order_for(own.uri, payload, tmp_path).as_message(KEY, worker="a"))
+        for message in forged:
+            command(runner, message)
+        commander = Commander(KEY, run_id=RUN)
+        zero = ClockAnchor.now()
+        command(runner, commander.message(Go(monotonic_ns=zero.monotonic_ns, wall_ns=0, host=host_id()), to="a"))
+        assert [progress["begun"] for progress in runner.told(messages.Progress)] == [0]
+        assert not runner.told(messages.Idle)
+        for message in forged:
+            command(runner, message)
+        assert not runner.told(messages.Drained)
+        command(runner, commander.message(Dismiss(), to="a"))  # whatever is due by now, and no user is there for
+        _until(lambda: runner.told(messages.Drained))
+        assert not runner.told(messages.Failed)
+        assert capsys.readouterr().err.count("ignored a bench_command message") == 1
 
 
 class TestOwnCommandLine:
@@ -293,8 +390,19 @@ class _Led:
     runner: FakeRunner
     workers: Workers
 
-    def refuse(self, node: str, run_id: str = RUN) -> None:
-        self.runner.hear("bench_refused", {"run_id": run_id, "why": "its payload\nis not the master's"}, node)
+    def refuse(self, node: str, mark: str = "") -> None:
+        """The order that it was given, or another one."""
+        given = [
+            msgspec.convert(data, OrderMessage) for kind, data, to in self.runner.sent if (kind, to) == (ORDER, node)
+        ]
+        why = "its payload\nis not the master's"
+        self.runner.hear("bench_refused", {"mark": mark or given[-1].mark, "why": why}, node)
+
+    def commanded(self, kind: type[Command]) -> list[str]:
+        """Who was given such a command, in order; each can read its own only."""
+        sent = [(data, to) for name, data, to in self.runner.sent if name == CommandMessage.kind]
+        read = [(to, _reader(KEY, str(to)).read(msgspec.convert(data, CommandMessage))) for data, to in sent]
+        return [str(to) for to, command in read if isinstance(command, kind)]
 
     def ready(self, node: str) -> None:
         self.runner.hear("bench_ready", {}, node)
@@ -302,6 +410,21 @@ class _Led:
     def go(self) -> None:
         self.workers.go(ClockAnchor.now())
         self.workers.look()
+
+    def begin(self) -> None:
+        for node in ("a", "b"):
+            self.ready(node)
+        self.go()
+
+    def look(self) -> None:
+        self.workers._looked_ns = 0
+        self.workers.look()
+
+    def progress(self, node: str, **told: int) -> None:
+        self.runner.hear("bench_progress", told, node)
+
+    def woke(self, node: str, **told: int) -> None:
+        self.runner.hear("bench_woke", {"number": 1, "progress": told}, node)
 
 
 class TestMaster:
@@ -315,8 +438,8 @@ class TestMaster:
         assert led.workers.names == ("w1",)
         (loss,) = led.workers.losses
         assert (loss.worker, loss.samples, loss.taken_over) == ("w0", 0, True)
-        assert [to for kind, _, to in led.runner.sent if kind == "bench_go"] == ["b"]
-        assert [to for kind, _, to in led.runner.sent if kind == "bench_take_over"] == ["b"]
+        assert led.commanded(Go) == ["b"]
+        assert led.commanded(TakeOver) == ["b"]
         assert "worker w0 (a) is refused: its payload is not the master's\n" in capsys.readouterr().err
 
     def test_ends_when_all_refuse(self, led: _Led) -> None:
@@ -326,9 +449,9 @@ class TestMaster:
         with pytest.raises(RunInvalid, match="w0 is refused: its payload is not the master's"):
             led.workers.ready()
 
-    def test_a_refusal_of_another_run_or_too_late_is_nothing(self, led: _Led) -> None:
-        """Replayed, or from a worker that has its part already."""
-        led.refuse("a", NEXT)
+    def test_a_refusal_of_another_order_or_too_late_is_nothing(self, led: _Led) -> None:
+        """Somebody gave the worker one of his own, or it has its part already."""
+        led.refuse("a", "0" * 32)
         led.ready("a")
         led.refuse("a")
         led.ready("b")
@@ -341,7 +464,48 @@ class TestMaster:
         led.ready("a")
         led.ready("b")
         led.go()
-        assert [to for kind, _, to in led.runner.sent if kind == "bench_go"] == ["b"]
+        assert led.commanded(Go) == ["b"]
+
+    @pytest.mark.parametrize("seen", [True, False], ids=["given up", "about to be given up"])
+    def test_one_that_wakes_after_it_was_given_up_is_dismissed(self, seen: bool, led: _Led) -> None:
+        """Others have what was due a second after its last word; what it began before is lost unless it is on disk."""
+        led.begin()
+        led.progress("a", at_ns=0, begun=0)
+        led.runner.clients.silent = ("a",)
+        if seen:
+            led.look()
+            led.progress("a", at_ns=1, begun=1)  # its last word, which was still on its way
+        led.woke("a", at_ns=4_000_000_000, begun=4, kept=2)
+        assert led.commanded(TakeOver) == ["b"]
+        assert led.commanded(Dismiss) == ["a"]
+        assert led.commanded(GoOn) == []
+        led.runner.clients.silent = ()
+        assert not led.workers._members.all_told()
+        led.runner.hear("bench_drained", {"progress": {"at_ns": 4_100_000_000, "begun": 4, "kept": 4}}, "a")
+        led.runner.hear("bench_drained", {}, "b")
+        assert led.workers._members.all_told()
+        (loss,) = led.workers.losses
+        assert (loss.taken_over, loss.why) == (True, "it fell silent, and woke later")
+        assert loss.samples == max(led.workers._members["a"].may_have_begun - 4, 0)
+
+    def test_one_that_wakes_in_time_goes_on(self, led: _Led) -> None:
+        """Nobody has its part."""
+        led.begin()
+        led.woke("a", at_ns=2_500_000_000)
+        assert led.commanded(GoOn) == ["a"]
+        assert led.commanded(Dismiss) == []
+        assert led.workers.losses == ()
+
+    def test_one_that_did_not_ask_has_sent_what_others_have(self, led: _Led) -> None:
+        """It was cut off, and ran on: it is sent home, and the run is not whole."""
+        led.begin()
+        led.progress("a", at_ns=0, begun=0)
+        led.runner.clients.silent = ("a",)
+        led.look()
+        led.progress("a", at_ns=3_000_000_000, begun=9)
+        (loss,) = led.workers.losses
+        assert (loss.taken_over, loss.why) == (False, "it fell silent, and came back")
+        assert led.commanded(Dismiss) == ["a"]
 
     def test_a_late_one_that_refuses_costs_nothing(self, led: _Led) -> None:
         """It had no part."""
@@ -351,6 +515,5 @@ class TestMaster:
         led.runner.clients["c"] = None
         led.runner.hear("bench_here", {}, "c")
         led.refuse("c")
-        led.workers._looked_ns = 0
-        led.workers.look()
+        led.look()
         assert led.workers.losses == ()
