@@ -29,6 +29,11 @@ WEAK = 10.0
 LEAST_RUNS = 3
 """Runs on either side before a shift is called lasting."""
 
+FEW_RUNS = 5
+MOST_ROOM = 4.0
+"""A stretch of few runs comes by chance at many places and looks, a long one at few: beyond `FEW_RUNS` on either side a
+shift may be likelier by chance in proportion, up to so much."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePoint:
@@ -48,7 +53,10 @@ class ChangePoint:
 
 
 def change_points(values: Sequence[float], *, max_p_value: float) -> tuple[ChangePoint, ...]:
-    """The lasting shifts of a series, in order. ValueError for a value that is no number."""
+    """The lasting shifts of a series, in order. ValueError for a value that is no number.
+
+    `max_p_value` is for a shift with `FEW_RUNS` on a side.
+    """
     series = np.asarray(values, dtype=float)
     if not np.isfinite(series).all():
         raise ValueError("a history's series must be of numbers")
@@ -134,11 +142,17 @@ def _merge(series: NDArray[np.float64], places: list[int], *, max_p_value: float
             )
             for n, place in enumerate(places)
         ]
-        weakest = max(points, key=lambda point: point.p_value)
-        if weakest.p_value <= max_p_value:
+        shorter = [min(place - edges[n], edges[n + 2] - place) for n, place in enumerate(places)]
+        chances = [point.p_value / _room(runs) for point, runs in zip(points, shorter, strict=True)]
+        if max(chances) <= max_p_value:
             return tuple(points)
-        places = [place for place in places if place != weakest.index]
+        del places[chances.index(max(chances))]
     return ()
+
+
+def _room(runs: int) -> float:
+    """How much likelier than with `FEW_RUNS` a shift may be, with so many on its shorter side."""
+    return min(max(runs / FEW_RUNS, 1.0), MOST_ROOM)
 
 
 def _moved(series: NDArray[np.float64], places: list[int]) -> list[int]:
