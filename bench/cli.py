@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "drill": "let a fault loose on a run against the emulator, and see what it costs",
     "config": "show each option's value and where it came from, or check the settings file",
     "credentials": "who the principal is, and what credential it gets",
+    "export": "send a stored run to an OpenTelemetry collector",
     "completion": "a script with which a shell completes commands and options",
     "doctor": "can this principal get the credential, is the endpoint reachable, which role is missing",
 }

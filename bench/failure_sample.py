@@ -5,6 +5,7 @@ first_ns       end of the first and of the last one, since the run's zero (`last
 reason         the status line's phrase; where no answer came, what the system or OpenSSL said
 location       where a redirect points, without its query
 model_status   `ms-azureml-model-error-statuscode`, and `model_reason` its companion `-reason`
+retry_after    how long a 429 or 503 asks to wait, as it says; `limits` its x-ratelimit-* headers (`remaining-tokens 0`)
 server, request_id, content_type   as the answer says, `request_id` from x-request-id or x-ms-request-id
 run_id, worker whose line it is; empty in old files
 body           up to 200 characters of the answer's body (of what came instead, where it was no HTTP)
@@ -24,6 +25,8 @@ class AnswerDetails:
     location: str = ""
     model_status: str = ""
     model_reason: str = ""
+    retry_after: str = ""
+    limits: str = ""
     server: str = ""
     request_id: str = ""
     content_type: str = ""

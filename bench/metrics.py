@@ -76,7 +76,8 @@ class Metric:
     @property
     def per_class(self) -> bool:
         """Whether a run knows it of each class of requests: of requests, and not of what happens between them."""
-        return self.per_variant and (self.kind is not Kind.TIME or self.name in LATENCIES) and not self.of_flights
+        known = self.kind is not Kind.TIME or self.name in (*LATENCIES, *STREAM_DURATIONS)
+        return self.per_variant and known and not self.of_flights
 
 
 OVERHEAD = "overhead"
@@ -150,7 +151,7 @@ PARTS: dict[str, Word] = {
 OUTCOMES: dict[str, Word] = {
     Outcome.OK: Word(title="ok", help="a whole answer with a status of 200 to 299"),
     Outcome.AUTH_FAILURE: Word(title="auth failure", help="401 or 403 on scoring, or no credential to send"),
-    Outcome.THROTTLED: Word(title="throttled", help="429: too many requests a second, or too many waiting"),
+    Outcome.THROTTLED: Word(title="throttled", help="429: too many requests or tokens, or too many waiting"),
     Outcome.TIMED_OUT: Word(title="timed out", help="no whole answer in time: ours ran out, or 408, or 504"),
     Outcome.MODEL_ERROR: Word(title="model error", help="the model or its container failed: 424, 502, its own 500"),
     Outcome.SERVER_ERROR: Word(title="server error", help="any other status of 500 and more"),
@@ -165,6 +166,7 @@ CAUSES: dict[str, Word] = {
     Cause.NO_LEASE: Word(title="no credential", help="no credential could be had in time"),
     Cause.PENDING: Word(title="too many waiting", help="more requests waited at the endpoint than it takes"),
     Cause.RATE: Word(title="too many a second", help="more requests a second than the endpoint takes"),
+    Cause.TOKENS: Word(title="too many tokens a minute", help="more tokens than the endpoint takes, prompts counted"),
     "idle": Word(title="the stream stood still", help="no event of a streamed answer for as long as --idle-timeout"),
     "stream": Word(title="error in the stream", help="the server told an error in the midst of a streamed answer"),
     "client": Word(title="no answer in time", help="our own time-out ran out, in whatever phase"),

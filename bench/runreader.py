@@ -7,7 +7,7 @@ its place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +220,8 @@ def _read_samples(
         else:
             own[worker] = found
     streamed = folder.chunks.is_dir() or any(manifest.get("chunks", {}).values())
-    rows = _Rows(sum(found.rows for found in own.values()), streamed=streamed)
+    traced = manifest["plan"].get("trace_share") is not None
+    rows = _Rows(sum(found.rows for found in own.values()), streamed=streamed, traced=traced)
     sequences: Sequences = {}
     for worker, found in own.items():
         fault = found.fault
@@ -245,6 +246,29 @@ def _read_samples(
     return rows.finish(problems), sequences
 
 
+def sample_batches(
+    folder: RunDir, manifest: Mapping[str, Any], columns: Collection[str], problems: list[str]
+) -> Iterator[tuple[str, Batch]]:
+    """Worker and batch of every sample of this run that can be read; what cannot becomes a problem."""
+    told: Mapping[str, int] = manifest.get("samples", {})
+    for worker in sorted({*manifest["workers"], *_stems(folder.samples, "*.arrows")}):
+        found = stream.inspect(folder.samples / f"{worker}.arrows")
+        if stranger := _stranger(worker, found, manifest):
+            problems.append(f"samples/{worker}.arrows {stranger}: it is left out")
+            continue
+        fault = found.fault
+        try:
+            for batch in stream.batches(found, columns):
+                yield worker, batch
+        except stream.READ_ERRORS:
+            fault = "cannot be decoded to its end"
+        written = told.get(worker)
+        if not fault and written is not None and found.rows != written:
+            fault = f"has {found.rows} samples of {written} that were written"
+        if fault:
+            problems.append(f"samples/{worker}.arrows {fault}")
+
+
 def _stranger(worker: str, found: Stream, manifest: Mapping[str, Any]) -> str:
     """Why a file is not this run's, or empty. Only what a stream says of itself can tell."""
     run_id = str(manifest.get("run_id", ""))
@@ -262,9 +286,9 @@ def _stranger(worker: str, found: Stream, manifest: Mapping[str, Any]) -> str:
 class _Rows:
     """Columns of a known length, filled batch by batch; word codes are unified over workers and dictionaries."""
 
-    def __init__(self, capacity: int, *, streamed: bool) -> None:
+    def __init__(self, capacity: int, *, streamed: bool, traced: bool) -> None:
         self.filled = 0
-        unread = {*_UNREAD, *(() if streamed else _OF_STREAMS)}
+        unread = {*_UNREAD, *(() if streamed else _OF_STREAMS)} - ({"sequence"} if traced else set())
         self.read = tuple((name, kind) for name, kind in COLUMNS if name not in unread)
         self._tables: dict[str, dict[str, int]] = {name: {} for name, kind in COLUMNS if kind == "word"}
         self._tables["worker"] = {}
@@ -295,9 +319,9 @@ class _Rows:
         """The filled part of every column."""
         if self._missing:
             problems.append(f"the samples lack {', '.join(sorted(self._missing))}: an older version wrote them")
-        columns = {name: column[: self.filled] for name, column in self._columns.items() if name != "sequence"}
+        columns = {name: column[: self.filled] for name, column in self._columns.items()}
         for name, kind in COLUMNS:
-            if name in _OF_STREAMS and name != "sequence" and name not in columns:
+            if name in _OF_STREAMS and name not in columns:
                 value = self._code(name, "") if kind == "word" else _OF_STREAMS[name]
                 columns[name] = np.broadcast_to(np.array(value, np.uint8 if kind == "word" else kind), self.filled)
         words = {name: tuple(table) for name, table in self._tables.items()}

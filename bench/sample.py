@@ -55,6 +55,7 @@ class Cause(StrEnum):
     NO_LEASE = "no_lease"
     PENDING = "pending"
     RATE = "rate"
+    TOKENS = "tokens"
 
 
 class Freshness(StrEnum):

@@ -18,7 +18,7 @@ import bench.load.user  # noqa: F401 - for its options
 from bench.credentials import Agent, AgentSource, CredentialManager, RequestsAuth
 from bench.endpoint import AuthMode, Endpoint
 from bench.errors import UsageError
-from bench.plan.options import auth_modes_of
+from bench.plan.reading import auth_modes_of
 from bench.target.spec import spec_of
 
 BODY = '{"input_data": [[0.1, 0.2, 0.3, 0.4]]}'

@@ -6,11 +6,15 @@ Properties are tried with the same examples every time; `make explore` tries new
 from __future__ import annotations
 
 import signal
+from collections.abc import Generator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.quiet import judged_if_quiet
 
 settings.register_profile("new examples", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same examples", settings.get_profile("new examples"), derandomize=True)
@@ -31,6 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(here).as_posix().startswith(_STARTS_PROCESSES):
             item.add_marker("processes")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """What judges times does so only where the machine was quiet."""
+    with judged_if_quiet() if item.get_closest_marker("quiet") else nullcontext():
+        return (yield)
 
 
 class _AtOnce:

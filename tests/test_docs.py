@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import sys
@@ -16,14 +17,18 @@ REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text()
 
 
+@functools.cache
+def help_of(command: str) -> str:
+    """What `bench COMMAND --help` prints."""
+    words = [sys.executable, "-m", "bench", command, "--help"]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_documented_and_helps(command: str) -> None:
     """The README's table has the command, and `--help` explains it."""
     assert f"| `bench {command}" in README
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", command, "--help"], capture_output=True, text=True, check=True
-    )
-    assert "usage:" in done.stdout
+    assert "usage:" in help_of(command)
 
 
 def test_the_two_commands_come_first() -> None:
@@ -36,13 +41,7 @@ def test_the_two_commands_come_first() -> None:
 def test_options_in_docs_exist() -> None:
     """No document shows an option of `bench run` or `compare` that there is not."""
     known = {option.flag for option in RUN_OPTIONS}
-    parsers = [
-        subprocess.run(
-            [sys.executable, "-m", "bench", name, "--help"], capture_output=True, text=True, check=True
-        ).stdout
-        for name in COMMANDS
-    ]
-    known |= set(re.findall(r"--[a-z][a-z-]+", "\n".join(parsers)))
+    known |= set(re.findall(r"--[a-z][a-z-]+", "\n".join(map(help_of, COMMANDS))))
     for page in [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]:
         for line in page.read_text().splitlines():
             if re.search(r"\bbench (run|compare|gate|report|diff|doctor|baseline)\b", line):

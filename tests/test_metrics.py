@@ -50,6 +50,7 @@ def test_the_lists_elsewhere_are_the_catalogue() -> None:
         (("auth_failure", "refused", 401), "401 refused"),
         (("auth_failure", "no_lease", 0), "no credential"),
         (("throttled", "rate", 429), "429 too many a second"),
+        (("throttled", "tokens", 429), "429 too many tokens a minute"),
         (("timed_out", "client", 0), "no answer in time"),
         (("timed_out", "client", 200), "no answer in time, answer with status 200 cut off"),
         (("timed_out", "model", 408), "408 the model took too long"),

@@ -21,7 +21,10 @@ REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("azure", "flask", "gevent", "locust", "matplotlib", "msal", "requests")
 """What a pure module, and a command that only reads files, must never bring along."""
 
-NOUNS = ("endpoint", "errors", "failure_sample", "metrics", "numbers", "plain_text", "plan", "sample", "spelling")
+NOUNS = (
+    *("endpoint", "errors", "failure_sample", "metrics", "numbers", "plain_text", "plan", "sample", "spelling"),
+    "trace_context",
+)
 
 ROOMS: dict[str, set[str]] = {
     "plan": {*NOUNS},
@@ -48,7 +51,7 @@ ROOMS: dict[str, set[str]] = {
         "settings",
         "target",
     },
-    "live": {*NOUNS, "credentials", "load", "process", "rundir", "schemas", "target"},
+    "live": {*NOUNS, "clock", "credentials", "load", "otlp", "process", "rundir", "schemas", "target"},
     "launch": {
         *NOUNS,
         *("analysis", "clock", "gates", "process", "report", "rundir", "runreader", "schemas", "settings", "voice"),
@@ -62,6 +65,7 @@ ROOMS: dict[str, set[str]] = {
         "gates",
         "history",
         "launch",
+        "live",
         "load",
         "rundir",
         "runreader",
@@ -72,6 +76,7 @@ ROOMS: dict[str, set[str]] = {
     "capacity": {*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader"},
     "history": {"errors", "line_file", "numbers", "plan", "rundir", "schemas"},
     "comment": {*NOUNS},
+    "otlp": {*NOUNS, "rundir", "runreader", "samples"},
     "runset": {
         *(*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader", "schemas", "voice"),
     },
@@ -103,7 +108,7 @@ INSIDE_LOAD: dict[str, set[str]] = {
 LIBRARIES: dict[str, str] = {
     "azure": r"credentials\.agent\.(arm|azure_errors|clouds|control_plane|identity)",
     "flask": r"live\.",
-    "gevent": r"process\.supervise|load\.|live\.headless|"
+    "gevent": r"process\.supervise|load\.|live\.(headless|otlp_export)|"
     r"credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
     "locust": r"load\.(__main__|roles\.(locust_messages|locust_monitor|locust_stats|request_events|session)|user)",
@@ -111,10 +116,11 @@ LIBRARIES: dict[str, str] = {
     "msal": r"credentials\.agent\.(azure_errors|identity)",
     "msgspec": r"plan\.expectation|schemas|history\.ledger|load\.(roles\.|engine\."
     r"(body_checks|chat_file|request_file|tokens))",
-    "prometheus_client": r"live\.prometheus",
+    "opentelemetry": r"otlp\.(collector|figures|messages|spans)",
+    "prometheus_client": r"live\.prometheus|calibration\.watching",
     "pyarrow": r"samples\.",
     "shtab": r"commands\.completion",
-    "requests": r"credentials\.requests_auth",
+    "requests": r"credentials\.requests_auth|otlp\.collector",
     "trustme": r"emulator\.",
     "uvloop": r"emulator\.",
 }
@@ -134,7 +140,7 @@ CONFESSED = {
 
 PURE_BY_DESIGN = {
     *(f"bench.{noun}" for noun in NOUNS),
-    *(f"bench.plan.{noun}" for noun in ("expectation", "options", "request_plan", "run_plan", "variants")),
+    *(f"bench.plan.{noun}" for noun in ("expectation", "options", "reading", "request_plan", "run_plan", "variants")),
     *("bench.target.cloud", "bench.target.endpoint_kinds", "bench.target.scoring_uri"),
     *("bench.credentials.lease", "bench.credentials.policy", "bench.load.engine.arrivals", "bench.load.engine.outcome"),
     *("bench.emulator.state", "bench.emulator.faults", "bench.emulator.routes", "bench.emulator.tokens"),
@@ -309,6 +315,7 @@ def test_locustfiles_come_in_by_the_front_door() -> None:
         "bench.credentials",
         "bench.target.spec",
         "bench.plan.options",
+        "bench.plan.reading",
         *(f"bench.{noun}" for noun in NOUNS),
     }
     for path in (REPOSITORY / "locustfiles").glob("*.py"):

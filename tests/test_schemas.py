@@ -5,7 +5,6 @@ Every call is made as the command line makes it, in this process: a code of desi
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import shutil
@@ -104,7 +103,8 @@ def test_the_published_schemas_are_those_of_the_code(name: str) -> None:
 def test_a_manifest_in_which_anything_is_wrong(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Refused with 4; what is accepted gives the figures that the whole manifest gives, or says that it cannot."""
     file = place / "run" / "manifest.json"
-    whole = json.loads(file.read_text())
+    text = file.read_text()
+    whole = json.loads(text)
     free = (
         "versions",
         "host",
@@ -119,7 +119,7 @@ def test_a_manifest_in_which_anything_is_wrong(place: Path, capsys: pytest.Captu
     )
     taken = []
     for name, change in mutations(whole):
-        damaged = copy.deepcopy(whole)
+        damaged = json.loads(text)
         change(damaged)
         file.write_text(json.dumps(damaged))
         if said := refusal(lambda: load_run(place / "run")):
@@ -168,12 +168,13 @@ def test_a_newer_manifest_is_refused_and_a_byte_order_mark_is_none_of_it(
 def test_a_baseline_in_which_anything_is_wrong(place: Path) -> None:
     """Refused where the command line is read, before anything is sent; what is accepted can be judged by."""
     file = place / "results" / "baselines" / "main.json"
-    whole = json.loads(file.read_text())
+    text = file.read_text()
+    whole = json.loads(text)
     refused = 0
     for name, change in mutations(whole):
         if "'variants', 'aml_token'" in name:
             continue  # as key
-        damaged = copy.deepcopy(whole)
+        damaged = json.loads(text)
         change(damaged)
         file.write_text(json.dumps(damaged))
         refused += bool(refusal(lambda: baselines.load("main")))
@@ -189,9 +190,9 @@ def test_a_baseline_that_was_accepted_judges_without_a_traceback(
 ) -> None:
     """Keys that gates ask for, in the ways that a schema accepts: null figures, no interval."""
     file = place / "results" / "baselines" / "main.json"
-    whole = json.loads(file.read_text())
+    text = file.read_text()
     for figure in ("response_time_ms", "response_time_ms_interval"):
-        damaged = copy.deepcopy(whole)
+        damaged = json.loads(text)
         damaged["summary"]["variants"]["key"][figure] = {}
         file.write_text(json.dumps(damaged))
         gate = ["gate", "run", "--baseline", "main", "--gate", "response_time.p50{variant=key} <= baseline + 5%"]
@@ -234,17 +235,13 @@ def test_summaries_in_which_anything_is_wrong_make_no_baseline(place: Path) -> N
     file = place / "run" / "summary.json"
     whole = json.loads(file.read_text())
     keys = ("schema_version", "run_id", "trust", "measured_s", "variants", "comparison")
+    del whole["variants"]["aml_token"]  # as key
+    text = json.dumps(whole)
     manifest = load_run(place / "run").manifest
     for name, change in mutations({key: whole[key] for key in keys}):
-        if (
-            "'variants', 'aml_token'" in name
-            or "distribution" in name
-            or "per_quantile" in name
-            or "decomposition" in name
-            or "_interval" in name
-        ):
+        if any(word in name for word in ("distribution", "per_quantile", "decomposition", "_interval")):
             continue
-        damaged = copy.deepcopy(whole)
+        damaged = json.loads(text)
         change(damaged)
         file.write_text(json.dumps(damaged))
         if not refusal(lambda: baselines.save(schemas.load(file, schemas.Summary), manifest, name="new")):
@@ -306,10 +303,11 @@ def test_gate_results_stay_with_the_run(place: Path, capsys: pytest.CaptureFixtu
 
 def test_gates_in_which_anything_is_wrong(place: Path) -> None:
     file = place / "run" / "gates.json"
-    whole = json.loads(file.read_text())
+    text = file.read_text()
+    whole = json.loads(text)
     refused = 0
     for _, change in mutations(whole):
-        damaged = copy.deepcopy(whole)
+        damaged = json.loads(text)
         change(damaged)
         file.write_text(json.dumps(damaged))
         refused += bool(refusal(lambda: kept(RunDir(place / "run"), run_id="run")))

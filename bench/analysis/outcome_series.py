@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.analysis.run import Floats, Ints, LoadedRun
-from bench.analysis.series import BINS, time_bins
+from bench.analysis.time_bins import BINS, time_bins
 from bench.metrics import CAUSES, OUTCOMES
 from bench.sample import Outcome
 

@@ -18,7 +18,10 @@ from bench.plain_text import printable
 from bench.sample import Outcome
 
 MOST_KINDS = 20
-DETAILS = ("model_status", "model_reason", "reason", "location", "server", "request_id", "content_type", "body")
+DETAILS = (
+    *("model_status", "model_reason", "reason", "location", "retry_after", "limits", "server", "request_id"),
+    *("content_type", "body"),
+)
 """What is told of the first failure of a kind, where it is known."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import bootstrap, compare
+from bench.analysis import bootstrap, compare, stream_figures
 from bench.analysis.blocks import CELLS, cell_of
 from bench.analysis.figures import durations, error_rate, requests
 from bench.analysis.fold import Fold, fold, fold_picked, pick
@@ -133,6 +133,7 @@ def _block(
         "latency_samples": folded.n,
         **durations(run, "response_time", folded, seed),
         **durations(run, "service_time", fold_picked(run, "service_time", picked, _SHOWN), seed),
+        **stream_figures.block(run, variant, seed=seed, part=(column, name)),
     }
     return block, folded
 

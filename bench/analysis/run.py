@@ -42,8 +42,8 @@ class Samples:
     """Every sample of every worker, one array a column; all arrays have the same length.
 
     A word column holds small codes; `words[column][code]` is the word. `worker` is a word column too.
-    `first_byte_ns` and `sequence` stay on disk: no statistic reads them. Where nothing was streamed the columns of
-    tokens are one value each, seen as many times as there are samples.
+    `first_byte_ns` stays on disk: no statistic reads it. Where nothing was streamed the columns of tokens are one value
+    each, seen as many times as there are samples; so is `sequence` where there are neither streams nor traces.
     """
 
     intended_ns: Ints
@@ -71,6 +71,7 @@ class Samples:
     output_tokens: NDArray[np.uint32]
     prompt_tokens: NDArray[np.uint32]
     tokens_from: NDArray[Any]
+    sequence: NDArray[np.uint32]
     worker: NDArray[Any]
     words: Mapping[str, tuple[str, ...]]
 

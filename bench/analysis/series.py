@@ -10,39 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis import compare, quantiles
+from bench.analysis import compare
 from bench.analysis.fold import fold_variant
 from bench.analysis.quantiles import QuantileCurve
 from bench.analysis.run import Floats, Ints, LoadedRun, Mask
+from bench.analysis.time_bins import BINS, QuantileLines, index_of, lines_of, time_bins
 from bench.sample import Outcome
 
-BINS = 120
-"""Bins over the measured window when the caller does not say; never narrower than `NARROWEST_S`."""
-NARROWEST_S = 0.25
 _LEAST_HEAT_RATIO = 1.6
 """A heat map spans at least this ratio of latencies: one cell of a narrower one could not be seen."""
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class TimeBins:
-    """Equal bins: `edges_s` has one value more than `t_s`, the middles."""
-
-    edges_s: Floats
-    t_s: Floats
-
-    @property
-    def width_s(self) -> float:
-        return float(self.edges_s[1] - self.edges_s[0])
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class QuantileLines:
-    """Quantiles of each bin, in ms."""
-
-    p50_ms: Floats
-    p90_ms: Floats
-    p99_ms: Floats
-    max_ms: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -139,17 +115,17 @@ def latency(run: LoadedRun, variant: str, bins: int = BINS) -> LatencySeries:
     """Latency quantiles and throughput of `variant` over the measured window."""
     grid = time_bins(run, bins)
     rows = run.latency_rows(variant)
-    index = _index(run.samples.intended_ns[rows], grid)
+    index = index_of(run.samples.intended_ns[rows], grid)
     count = np.bincount(index, minlength=len(grid.t_s))
-    answered = np.bincount(_index(run.samples.intended_ns[run.rows(variant)], grid), minlength=len(grid.t_s))
+    answered = np.bincount(index_of(run.samples.intended_ns[run.rows(variant)], grid), minlength=len(grid.t_s))
     return LatencySeries(
         variant=variant,
         t_s=grid.t_s,
         edges_s=grid.edges_s,
         count=count,
         throughput=answered / grid.width_s,
-        response_time=_lines(run.samples.durations_ns("response_time", rows), index, len(grid.t_s)),
-        service_time=_lines(run.samples.durations_ns("service_time", rows), index, len(grid.t_s)),
+        response_time=lines_of(run.samples.durations_ns("response_time", rows), index, len(grid.t_s)),
+        service_time=lines_of(run.samples.durations_ns("service_time", rows), index, len(grid.t_s)),
     )
 
 
@@ -157,11 +133,11 @@ def auth_failures(run: LoadedRun, variant: str, bins: int = BINS) -> AuthFailure
     """Auth-failure rate of `variant` by cause over the measured window; causes that never occur are left out."""
     grid = time_bins(run, bins)
     rows = run.rows(variant)
-    requests = np.bincount(_index(run.samples.intended_ns[rows], grid), minlength=len(grid.t_s))
+    requests = np.bincount(index_of(run.samples.intended_ns[rows], grid), minlength=len(grid.t_s))
     failed = rows & run.samples.where("outcome", Outcome.AUTH_FAILURE)
 
     def rate(mask: Mask) -> Floats:
-        hits = np.bincount(_index(run.samples.intended_ns[mask], grid), minlength=len(grid.t_s))
+        hits = np.bincount(index_of(run.samples.intended_ns[mask], grid), minlength=len(grid.t_s))
         share: Floats = np.divide(hits, requests, out=np.full(len(hits), np.nan), where=requests > 0)
         return share
 
@@ -184,7 +160,7 @@ def heat_map(run: LoadedRun, variant: str, *, time_steps: int = 120, latency_ste
     low, high = (values_ms.min(), values_ms.max()) if len(values_ms) else (1.0, 10.0)
     edges = np.geomspace(low * 0.999, max(high, low * _LEAST_HEAT_RATIO) * 1.001, latency_steps + 1)
     column = np.searchsorted(edges, values_ms, side="right") - 1
-    cell = _index(run.samples.intended_ns[rows], grid) * latency_steps + column
+    cell = index_of(run.samples.intended_ns[rows], grid) * latency_steps + column
     counts = np.bincount(cell, minlength=len(grid.t_s) * latency_steps)
     return HeatMap(
         variant=variant,
@@ -197,9 +173,9 @@ def heat_map(run: LoadedRun, variant: str, *, time_steps: int = 120, latency_ste
 def schedule_lag(run: LoadedRun, bins: int = BINS) -> ScheduleLagSeries:
     """How late requests of all variants began; all zero in the closed model."""
     grid = time_bins(run, bins)
-    index = _index(run.samples.intended_ns[run.measured], grid)
+    index = index_of(run.samples.intended_ns[run.measured], grid)
     lag = run.samples.durations_ns("schedule_lag", run.measured)
-    return ScheduleLagSeries(t_s=grid.t_s, edges_s=grid.edges_s, lag=_lines(lag, index, len(grid.t_s)))
+    return ScheduleLagSeries(t_s=grid.t_s, edges_s=grid.edges_s, lag=lines_of(lag, index, len(grid.t_s)))
 
 
 def quantile_curve(run: LoadedRun, variant: str, *, metric: str = "response_time") -> QuantileCurve:
@@ -270,42 +246,3 @@ def health(run: LoadedRun) -> tuple[HealthSeries, ...]:
 
 
 _HEALTH = ("at_ns", "cpu", "backlog", "in_flight")
-
-
-def time_bins(run: LoadedRun, bins: int = BINS) -> TimeBins:
-    """Equal bins over the measured window, `bins` of them unless they would be too narrow to mean anything."""
-    begin_ns, until_ns = run.window_ns
-    begin, until = begin_ns / 1e9, max(until_ns, begin_ns + 1) / 1e9
-    number = int(np.clip((until - begin) / NARROWEST_S, 1, bins))
-    edges = np.linspace(begin, until, number + 1)
-    return TimeBins(edges_s=edges, t_s=(edges[:-1] + edges[1:]) / 2)
-
-
-def _index(times_ns: Ints, grid: TimeBins) -> Ints:
-    """The bin of each time; what lies outside the window goes to the bin next to it."""
-    place = times_ns - grid.edges_s[0] * 1e9
-    place *= 1.0 / (grid.width_s * 1e9)
-    index: Ints = place.astype(np.int64)
-    return np.clip(index, 0, len(grid.t_s) - 1, out=index)
-
-
-def _lines(values_ns: Ints, index: Ints, bins: int) -> QuantileLines:
-    """Exact quantiles of every bin from one sort: bin number and duration share an integer key.
-
-    Overwrites `values_ns`, for arrays of ten million are best few.
-    """
-    key = index << _DURATION_BITS
-    key |= np.clip(values_ns, 0, _LONGEST_NS, out=values_ns)
-    key.sort()
-    ends = np.searchsorted(key, np.arange(1, bins + 1, dtype=np.int64) << _DURATION_BITS)
-    starts = np.concatenate(([0], ends[:-1]))
-    found = np.full((bins, 4), np.nan)
-    for i in np.flatnonzero(ends > starts):
-        ordered = key[starts[i] : ends[i]] & _LONGEST_NS
-        found[i] = quantiles.at(ordered, _LINES) / 1e6
-    return QuantileLines(p50_ms=found[:, 0], p90_ms=found[:, 1], p99_ms=found[:, 2], max_ms=found[:, 3])
-
-
-_LINES = np.array([0.5, 0.9, 0.99, 1.0])
-_DURATION_BITS = 46
-_LONGEST_NS = (1 << _DURATION_BITS) - 1

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from bench.analysis import rates
 from bench.analysis.blocks import CELLS, cell_of
 from bench.analysis.fold import Fold, fold, fold_variant, stage_cells
-from bench.analysis.run import Floats, Ints, LoadedRun, Mask
+from bench.analysis.run import Floats, Ints, LoadedRun, Mask, Part
 from bench.metrics import INTER_TOKEN_LATENCY, PRINTED, STREAM_DURATIONS, TIME_TO_FIRST_TOKEN
 from bench.plan.objectives import Objective
 from bench.sample import NO_TIME, Outcome, TokensFrom
@@ -52,14 +52,14 @@ class Tokens:
     throughput_per_user: float
 
 
-def are_there(run: LoadedRun, variant: str) -> bool:
-    """Whether any measured answer of the variant was streamed."""
-    return bool((run.rows(variant) & _streamed(run)).any())
+def are_there(run: LoadedRun, variant: str, part: Part | None = None) -> bool:
+    """Whether any measured answer of the variant, or of a part of it, was streamed."""
+    return bool((run.rows(variant, part) & _streamed(run)).any())
 
 
-def tokens(run: LoadedRun, variant: str) -> Tokens:
-    """What the streams of a variant brought."""
-    rows, samples = run.rows(variant), run.samples
+def tokens(run: LoadedRun, variant: str, part: Part | None = None) -> Tokens:
+    """What the streams of a variant, or of a part of it, brought."""
+    rows, samples = run.rows(variant, part), run.samples
     streamed = rows & _streamed(run)
     ok = rows & samples.where("outcome", Outcome.OK)
     whole = streamed & ok
@@ -71,7 +71,7 @@ def tokens(run: LoadedRun, variant: str) -> Tokens:
     return Tokens(
         answers=int(streamed.sum()),
         whole=int(whole.sum()),
-        tokenless=int(_tokenless(run, variant).sum()),
+        tokenless=int(_tokenless(run, rows).sum()),
         plain=int((ok & ~_streamed(run)).sum()),
         output_tokens=output,
         prompt_tokens=int(samples.prompt_tokens[whole].sum(dtype=np.int64)),
@@ -85,11 +85,13 @@ def tokens(run: LoadedRun, variant: str) -> Tokens:
     )
 
 
-def fold_stream(run: LoadedRun, metric: str, variant: str) -> Fold:
-    """Fold one of `STREAM_DURATIONS` for a variant; done once a run and kept with it."""
+def fold_stream(run: LoadedRun, metric: str, variant: str, part: Part | None = None) -> Fold:
+    """Fold one of `STREAM_DURATIONS` for a variant, or for a part of it; a variant's once a run, and kept with it."""
+    if part is not None:
+        return _fold(run, metric, run.rows(variant, part))
     key = f"{metric} of {variant}"
     if key not in run.memo:
-        run.memo[key] = _fold(run, metric, variant)
+        run.memo[key] = _fold(run, metric, run.rows(variant))
     kept: Fold = run.memo[key]
     return kept
 
@@ -99,19 +101,12 @@ def folded(run: LoadedRun, metric: str, variant: str) -> Fold:
     return fold_stream(run, metric, variant) if metric in STREAM_DURATIONS else fold_variant(run, metric, variant)
 
 
-def requests(run: LoadedRun, metric: str, variant: str) -> int:
-    """How many requests the figures of a metric rest on."""
-    if metric == INTER_TOKEN_LATENCY:
-        metric = "worst_inter_token_latency"
-    return fold_stream(run, metric, variant).n
-
-
-def good(run: LoadedRun, variant: str, objectives: Sequence[Objective]) -> rates.Share:
-    """The requests that ended well and kept every objective, as a share of all measured ones of the variant.
+def good(run: LoadedRun, variant: str, objectives: Sequence[Objective], part: Part | None = None) -> rates.Share:
+    """The requests that ended well and kept every objective, as a share of all measured ones (of a part of them).
 
     An objective on gaps is kept by a streamed answer that has none.
     """
-    all_rows = np.flatnonzero(run.rows(variant))
+    all_rows = np.flatnonzero(run.rows(variant, part))
     rows = all_rows[run.samples.where("outcome", Outcome.OK)[all_rows]]
     kept = np.ones(len(rows), bool)
     for one in objectives:
@@ -131,19 +126,29 @@ def _streamed(run: LoadedRun) -> Mask:
     return kept
 
 
-def _tokenless(run: LoadedRun, variant: str) -> Mask:
-    """Requests that never had a first token, and might have had one."""
+def _tokenless(run: LoadedRun, rows: Mask) -> Mask:
+    """Those of `rows` that never had a first token, and might have had one."""
     might = _streamed(run) | run.samples.where("outcome", Outcome.TIMED_OUT)
-    found: Mask = run.rows(variant) & might & (run.samples.first_token_ns == NO_TIME)
+    found: Mask = rows & might & (run.samples.first_token_ns == NO_TIME)
     return found
 
 
-def _fold(run: LoadedRun, metric: str, variant: str) -> Fold:
+def _fold(run: LoadedRun, metric: str, among: Mask) -> Fold:
+    rows, values, censored = of_each(run, metric, among)
+    folded = fold(values, cell_of(run.samples.intended_ns[rows], run.window_ns), censored=censored)
+    return replace(folded, pieces=stage_cells(run)) if run.stage_starts_s else folded
+
+
+def of_each(run: LoadedRun, metric: str, among: Mask) -> tuple[Ints, Ints, Mask | None]:
+    """(row, value in ns, whether it is censored) of every request of `among` that one of `STREAM_DURATIONS` counts.
+
+    None where nothing is censored. The values may be overwritten.
+    """
     samples = run.samples
-    well = run.rows(variant) & _streamed(run) & samples.where("outcome", Outcome.OK)
+    well = among & _streamed(run) & samples.where("outcome", Outcome.OK)
     censored = None
     if metric in CENSORED_METRICS:
-        tokenless = _tokenless(run, variant)
+        tokenless = _tokenless(run, among)
         rows = np.flatnonzero((well & (samples.first_token_ns != NO_TIME)) | tokenless)
         since = samples.intended_ns if metric == TIME_TO_FIRST_TOKEN else samples.sent_ns
         censored = tokenless[rows]
@@ -155,8 +160,7 @@ def _fold(run: LoadedRun, metric: str, variant: str) -> Fold:
         values = _per_output_token(run, rows)
     else:
         rows, values = _gap_values(run, metric, well)
-    folded = fold(values.astype(np.int64), cell_of(samples.intended_ns[rows], run.window_ns), censored=censored)
-    return replace(folded, pieces=stage_cells(run)) if run.stage_starts_s else folded
+    return rows, values.astype(np.int64), censored
 
 
 def _per_output_token(run: LoadedRun, rows: Ints) -> Ints:

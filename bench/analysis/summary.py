@@ -18,16 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import auth_failures, compare, decompose, network, refresh_time, streams, trust
+from bench.analysis import auth_failures, compare, decompose, network, refresh_time, stream_figures, streams, trust
 from bench.analysis.compare import DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED, Comparison
 from bench.analysis.figures import durations, requests
 from bench.analysis.fold import fold_picked, fold_variant, pick_variant
 from bench.analysis.parts import classes, deployments, stages
 from bench.analysis.quantiles import QuantileCurve
-from bench.analysis.rates import own as share_interval
 from bench.analysis.run import METRICS, LoadedRun
-from bench.metrics import INTER_TOKEN_LATENCY, LATENCIES, PRINTED, STREAM_DURATIONS, TIME_TO_FIRST_TOKEN
-from bench.plan.objectives import parse_objectives
+from bench.analysis.slowest import slowest
+from bench.metrics import INTER_TOKEN_LATENCY, LATENCIES, PRINTED, TIME_TO_FIRST_TOKEN
 
 SCHEMA_VERSION = 1
 
@@ -150,48 +149,25 @@ def _variant(
             else fold_picked(run, metric, pick_variant(run, variant), _PRINTED_Q)
         )
         block |= durations(run, metric, folded, seed)
-    block |= _streams(run, variant, seed)
-    if run.plan.goodput:
-        block["goodput"] = _goodput(run, variant)
+    block |= stream_figures.block(run, variant, seed=seed)
+    if "streams" in block:
+        block["streams"]["distribution"] = _stream_curves(run, variant, seed)
+    if run.plan.trace_share is not None:
+        block["slowest"] = slowest(run, variant)
     block["distribution"] = _distribution(run, variant, seed)
     block["deployments"] = deployments(run, variant, deadlines_ms, min_effect_ms=min_effect_ms, seed=seed)
     block["classes"] = classes(run, variant, deadlines_ms, seed=seed)
     return block
 
 
-def _streams(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
-    """Everything of streamed answers; nothing where there was none."""
-    if not streams.are_there(run, variant):
-        return {}
-    folds = {metric: streams.fold_stream(run, metric, variant) for metric in STREAM_DURATIONS}
-    curves = {metric: compare.own_curve(folds[metric], seed=seed) for metric in _STREAM_CURVES}
-    block: dict[str, Any] = {
-        "streams": {
-            **asdict(streams.tokens(run, variant)),
-            "requests": {metric: streams.requests(run, metric, variant) for metric in STREAM_DURATIONS},
-            "distribution": {f"{metric}_ms": _curve(curve) | {"q": curve.q} for metric, curve in curves.items()},
-        }
-    }
-    for metric, folded in folds.items():
-        block |= durations(run, metric, folded, seed)
-    return block
-
-
 _STREAM_CURVES = (TIME_TO_FIRST_TOKEN, INTER_TOKEN_LATENCY)
 
 
-def _goodput(run: LoadedRun, variant: str) -> dict[str, Any]:
-    """Requests that kept every objective, of all that were measured, and a second."""
-    share = streams.good(run, variant, parse_objectives(run.plan.goodput))
-    found, requests = share_interval(share), int(share.hits.sum())
-    return {
-        "objectives": list(run.plan.goodput),
-        "requests": requests,
-        "rate": share.rate,
-        "low": found.low,
-        "high": found.high,
-        "throughput": requests / run.span_s if run.span_s else math.nan,
-    }
+def _stream_curves(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
+    """The distributions of streamed answers that the report draws."""
+    folds = {metric: streams.fold_stream(run, metric, variant) for metric in _STREAM_CURVES}
+    curves = {metric: compare.own_curve(folded, seed=seed) for metric, folded in folds.items()}
+    return {f"{metric}_ms": _curve(curve) | {"q": curve.q} for metric, curve in curves.items()}
 
 
 def _curve(curve: QuantileCurve) -> dict[str, Any]:

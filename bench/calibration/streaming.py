@@ -43,7 +43,7 @@ def _one(rate: int, setting: Setting) -> Row:
         chat = folder / "chat.jsonl"
         chat.write_text(json.dumps(_CHAT) + "\n", encoding="utf-8")
         truth_file = folder / "truth"
-        words = [f"--arrival-rate={rate}", "--arrivals=poisson", f"--users={4 * rate}", f"--chat={chat}"]
+        words = [f"--arrival-rate={rate}", "--arrivals=poisson", f"--users={_users(rate)}", f"--chat={chat}"]
         words += ["--path=/v1/chat/completions", f"--duration={setting.seconds:g}s", f"--warm-up={_WARM_UP_S}s"]
         with emulator_on(setting.cores.server, LIVES, truth_file) as facts:
             run, summary = bench(
@@ -77,6 +77,14 @@ def _one(rate: int, setting: Setting) -> Row:
         "trust": trust["verdict"],
         "reasons": trust["reasons"],
     }
+
+
+def _users(rate: int) -> int:
+    """Enough for streams of up to 1.5 s, and few enough that all have connected when the warm-up is over.
+
+    The truth of a stream begins where its request was read: a connect before it would be taken for an error.
+    """
+    return max(rate * 3 // 2, 1)
 
 
 def _pair(name: str, values: tuple[float, float]) -> dict[str, float]:

@@ -8,7 +8,7 @@ examples:
   bench calibrate --stalls             a target that stands still 0.5 s in every 5 s
   bench calibrate --workers            CPU per request on 1, 2 and 4 workers
   bench calibrate --peers              stock Locust, k6, wrk and hey beside it, where they are installed
-  bench calibrate --costs              what reading a lease and recording a sample cost
+  bench calibrate --costs              what a lease, a sample, an event of a stream and watching a run cost
   bench calibrate --aa 20              key against itself: does it raise false alarms?
   bench calibrate --overhead 3         a known delay in token validation: do the intervals hold it?
   bench calibrate --flapping 50        one unchanged target, a gate 10 % above its p99: does it fail?
@@ -32,7 +32,8 @@ from typing import Any
 
 from bench.errors import UsageError
 from bench.plain_text import write_line, write_lines
-from bench.plan.options import MOST_PER_S, within
+from bench.plan.options import MOST_PER_S
+from bench.plan.reading import within
 from bench.rundir import write_json
 
 _STALLS_S = 20.0
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--stalls", action="store_true", help="a stalling target")
     what.add_argument("--workers", action="store_true", help="several worker processes")
     what.add_argument("--peers", action="store_true", help="other tools beside this one")
-    what.add_argument("--costs", action="store_true", help="reading a lease, recording a sample")
+    what.add_argument("--costs", action="store_true", help="a lease, a sample, an event of a stream, watching a run")
     for name, text in _COUNTED.items():
         what.add_argument(f"--{_flag(name)}", metavar="RUNS", type=int, default=0, help=text)
     what.add_argument("--statistics", action="store_true", help="coverage of the intervals, by simulation")

@@ -26,7 +26,8 @@ from bench import clock
 from bench.arguments import add_options, add_settings_arguments
 from bench.errors import RunInvalid, UsageError
 from bench.plain_text import write_line
-from bench.plan.options import MOST_PER_S, Option, plan_of, within
+from bench.plan.options import MOST_PER_S, Option
+from bench.plan.reading import plan_of, within
 from bench.plan.run_plan import parse_duration_s
 from bench.target.spec import kind_of
 

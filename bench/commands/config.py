@@ -25,7 +25,8 @@ from bench.endpoint import AuthMode
 from bench.errors import UsageError
 from bench.gates.settings import find_gates
 from bench.plain_text import harmless_json, write_line
-from bench.plan.options import SECRET_VARIABLES, SETTABLE_OPTIONS, plan_of
+from bench.plan.options import SECRET_VARIABLES, SETTABLE_OPTIONS
+from bench.plan.reading import plan_of
 from bench.plan.request_plan import listed
 from bench.plan.run_plan import Variant
 from bench.plan.variants import sides_of, uris_of

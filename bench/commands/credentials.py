@@ -18,7 +18,8 @@ from bench import clock
 from bench.arguments import add_options, add_settings_arguments
 from bench.errors import UsageError
 from bench.plain_text import write_line
-from bench.plan.options import TARGET_OPTIONS, plan_of
+from bench.plan.options import TARGET_OPTIONS
+from bench.plan.reading import plan_of
 from bench.target.spec import TargetSpec, kind_of, spec_of
 
 if TYPE_CHECKING:

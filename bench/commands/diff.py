@@ -22,7 +22,7 @@ from bench.analysis.diff import summarise_diff
 from bench.analysis.trust import TrustVerdict
 from bench.errors import RunInvalid, UsageError
 from bench.plain_text import harmless_json, write_line
-from bench.plan.options import min_effect_ms_of
+from bench.plan.reading import min_effect_ms_of
 from bench.plan.run_plan import DEFAULT_MIN_EFFECT_MS
 from bench.runreader import load_run
 from bench.runset.folder import runs_of

@@ -19,7 +19,8 @@ from bench.credentials.agent.plain import PlainAgent
 from bench.credentials.doctor import Check, EndpointTarget, Report, StaticTarget, run_checks
 from bench.credentials.patience import Patience
 from bench.plain_text import write_line
-from bench.plan.options import TARGET_OPTIONS, TIMEOUT_OPTION, plan_of
+from bench.plan.options import TARGET_OPTIONS, TIMEOUT_OPTION
+from bench.plan.reading import plan_of
 from bench.plan.variants import sides_of
 from bench.target.client_certificate import ClientCertificate
 from bench.target.local_emulator import LocalEmulator

@@ -25,7 +25,8 @@ from bench.arguments import add_options, add_settings_arguments
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, UsageError
 from bench.plain_text import write_line, write_lines
-from bench.plan.options import LONGEST_S, MOST_PROCESSES, TARGET_OPTIONS, plan_of, within
+from bench.plan.options import LONGEST_S, MOST_PROCESSES, TARGET_OPTIONS
+from bench.plan.reading import plan_of, within
 from bench.target.spec import spec_of
 
 if TYPE_CHECKING:

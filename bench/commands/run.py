@@ -30,9 +30,8 @@ from bench.plan.options import (
     OUTPUT_OPTIONS,
     REQUEST_OPTIONS,
     TARGET_OPTIONS,
-    plan_of,
-    within,
 )
+from bench.plan.reading import plan_of, within
 from bench.plan.run_plan import RunPlan, parse_duration_s
 from bench.plan.variants import sides_of
 from bench.rundir import refuse_pipe

@@ -21,7 +21,8 @@ from bench.arguments import add_options, add_settings_arguments
 from bench.errors import GateInconclusive, RunInvalid, UsageError, first_of
 from bench.launch.run import locustfile_for, run_locust
 from bench.plain_text import write_line
-from bench.plan.options import LOAD_OPTIONS, MOST_PER_S, TARGET_OPTIONS, Option, plan_of, within
+from bench.plan.options import LOAD_OPTIONS, MOST_PER_S, TARGET_OPTIONS, Option
+from bench.plan.reading import plan_of, within
 from bench.plan.run_plan import parse_duration_s
 from bench.plan.variants import sides_of
 from bench.rundir import RunDir, write_bytes, write_json

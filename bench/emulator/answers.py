@@ -51,7 +51,9 @@ class Answers:
             self._body,
         )
 
-    def streamed(self, deployment: str, client_request_id: bytes, *, closing: bool) -> bytes:
+    def streamed(
+        self, deployment: str, client_request_id: bytes, *, closing: bool, headers: tuple[tuple[str, str], ...] = ()
+    ) -> bytes:
         """The head of a 200 whose body is a stream of events, in chunks."""
         self._count += 1
         ours = f"{_PREFIX}{self._count:012x}"
@@ -66,18 +68,19 @@ class Answers:
             f"x-ms-request-id: {theirs or ours}",
             f"x-request-id: {ours}",
             *((f"x-ms-client-request-id: {theirs}",) if theirs else ()),
+            *(f"{name}: {value}" for name, value in headers),
             *(("connection: close",) if closing else ()),
         ]
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
     def refused(self, status: int, text: str, *, closing: bool, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
-        """Any other answer: `text` as plain text."""
+        """Any other answer: `text` as plain text, or as the JSON it is."""
         self._count += 1
         lines = [
             f"HTTP/1.1 {status} {_REASONS[status]}",
             "server: azureml-frontdoor",
             f"date: {self._date}",
-            "content-type: text/plain",
+            f"content-type: {'application/json' if text.startswith('{') else 'text/plain'}",
             f"content-length: {len(text)}",
             f"x-request-id: {_PREFIX}{self._count:012x}",
             *(f"{name}: {value}" for name, value in headers),

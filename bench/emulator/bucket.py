@@ -4,24 +4,29 @@ from __future__ import annotations
 
 
 class TokenBucket:
-    """Holds `capacity` tokens, refilled by `per_s` a second; a call takes one. Times are any seconds that grow."""
+    """Holds `capacity` tokens, refilled by `per_s` a second; a call takes one, or several.
 
-    __slots__ = ("_at_s", "_capacity", "_left", "_per_s")
+    Times are any seconds that grow.
+    """
+
+    __slots__ = ("_at_s", "_capacity", "_left", "_per_s", "_wanted")
 
     def __init__(self, *, capacity: float, per_s: float) -> None:
         self._capacity = capacity
         self._per_s = per_s
         self._left = capacity
+        self._wanted = 1
         self._at_s: float | None = None
 
-    def take(self, now_s: float) -> bool:
-        """Take a token; False when there is none."""
+    def take(self, now_s: float, wanted: int = 1) -> bool:
+        """Take so many tokens; False, and none taken, when there are not as many."""
+        self._wanted = wanted
         if self._at_s is not None:
             self._left = min(self._capacity, self._left + (now_s - self._at_s) * self._per_s)
         self._at_s = now_s
-        if self._left < 1:
+        if self._left < wanted:
             return False
-        self._left -= 1
+        self._left -= wanted
         return True
 
     @property
@@ -31,5 +36,5 @@ class TokenBucket:
 
     @property
     def wait_s(self) -> float:
-        """How long after the last call there will be a token again."""
-        return max(0.0, (1 - self._left) / self._per_s)
+        """How long after the last call there will be as many as it wanted; more than there can be come never."""
+        return max(0.0, (self._wanted - self._left) / self._per_s)

@@ -15,7 +15,8 @@ from bench.emulator.model import Job, Model, Slots
 from bench.emulator.scoring_wire import ScoreRequest, ScoringConnection
 from bench.emulator.service_time import ServiceTimes
 from bench.emulator.state import EndpointState, State
-from bench.emulator.streaming import PATH, Streams
+from bench.emulator.streaming import PATH, Stream, Streams
+from bench.emulator.token_budget import TokenBudget
 from bench.emulator.wallclock import WallClock
 
 _NO_DEPLOYMENT = "No deployment with positive traffic weight was found."
@@ -50,6 +51,7 @@ class ScoringFront:
         self._traffic = Traffic(tuple(endpoint.traffic.items()), settings.seed)
         limit = settings.rate_limit
         self._rate = TokenBucket(capacity=limit, per_s=limit) if limit else None
+        self._budget = TokenBudget(settings.tokens_per_minute) if settings.tokens_per_minute else None
         self._random = Random(settings.seed).random  # noqa: S311 - a reproducible sequence is the point
         delays = dict(settings.delays_ns)
         self.deployments = {
@@ -80,12 +82,18 @@ class ScoringFront:
         if slots.pending >= slots.pending_limit:
             reason = ("ms-azureml-model-error-reason", "too_many_pending_request")
             return self._refuse(connection, request, 429, "", reason)
-        return self._model.submit(self._job(connection, request, slots))
+        stream = self._streams.asked(request.body) if request.body else None
+        if self._budget is not None and stream is not None and not self._budget.take(now_s, stream.budget):
+            text, headers = self._budget.refusal()
+            return self._refuse(connection, request, 429, text, *headers)
+        return self._model.submit(self._job(connection, request, slots, stream))
 
-    def _job(self, connection: ScoringConnection, request: ScoreRequest, slots: Slots) -> Job:
+    def _job(self, connection: ScoringConnection, request: ScoreRequest, slots: Slots, stream: Stream | None) -> Job:
         job = Job(connection, request, self.counts, slots)
         conditions = self._state.conditions
-        job.stream = self._streams.asked(request.body) if request.body else None
+        job.stream = stream
+        if self._budget is not None and stream is not None:
+            job.headers = self._budget.headers
         if job.stream is not None:
             job.next_gap_ns = self._streams.gap_ns
             job.service_ns = self._streams.first_ns() + slots.extra_ns

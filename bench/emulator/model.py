@@ -43,7 +43,8 @@ class Job:
     """A request on its way to its answer. `payload` is set when the answer is no business of the model's.
 
     Of a streamed one (`stream`) `due_ns` is when its next token comes, `service_ns` how long that takes from the one
-    before, and `next_gap_ns` draws the next.
+    before, and `next_gap_ns` draws the next;
+    `headers` are more than every stream has.
 
     `status` 200, 408 or 424 (then `model_status` is what the container said); times are monotonic ns.
     """
@@ -53,6 +54,7 @@ class Job:
         "connection",
         "counts",
         "due_ns",
+        "headers",
         "lead_ns",
         "model_status",
         "next_gap_ns",
@@ -78,6 +80,7 @@ class Job:
         self.status = 200
         self.model_status = ""
         self.payload = b""
+        self.headers: tuple[tuple[str, str], ...] = ()
         self.service_ns = 0
         self.lead_ns = 0
         self.begins_ns = 0
@@ -144,7 +147,8 @@ class Model:
         head = b""
         if not stream.sent and job.slots is not None:
             request = job.request
-            head = self.answers.streamed(job.slots.deployment, request.request_id, closing=not request.keep_alive)
+            closing = not request.keep_alive
+            head = self.answers.streamed(job.slots.deployment, request.request_id, closing=closing, headers=job.headers)
         piece = stream.next_piece(head)
         stream.times_ns += (job.due_ns, monotonic_ns())
         if stream.left > 0 and job.connection.send(piece):

@@ -40,6 +40,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
             max_concurrent_requests=given.max_concurrent_requests,
             request_timeout_ns=given.request_timeout,
             rate_limit=given.rate_limit,
+            tokens_per_minute=given.tokens_per_minute,
             response_bytes=given.response_bytes,
             delays_ns=tuple(given.slow_deployment),
             stream=StreamSettings(
@@ -132,6 +133,13 @@ def _parser() -> argparse.ArgumentParser:
         default=stream.tokens,
         metavar="N",
         help="tokens of an answer whose request has no max_tokens (default %(default)s)",
+    )
+    streams.add_argument(
+        "--tokens-per-minute",
+        type=_positive,
+        default=0,
+        metavar="N",
+        help="an endpoint's budget, words of the prompt and tokens asked for; then 429 as Azure OpenAI answers",
     )
     streams.add_argument(
         "--stream-fault",

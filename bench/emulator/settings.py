@@ -53,7 +53,8 @@ class ModelSettings:
     A service time is `base_ns` plus an exponential of mean `exponential_ns`, drawn from `seed`.
     Each endpoint has `instances` x `max_concurrent_requests` slots a deployment; twice that many may
     be pending before the answer is 429 (Microsoft Learn, "Troubleshoot online endpoints").
-    `delays_ns` slows single deployments down. `rate_limit` is requests a second an endpoint, 0 for none.
+    `delays_ns` slows single deployments down. `rate_limit` is requests a second an endpoint, `tokens_per_minute` tokens
+    of streamed answers and their prompts; 0 for none.
     """
 
     base_ns: int = 10_000_000
@@ -63,6 +64,7 @@ class ModelSettings:
     max_concurrent_requests: int = 1000
     request_timeout_ns: int = 5_000_000_000
     rate_limit: int = 0
+    tokens_per_minute: int = 0
     response_bytes: int = 0
     delays_ns: tuple[tuple[str, int], ...] = ()
     stream: StreamSettings = field(default_factory=StreamSettings)

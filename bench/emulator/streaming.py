@@ -39,12 +39,16 @@ _LAST_CHUNK = b"0\r\n\r\n"
 
 
 class Stream:
-    """One answer under way. `times_ns` has for each token when it was due and when it was handed to the kernel."""
+    """One answer under way. `times_ns` has for each token when it was due and when it was handed to the kernel.
 
-    __slots__ = ("ending", "left", "sent", "times_ns", "tokens", "usage")
+    `budget` is what it may cost, prompt and answer together.
+    """
 
-    def __init__(self, tokens: int, *, usage: bytes, ending: str, stops_at: int) -> None:
+    __slots__ = ("budget", "ending", "left", "sent", "times_ns", "tokens", "usage")
+
+    def __init__(self, tokens: int, *, prompt: int, usage: bytes, ending: str, stops_at: int) -> None:
         self.tokens = tokens
+        self.budget = prompt + tokens
         self.usage = usage
         self.ending = ending
         self.left = stops_at if ending else tokens
@@ -93,7 +97,9 @@ class Streams:
         wants_usage = isinstance(options, dict) and options.get("include_usage") is True
         ending = self._ending()
         stops_at = self._random.randint(1, tokens) if ending else tokens
-        return Stream(tokens, usage=_usage(asked, tokens) if wants_usage else b"", ending=ending, stops_at=stops_at)
+        prompt = _words(asked)
+        usage = _usage(prompt, tokens) if wants_usage else b""
+        return Stream(tokens, prompt=prompt, usage=usage, ending=ending, stops_at=stops_at)
 
     def first_ns(self) -> int:
         """How long the first token takes."""
@@ -108,10 +114,13 @@ class Streams:
         return WHOLE
 
 
-def _usage(asked: dict[str, Any], tokens: int) -> bytes:
-    """A word is a token here."""
+def _words(asked: dict[str, Any]) -> int:
+    """Of all messages: a word is a token here."""
     messages = asked.get("messages")
     turns = [one for one in messages if isinstance(one, dict)] if isinstance(messages, list) else []
-    prompt = sum(len(str(turn.get("content", "")).split()) for turn in turns)
+    return sum(len(str(turn.get("content", "")).split()) for turn in turns)
+
+
+def _usage(prompt: int, tokens: int) -> bytes:
     usage = {"prompt_tokens": prompt, "completion_tokens": tokens, "total_tokens": prompt + tokens}
     return _event({**_delta({}), "choices": [], "usage": usage})

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.analysis.figures import deadline_name
 from bench.gates.gate import Gate
-from bench.metrics import ACHIEVED_RATE, GOODPUT, OVERHEADS, Kind
+from bench.metrics import ACHIEVED_RATE, GOODPUT, OVERHEADS, STREAM_DURATIONS, Kind
 from bench.sample import Outcome
 
 Interval = tuple[float, float]
@@ -80,6 +80,8 @@ def _find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
         block = classes[gate.request_class]
     if block is None or not block.get("requests"):
         return NOTHING
+    if why := _never_measured(gate.metric.name, block):
+        return Figure(doubt="it is told of single runs only, not of a set" if "runs" in summary else why)
     match gate.metric.kind:
         case Kind.TIME:
             return _time(gate, block)
@@ -100,6 +102,15 @@ def _find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
 def _no_class(classes: Iterable[str]) -> str:
     named = ", ".join(filter(None, classes))
     return f"no request was of that class; there were: {named}" if named else "its requests had no classes"
+
+
+def _never_measured(metric: str, block: Mapping[str, Any]) -> str:
+    """Why there is no figure of streamed answers or of goodput; empty where there is one, or it is of neither."""
+    if metric in (GOODPUT, "goodput_throughput"):
+        return "" if "goodput" in block else "the run had no --goodput to keep"
+    if metric in STREAM_DURATIONS or metric.startswith("output_token"):
+        return "" if "streams" in block else "no answer was streamed (text/event-stream)"
+    return ""
 
 
 def of_runs(gate: Gate, summaries: Sequence[Mapping[str, Any]], variant: str) -> Figure:

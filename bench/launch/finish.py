@@ -24,7 +24,7 @@ from bench.gates.kept import entry_of, keep, kept, shown
 from bench.gates.publish import publish
 from bench.gates.result import GateResult, GateVerdict
 from bench.plain_text import printable
-from bench.plan.options import min_effect_ms_of
+from bench.plan.reading import min_effect_ms_of
 from bench.report import build, network_words, text, words
 from bench.report.words import GateRow
 from bench.rundir import RunDir, write_bytes

@@ -7,11 +7,11 @@ state as one plain value for the page. Nothing here is a secret: it is made of v
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bench import numbers
-from bench.live.rolling import WINDOW_S, Figures
+from bench.live.rolling import WINDOW_S, Figures, VariantFigures
 from bench.live.sketch import Sketch
 from bench.live.view import View
 from bench.plan.run_plan import RunPlan
@@ -42,6 +42,7 @@ class Board:
         self._longest_wait_ms: dict[str, float] = {}
         self._lost: set[str] = set()
         self._plan: RunPlan | None = None
+        self._script: list[tuple[float, str]] = []
 
     @property
     def now_s(self) -> float:
@@ -58,7 +59,17 @@ class Board:
         self.run_id, self.state, self.ending, self._plan = run_id, "running", "", plan
         self._points.clear()
         self._every_s, self._then, self._fetches, self._longest_wait_ms, self._lost = 1.0, {}, {}, {}, set()
+        self._script = []
         self.note(0.0, f"run {run_id} begins")
+
+    def expect(self, faults: Iterable[Mapping[str, Any]]) -> None:
+        """The run's scripted faults, as its manifest tells them: each is noted when its time has come."""
+        for fault in faults:
+            name = " ".join(str(fault[part]) for part in ("do", "answer") if fault.get(part))
+            self._script.append((fault["from_s"], f"fault: {name}"))
+            if fault.get("to_s") is not None:
+                self._script.append((fault["to_s"], f"fault over: {name}"))
+        self._script.sort()
 
     def note(self, at_s: float, text: str, *, mark: str = "") -> None:
         """Something happened. What has a `mark` (`refresh`, `fault`, `loss`) is shown in the charts."""
@@ -83,6 +94,8 @@ class Board:
 
     def tick(self, at_s: float, view: View, *, asked_rate: float) -> None:
         """Take a point if it is time for one."""
+        while self._script and self._script[0][0] <= at_s:
+            self.note(*self._script.pop(0), mark="fault")
         last_s = self._points[-1]["at_s"] if self._points else -self._every_s
         if at_s - last_s < self._every_s:
             return
@@ -98,6 +111,7 @@ class Board:
                 "failed": {kind: round(count / seconds, 2) for kind, count in new.items() if count and kind != "ok"},
                 "p50": recent.quantile_ms(0.5),
                 "p99": recent.quantile_ms(0.99),
+                **_of_streams(figures),
             }
         for name, worker in view["workers"].items():
             if worker["lost"] and name not in self._lost:
@@ -219,6 +233,19 @@ def _variant_row(name: str, figures: Mapping[str, Any]) -> list[str]:
         *map(numbers.milliseconds, times),
         *(numbers.count(figures["replays"]), numbers.by_frequency(failed) or "none"),
     ]
+
+
+def _of_streams(figures: VariantFigures) -> dict[str, float | None]:
+    """Of a point: first token and time per output token, where the variant streams."""
+    if not figures["whole"]["time_to_first_token"]:
+        return {}
+    first, each = (Sketch(figures["recent"][name]) for name in ("time_to_first_token", "time_per_output_token"))
+    quantiles = {"p50": 0.5, "p99": 0.99}
+    return {
+        f"{of}_{name}": times.quantile_ms(q)
+        for of, times in (("first", first), ("each", each))
+        for name, q in quantiles.items()
+    }
 
 
 def _streams(figures: Mapping[str, Any]) -> bool:

@@ -9,11 +9,14 @@ function draw(state) {
   const kinds = [...new Set(points.flatMap(point => Object.values(point.variants).flatMap(one => Object.keys(one.failed))))].sort();
   const total = kind => points.map(point => Object.values(point.variants).reduce((sum, one) => sum + (one.failed[kind] || 0), 0));
   const marks = state.events.filter(event => event.mark && event.run === run), lines = {points, marks};
+  const both = prefix => ["p50", "p99"].flatMap(q => names.map((name, n) => ({name: `${name} ${q}`, values: of(name, (prefix && prefix + "_") + q),
+    colour: COLOURS[n % 4], ...(q === "p99" ? {dash: "4 3"} : {})})));
   const charts = [
     chart("Requests a second", [...(points.some(point => point.asked) ? [{name: "asked", values: points.map(point => point.asked), colour: "var(--faint)", dash: "4 3"}] : []),
       ...names.map((name, n) => ({name, values: of(name, "answered"), colour: COLOURS[n % 4]}))], lines),
-    chart("Response time, ms, last 10 s", names.flatMap((name, n) => [{name: name + " p50", values: of(name, "p50"), colour: COLOURS[n % 4]},
-      {name: name + " p99", values: of(name, "p99"), colour: COLOURS[n % 4], dash: "4 3"}]), lines),
+    chart("Response time, ms, last 10 s", both(""), lines),
+    ...(points.some(point => names.some(name => point.variants[name]?.first_p50 != null)) ? [
+      chart("Time to first token, ms, last 10 s", both("first"), lines), chart("Time per output token, ms, last 10 s", both("each"), lines)] : []),
     chart(kinds.length ? "Failures a second, by cause" : "Failures a second: none", kinds.map((kind, n) => ({name: kind, values: total(kind), colour: COLOURS[(n + 1) % 4]})), {...lines, stacked: true}),
     chart("Schedule lag, ms", [{name: "oldest overdue arrival", values: points.map(point => point.lag_ms)}], lines),
   ];
@@ -96,8 +99,8 @@ function field(one) {
   return row;
 }
 async function loadForm() {
+  if ($("load").dataset.starts !== "yes") { $("start").hidden = $("back").hidden = $("bound").hidden = true; return; }
   const answer = await fetch(base + "/form");
-  if (!answer.ok) { $("start").hidden = $("back").hidden = true; return; }  // a headless run: it can be stopped only
   const groups = await answer.json();
   $("groups").replaceChildren(...groups.map(group => {
     const set = element("fieldset"); set.append(element("legend", group.title), ...group.fields.map(field)); return set;

@@ -73,7 +73,7 @@ def add(web_ui: Any, master: Watched) -> None:
     """Put the page into `web_ui`, and a link to it on Locust's own."""
     base = (web_ui.app.blueprints["locust"].url_prefix or "").rstrip("/")
     routes = [
-        *reading_routes(master, base=base, takes_faults=True),
+        *reading_routes(master, base=base, starts=True),
         ("/form", lambda: jsonify(_form(web_ui, master)), "GET"),
         ("/fault", lambda: _fault(master), "POST"),
     ]
@@ -82,15 +82,15 @@ def add(web_ui: Any, master: Watched) -> None:
     web_ui.app.after_request(lambda answer: _with_link(answer, base))
 
 
-def reading_routes(master: Watched, *, base: str, takes_faults: bool = False) -> list[Route]:
-    """Those that change nothing. With `takes_faults` the page offers those of our own emulator."""
+def reading_routes(master: Watched, *, base: str, starts: bool = False) -> list[Route]:
+    """Those that change nothing. With `starts` the page starts runs and lets faults loose on our own emulator."""
     return [
-        ("/", lambda: _html(_file("page.html").replace("{base}", f"{base}/bench"), _PAGE_POLICY), "GET"),
+        ("/", lambda: _html(_page(base, starts=starts), _PAGE_POLICY), "GET"),
         *(
             (f"/{name}", lambda name=name: Response(_file(name), mimetype="text/javascript"), "GET")
             for name in _SCRIPTS
         ),
-        ("/state", lambda: jsonify(_state(master, takes_faults=takes_faults)), "GET"),
+        ("/state", lambda: jsonify(_state(master, takes_faults=starts)), "GET"),
         ("/runs/<run_id>/report.html", lambda run_id: _report(master, run_id), "GET"),
         ("/runs/<run_id>/figures", lambda run_id: _figures(master, run_id), "GET"),
     ]
@@ -115,6 +115,11 @@ def _with_link(answer: Response, base: str) -> Response:
 @cache
 def _file(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def _page(base: str, *, starts: bool) -> str:
+    page = _file("page.html").replace("{base}", f"{base}/bench").replace("{starts}", "yes" if starts else "no")
+    return page.replace("{heading}", "Start, change or stop a run" if starts else "Stop the run")
 
 
 def _html(page: str | bytes, policy: str) -> Response:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bench.plan.options import RUN_OPTIONS, is_on
+from bench.plan.options import RUN_OPTIONS
+from bench.plan.reading import is_on
 
 
 def keep(web_ui: Any, *, may_set: Callable[[], frozenset[str]], values: Callable[[], Mapping[str, Any]]) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.errors import UsageError
-from bench.plan.options import RUN_OPTIONS, is_on
+from bench.plan.options import RUN_OPTIONS
+from bench.plan.reading import is_on
 
 _LOCUST_NUMBERS = {"user_count": "num_users", "spawn_rate": "spawn_rate"}
 """Locust's own numbers of the load: the field's name, the option's."""

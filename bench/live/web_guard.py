@@ -20,7 +20,7 @@ from bench.errors import BenchError, UsageError
 from bench.live import shown_form
 from bench.live.origin import WebHosts, is_loopback
 from bench.live.start_form import Asked, StartForm
-from bench.plan.options import words_of
+from bench.plan.reading import words_of
 
 log = logging.getLogger(__name__)
 

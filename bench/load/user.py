@@ -38,7 +38,8 @@ from bench.load.roles import locust_monitor, locust_options, locust_stats, setti
 from bench.load.roles.master import Master
 from bench.load.roles.session import Session
 from bench.plain_text import write_line
-from bench.plan.options import RUN_OPTIONS, WEB_UI_OPTIONS, Repeated, is_on
+from bench.plan.options import RUN_OPTIONS, WEB_UI_OPTIONS, Repeated
+from bench.plan.reading import is_on
 from bench.plan.run_plan import DEFAULT_USERS
 from bench.process import handover, supervise
 
@@ -251,6 +252,7 @@ def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
         return
     try:
         _serve_figures(session.master)
+        _export_figures(environment, session.master)
         if web_ui is None:
             _serve_live_page(session.master)
             session.master.prepare()
@@ -270,6 +272,15 @@ def _serve_figures(master: Master) -> None:
         if not text.isdecimal() or not 0 < int(text) < 65536:
             raise UsageError(f"--prometheus-port: {text!r} is no port", hint="write 9464")
         prometheus.serve(int(text), master)
+
+
+def _export_figures(environment: Any, master: Master) -> None:
+    """To a collector, where that was asked for. UsageError for what is none."""
+    if url := str(master.options.get("otlp_endpoint") or "").strip():
+        from bench.live.otlp_export import Export
+
+        export = Export(url, master)
+        environment.events.quitting.add_listener(lambda **_: export.finish())
 
 
 def _serve_live_page(master: Master) -> None:

@@ -34,6 +34,7 @@ _OWN = {
     "authorization": "the secret comes from the target: --endpoint, or BENCH_KEY or BENCH_TOKEN",
     "azureml-model-deployment": "use --deployment",
     "content-type": "use --content-type",
+    "traceparent": "use --traceparent",
     **dict.fromkeys(("host", "content-length", "x-ms-client-request-id"), "the harness writes it for every request"),
     **dict.fromkeys(
         ("connection", "expect", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),

@@ -79,6 +79,7 @@ class RunPlan:
     time had settled, and lasts `warm_up_s` at most; the load goes on for as long as if it had lasted that long.
     `goodput` are the objectives that each request must keep to be good (`bench.plan.objectives`).
     `idle_timeout_s`, where it is not 0, is how long a streamed answer may stand still between two events.
+    `trace_share` of the requests are marked as sampled in their `traceparent`; None: none has one.
     `users` is the cap on requests in flight over all workers; `min_effect_ms` the smallest difference that matters.
     """
 
@@ -107,6 +108,7 @@ class RunPlan:
     warm_up_auto: bool = False
     request: RequestPlan = _PLAIN
     goodput: tuple[str, ...] = ()
+    trace_share: float | None = None
 
     @property
     def model(self) -> WorkloadModel:

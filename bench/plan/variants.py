@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
-from bench.plan.options import auth_modes_of, words_of
+from bench.plan.reading import auth_modes_of, words_of
 from bench.plan.run_plan import Variant
 
 Word = TypeVar("Word", bound=str)

@@ -82,15 +82,15 @@ def latency_axis(axes: Any, values_ms: Sequence[NDArray[Any]]) -> None:
     """A logarithmic axis in ms around all positive `values_ms`, with ticks one can read: 1, 2, 5, 10, ..."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
-    axes.set_yscale("log")
     positive = np.concatenate([v[np.isfinite(v) & (v > 0)] for v in values_ms] or [np.empty(0)])
     low, high = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 10.0)
     high = max(high, 1.6 * low)
     mantissas = next(m for widest, m in _LATENCY_TICKS if high / low <= widest)
     low, high = low / 1.12, high * 1.12
     axes.set_ylim(low, high)
-    ticks = (mantissa * 10.0**e for e in range(-4, 8) for mantissa in mantissas)
-    axes.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))  # unseen ones cost time
+    axes.set_yscale("log")  # after its limits, or it looks for some in data that may be all zero
+    ticks = [mantissa * 10.0**e for e in range(-4, 8) for mantissa in mantissas]
+    axes.yaxis.set_major_locator(FixedLocator(_within(axes, ticks)))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
     axes.yaxis.set_minor_locator(NullLocator())
 
@@ -112,10 +112,16 @@ def difference_axis(axes: Any, bounds_ms: Sequence[float], *, min_effect_ms: flo
     steps = [step for step in steps if step <= max(high, -low)]
     steps = steps[:: 1 + len(steps) // 8]
     axes.set_yscale("symlog", linthresh=2 * min_effect_ms, linscale=0.7)
-    axes.yaxis.set_major_locator(FixedLocator([*(-step for step in steps), 0.0, *steps]))
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(FixedLocator(_within(axes, [*(-step for step in steps), 0.0, *steps])))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:+,.6g}".replace("-", MINUS) if value else "0")
-    axes.set_ylim(low, high)
+
+
+def _within(axes: Any, ticks: Sequence[float]) -> list[float]:
+    """Those that show: matplotlib makes, places and measures each tick it is given, a millisecond's work."""
+    low, high = sorted(axes.get_ylim())
+    return [tick for tick in ticks if low <= tick <= high]
 
 
 def say_no_data(axes: Any, text: str) -> None:

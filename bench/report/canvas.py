@@ -107,18 +107,28 @@ def new_figure(
 
 
 def finish(figure: Any, *, name: str, title: str, caption: str, alt: str) -> Plot:
-    """Save `figure` both ways."""
+    """Save `figure` both ways.
+
+    Each canvas draws once. `Figure.savefig` would draw before each of the two as well, which costs as much again, for
+    the sake of axes with an aspect or of a box that is cut to fit: there are none here.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     svg = io.StringIO()
-    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    figure.set_layout_engine(None)  # it is laid out now; with an engine, even "none", it would be drawn twice again
+    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    figure.set_layout_engine("none")  # it is laid out now, for both formats
+    over = hover.svg(figure)
+    figure.set_dpi(_PNG_DPI)
+    figure.set_facecolor(light("page"))
     png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=_PNG_DPI, facecolor=light("page"), metadata={"Title": title}, pil_kwargs=_PNG)
+    FigureCanvasAgg(figure).print_png(png, metadata={"Title": title}, pil_kwargs=_PNG)
     return Plot(
         name=name,
         title=title,
         caption=caption,
         alt=alt,
-        svg=_inline(svg.getvalue(), name=name, title=title, alt=alt, over=hover.svg(figure)),
+        svg=_inline(svg.getvalue(), name=name, title=title, alt=alt, over=over),
         png=png.getvalue(),
     )
 

@@ -100,10 +100,11 @@ def _of_flight(mark: series.FlightMark, run: LoadedRun) -> str:
 
 def _stalls_apart(run: LoadedRun) -> list[float]:
     """The measured stalls of a run, of those that would share a mark the first."""
-    begin_s, least_s = run.window_ns[0] / 1e9, max(run.span_s, 1e-9) / _MOST_MARKS
+    begin_s, until_s = (time_ns / 1e9 for time_ns in run.window_ns)
+    least_s = max(run.span_s, 1e-9) / _MOST_MARKS
     marks: dict[int, float] = {}
     for stall in series.stalls(run):
-        if stall.at_s >= begin_s:
+        if begin_s <= stall.at_s <= until_s:
             marks.setdefault(int((stall.at_s - begin_s) / least_s), stall.at_s)
     return list(marks.values())
 

@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from bench.analysis import series
 from bench.analysis.run import LoadedRun
-from bench.analysis.series import AuthFailureSeries, LatencySeries, QuantileLines, ScheduleLagSeries
+from bench.analysis.series import AuthFailureSeries, LatencySeries, ScheduleLagSeries
 from bench.analysis.trust import LIMITS
-from bench.numbers import milliseconds, percent, plural
+from bench.numbers import milliseconds, percent
 from bench.report import draw_events, hover
 from bench.report.axes import at_time, latency_axis, legend, lonely, say_no_data, time_axis, wall_zero
 from bench.report.canvas import new_figure
+from bench.report.lines_over_time import draw, window_s
 from bench.report.palette import CAUSE_COLOURS, light
 from bench.report.side import Side
 
 _LAG_FLOOR_MS = 0.001
-_MOST_BANDS = 2
 _LAG_LINES: dict[str, dict[str, Any]] = {
     "p50": {"color": light("ink"), "linewidth": 2.0},
     "p99": {"color": light("ink"), "linewidth": 1.0},
@@ -43,11 +43,11 @@ def latency_over_time(
     figure, rows = new_figure(heights_in=heights_in)
     axes = [row[0] for row in rows]
     runs = [side.run for side in sides]
-    time_axis(axes[-1], *_window_s(runs), wall_zero_s=wall_zero(runs))
+    time_axis(axes[-1], *window_s(runs), wall_zero_s=wall_zero(runs))
     if lanes:
         draw_events.draw(axes.pop(0), lanes)
-    _draw_latency(axes[0], "response time, ms", sides, latencies, [one.response_time for one in latencies])
-    _draw_latency(axes[1], "service time, ms", sides, latencies, [one.service_time for one in latencies])
+    draw(axes[0], "response time, ms", sides, latencies, [one.response_time for one in latencies])
+    draw(axes[1], "service time, ms", sides, latencies, [one.service_time for one in latencies])
     for target, (side, failed) in zip(axes[2:], failing, strict=False):
         _draw_auth_failures(target, side, failed)
         draw_events.mark_refreshes(target, [side])
@@ -64,7 +64,7 @@ def harness_over_time(run: LoadedRun, lag: ScheduleLagSeries) -> Any:
 
     figure, rows = new_figure(heights_in=[2.0, 0.9, 0.9])
     lagging, flying, cpu = (row[0] for row in rows)
-    time_axis(cpu, *_window_s([run]), wall_zero_s=run.wall_zero_s)
+    time_axis(cpu, *window_s([run]), wall_zero_s=run.wall_zero_s)
     _draw_schedule_lag(lagging, run, lag)
     for target in (flying, cpu):
         _say_workers(target, run, lag.edges_s)
@@ -118,40 +118,6 @@ def _say_workers(axes: Any, run: LoadedRun, edges_s: NDArray[Any]) -> None:
             hover.say(axes, begin_s, until_s, "; ".join((at_time(begin_s, run.wall_zero_s), *texts)))
 
 
-def _draw_latency(
-    axes: Any, title: str, sides: Sequence[Side], latencies: Sequence[LatencySeries], lines: Sequence[QuantileLines]
-) -> None:
-    axes.set_title(title)
-    for side, one, line in zip(sides, latencies, lines, strict=True):
-        style = {"color": side.stroke.light, "linestyle": side.stroke.dash, **lonely(line.p50_ms)}
-        if len(sides) <= _MOST_BANDS:
-            axes.fill_between(one.t_s, line.p50_ms, line.p99_ms, color=side.stroke.light, alpha=0.1, linewidth=0)
-        axes.plot(one.t_s, line.p99_ms, linewidth=1.0, **style)
-        axes.plot(one.t_s, line.p50_ms, linewidth=2.0, **style)
-    latency_axis(axes, [values for line in lines for values in (line.p50_ms, line.p99_ms)])
-    if any(np.count_nonzero(one.count) > 1 for one in latencies):
-        _name_line(axes, [line.p50_ms for line in lines], "p50")
-        _name_line(axes, [line.p99_ms for line in lines], "p99")
-    elif not any(one.count.any() for one in latencies):
-        say_no_data(axes, "no sample")
-    draw_events.mark_refreshes(axes, sides)
-    _say_bins(axes, sides, latencies, lines)
-
-
-def _say_bins(
-    axes: Any, sides: Sequence[Side], latencies: Sequence[LatencySeries], lines: Sequence[QuantileLines]
-) -> None:
-    """The figures of each stretch of time, of all sides that have the same one."""
-    told: dict[tuple[float, float], list[str]] = {}
-    for side, one, line in zip(sides, latencies, lines, strict=True):
-        for i in np.flatnonzero(one.count):
-            texts = told.setdefault((one.edges_s[i], one.edges_s[i + 1]), [at_time(one.t_s[i], side.run.wall_zero_s)])
-            p50, p99 = (milliseconds(float(values[i])) for values in (line.p50_ms, line.p99_ms))
-            texts.append(f"{side.label}: p50 {p50} ms, p99 {p99} ms of {plural(int(one.count[i]), 'answer')}")
-    for (left, right), texts in told.items():
-        hover.say(axes, left, right, "; ".join(texts))
-
-
 def _draw_auth_failures(axes: Any, side: Side, failed: AuthFailureSeries) -> None:
     axes.set_title(f"auth failures of {side.label}, % of requests")
     below = np.zeros(len(failed.t_s))
@@ -162,26 +128,3 @@ def _draw_auth_failures(axes: Any, side: Side, failed: AuthFailureSeries) -> Non
         below += percent
     axes.set_ylim(0, max(1.0, float(below.max(initial=0.0)) * 1.1))
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, handlelength=0.9, handleheight=0.9)
-
-
-def _name_line(axes: Any, lines_ms: Sequence[NDArray[Any]], name: str) -> None:
-    """Write `name` at the right end of the lines, in the middle of where they end."""
-    ends = [line[np.isfinite(line)][-1] for line in lines_ms if np.isfinite(line).any()]
-    if ends:
-        place = (1.0, float(np.exp(np.mean(np.log(np.maximum(ends, _LAG_FLOOR_MS))))))
-        axes.annotate(
-            name,
-            place,
-            xycoords=axes.get_yaxis_transform(),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            color=light("muted"),
-            annotation_clip=False,
-        )
-
-
-def _window_s(runs: Sequence[LoadedRun]) -> tuple[float, float]:
-    """The measured stretch of all runs together."""
-    windows = [run.window_ns for run in runs]
-    return min(begin for begin, _ in windows) / 1e9, max(until for _, until in windows) / 1e9

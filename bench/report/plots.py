@@ -11,12 +11,24 @@ from typing import Any
 
 from bench import numbers
 from bench.analysis.run import LoadedRun
-from bench.report import draw_heat_map, draw_outcomes, draw_overhead, draw_quantiles, draw_time, parts, words
+from bench.report import (
+    draw_heat_map,
+    draw_outcomes,
+    draw_overhead,
+    draw_quantiles,
+    draw_streams,
+    draw_time,
+    parts,
+    words,
+)
 from bench.report.bins import Bins
 from bench.report.canvas import Plot, draw_style, finish
 from bench.report.side import Side
 
-_ORDER = ("latency", "outcomes", "percentiles", "tokens", "difference", "decomposition", "heat-map", "trust")
+_ORDER = (
+    *("latency", "outcomes", "percentiles", "tokens", "tokens-over-time", "timelines"),
+    *("difference", "decomposition", "heat-map", "trust"),
+)
 
 
 def draw(sides: Sequence[Side], summary: Mapping[str, Any]) -> dict[str, Plot]:
@@ -28,8 +40,14 @@ def draw(sides: Sequence[Side], summary: Mapping[str, Any]) -> dict[str, Plot]:
         return {}
     runs = list({id(side.run): side.run for side in sides}.values())
     with draw_style(), ThreadPoolExecutor(max_workers=1) as executor:
-        bins = Bins.begin(executor, sides, runs)
-        drawn = {plot.name: plot for plot in (*_by_quantile(sides, summary), *_over_time(sides, summary, runs, bins))}
+        streamed = [side for side in sides if summary["variants"][side.label].get("streams")]
+        bins = Bins.begin(executor, sides, runs, streamed)
+        plots = (
+            *_by_quantile(sides, summary),
+            *_over_time(sides, summary, runs, bins),
+            *_of_streams(streamed, summary, bins),
+        )
+        drawn = {plot.name: plot for plot in plots}
     return {name: drawn[name] for name in _ORDER if name in drawn}
 
 
@@ -113,6 +131,28 @@ def _over_time(
             "Dotted vertical lines are stalls of a worker.",
             alt=f"{summary['trust']['verdict']}: {words.trust_sentence(summary['trust'])}.",
         )
+
+
+def _of_streams(streamed: Sequence[Side], summary: Mapping[str, Any], bins: Bins) -> Iterator[Plot]:
+    if not streamed:
+        return
+    said = words.token_sentence(summary)
+    yield finish(
+        draw_streams.over_time(streamed, list(bins.tokens)),
+        name="tokens-over-time",
+        title="First tokens and gaps over time",
+        caption="Thick lines are p50 and thin lines p99 of the answers due in each stretch of time, from due; "
+        "tokens a second are counted when they came. Vertical lines are refreshes of a credential.",
+        alt=f"Time to first token, gaps between tokens and tokens a second over the run. Over all, {said}.",
+    )
+    yield finish(
+        draw_streams.timelines(streamed, list(bins.timelines)),
+        name="timelines",
+        title="A few answers token by token",
+        caption="Dotted is the wait for the first token since the request was due; then each token is a mark where "
+        "it came. A cross is an answer that ended before it was whole.",
+        alt=f"Answers as lanes of token times. Over all, {said}.",
+    )
 
 
 def _has_latency(summary: Mapping[str, Any]) -> bool:

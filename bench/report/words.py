@@ -232,6 +232,8 @@ def failure_detail(kind: Mapping[str, Any], *, most: int = 200) -> str:
     parts = (
         f"to {_cut(kind['location'], most)}" if kind.get("location") else "",
         f"model {_cut(model, most)}" if model else "",
+        f"asks to wait {_cut(wait + ' s' * wait.isdigit(), most)}" if (wait := kind.get("retry_after", "")) else "",
+        _cut(kind.get("limits", ""), most),
         f'"{_cut(said, most)}"' if said else "",
     )
     return ", ".join(part for part in parts if part)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bench.errors import UsageError
 from bench.gates.gate import check
-from bench.plan.options import within
+from bench.plan.reading import within
 from bench.plan.run_plan import parse_duration_s
 from bench.runset.precision import Precision, parse_precision
 

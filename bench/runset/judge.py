@@ -10,7 +10,7 @@ from bench.gates.arguments import Gates
 from bench.gates.baseline import unlike, workload
 from bench.launch.finish import conclude
 from bench.numbers import plural
-from bench.plan.options import min_effect_ms_of
+from bench.plan.reading import min_effect_ms_of
 from bench.report import build
 from bench.runreader import load_manifest
 from bench.runset.combine import combine

@@ -65,7 +65,28 @@ class Goodput(Struct, frozen=True, kw_only=True):
     throughput: Figure = None
 
 
-class ClassFigures(Struct, frozen=True, kw_only=True):
+class StreamedFigures(Struct, frozen=True, kw_only=True):
+    """The figures of streamed answers, where there were any, and of goodput, where something was asked of requests."""
+
+    streams: StreamFigures | msgspec.UnsetType = msgspec.UNSET
+    goodput: Goodput | msgspec.UnsetType = msgspec.UNSET
+    time_to_first_token_ms: dict[str, Figure] = {}
+    service_time_to_first_token_ms: dict[str, Figure] = {}
+    time_to_second_token_ms: dict[str, Figure] = {}
+    inter_token_latency_ms: dict[str, Figure] = {}
+    worst_inter_token_latency_ms: dict[str, Figure] = {}
+    time_per_output_token_ms: dict[str, Figure] = {}
+    time_to_first_token_ms_interval: dict[str, Interval] = {}
+    service_time_to_first_token_ms_interval: dict[str, Interval] = {}
+    time_to_second_token_ms_interval: dict[str, Interval] = {}
+    inter_token_latency_ms_interval: dict[str, Interval] = {}
+    worst_inter_token_latency_ms_interval: dict[str, Interval] = {}
+    time_per_output_token_ms_interval: dict[str, Interval] = {}
+    time_to_first_token_ms_censored: dict[str, Censored] = {}
+    service_time_to_first_token_ms_censored: dict[str, Censored] = {}
+
+
+class ClassFigures(StreamedFigures, frozen=True, kw_only=True):
     """The figures of one class of a variant's requests that a gate can ask for."""
 
     requests: Count
@@ -83,7 +104,7 @@ class ClassFigures(Struct, frozen=True, kw_only=True):
     outcome_rates: dict[str, Interval] = {}
 
 
-class VariantFigures(Struct, frozen=True, kw_only=True):
+class VariantFigures(StreamedFigures, frozen=True, kw_only=True):
     """The figures of a variant that a gate can ask for; on one that is missing a gate has no data."""
 
     auth_mode: str
@@ -106,22 +127,6 @@ class VariantFigures(Struct, frozen=True, kw_only=True):
     server_time_ms_interval: dict[str, Interval] = {}
     response_time_ms_censored: dict[str, Censored] = {}
     service_time_ms_censored: dict[str, Censored] = {}
-    streams: StreamFigures | msgspec.UnsetType = msgspec.UNSET
-    goodput: Goodput | msgspec.UnsetType = msgspec.UNSET
-    time_to_first_token_ms: dict[str, Figure] = {}
-    service_time_to_first_token_ms: dict[str, Figure] = {}
-    time_to_second_token_ms: dict[str, Figure] = {}
-    inter_token_latency_ms: dict[str, Figure] = {}
-    worst_inter_token_latency_ms: dict[str, Figure] = {}
-    time_per_output_token_ms: dict[str, Figure] = {}
-    time_to_first_token_ms_interval: dict[str, Interval] = {}
-    service_time_to_first_token_ms_interval: dict[str, Interval] = {}
-    time_to_second_token_ms_interval: dict[str, Interval] = {}
-    inter_token_latency_ms_interval: dict[str, Interval] = {}
-    worst_inter_token_latency_ms_interval: dict[str, Interval] = {}
-    time_per_output_token_ms_interval: dict[str, Interval] = {}
-    time_to_first_token_ms_censored: dict[str, Censored] = {}
-    service_time_to_first_token_ms_censored: dict[str, Censored] = {}
     error_rate_interval: Interval | None = None
     outcome_rates: dict[str, Interval] = {}
     classes: dict[str, ClassFigures] = {}

@@ -22,6 +22,7 @@ _BOUNDS: dict[str, Any] = {
     "timeout_s": Seconds,
     "idle_timeout_s": Seconds,
     "min_effect_ms": Annotated[float, Meta(gt=0, le=1e9)],
+    "trace_share": Annotated[float, Meta(ge=0, le=1)] | None,
     "processes": Annotated[int, Meta(ge=1, le=10**6)],
 }
 _OF_VERSION_1 = {

@@ -13,7 +13,8 @@ from typing import Any
 
 from bench import schemas
 from bench.errors import UsageError
-from bench.plan.options import MOST_USERS, SETTABLE_OPTIONS, Option, auth_modes_of, plan_of
+from bench.plan.options import MOST_USERS, SETTABLE_OPTIONS, Option
+from bench.plan.reading import auth_modes_of, plan_of
 from bench.plan.run_plan import parse_duration_s
 from bench.settings.lines import key_lines
 from bench.settings.precedence import Layer, Setting

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.plan.options import Option, is_on
+from bench.plan.options import Option
+from bench.plan.reading import is_on
 
 COMMAND_LINE = "command line"
 DEFAULT = "default"

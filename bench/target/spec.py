@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from bench.endpoint import AuthMode, Endpoint, SignIn, Workspace
 from bench.errors import CredentialError, UsageError
-from bench.plan.options import is_on, words_of
+from bench.plan.reading import is_on, words_of
 from bench.plan.request_plan import Header, RequestPlan, checked_value, listed, request_plan_of
 from bench.plan.run_plan import Variant, parse_duration_s
 from bench.plan.variants import Sides, distinguished, sides_of, uris_of

@@ -91,6 +91,7 @@ def write_run(
     cut_off: int = 0,
     ways: tuple[dict[str, Any], ...] = (),
     held_back: tuple[dict[str, Any], ...] = (),
+    trace_share: float | None = None,
 ) -> Path:
     """Write the folder `path` (its name becomes the run_id) and return it.
 
@@ -103,6 +104,7 @@ def write_run(
     stalls       (at_s, ms) stalls of the first worker's hub
     reason       why the run ended; None for a killed run (no `ended`, no last health line)
     cut_off      bytes that are missing at the end of the first worker's sample file
+    trace_share  share of the requests whose `traceparent` was marked as sampled; None: none was sent
     ways         what each worker's health lines say of its connections, every second; so with `held_back`
     """
     rng = np.random.default_rng(seed)
@@ -157,7 +159,7 @@ def write_run(
         "done_ns": done,
         "connect_ns": np.where(np.arange(total) < users, 400_000, 0),
         "server_time_ns": np.where(server == NO_TIME, NO_TIME, _ns(server)),
-        "sequence": np.arange(total) // workers,
+        "sequence": np.arange(total),
         "response_bytes": np.full(total, 180),
         "generation": generation,
         "status": status,
@@ -176,6 +178,7 @@ def write_run(
         warm_up_s=warm_up_s,
         seed=seed,
         processes=workers,
+        trace_share=trace_share,
     )
     end_s = warm_up_s + duration_s
     ended = None if reason is None else {"at_ns": int(end_s * 1e9), "reason": reason}

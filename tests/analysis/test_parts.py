@@ -13,6 +13,7 @@ from bench.analysis import parts
 from bench.analysis.parts import Span, in_spans, stage_spans
 from bench.analysis.run import LoadedRun
 from bench.analysis.summary import summarise
+from bench.gates import baseline
 from bench.gates.evaluate import evaluate
 from bench.gates.expression import parse
 from bench.gates.result import GateVerdict
@@ -28,10 +29,16 @@ PASS, FAIL, INCONCLUSIVE, NO_DATA = GateVerdict
 
 
 @pytest.fixture(scope="module")
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def mixed_run(tmp_path_factory: pytest.TempPathFactory) -> LoadedRun:
     """Two variants with three classes of requests; one answers 3 % with 503, of every class alike."""
     sides = (Side("key", classes=MIX), Side("aml_token", classes=MIX, outcomes={"server_error": 0.03}))
-    return summarise(load_run(write_run(tmp_path_factory.mktemp("mixed") / "run", sides=sides, rate=400)))
+    return load_run(write_run(tmp_path_factory.mktemp("mixed") / "run", sides=sides, rate=400))
+
+
+@pytest.fixture(scope="module")
+def mixed(mixed_run: LoadedRun) -> dict[str, Any]:
+    """Its summary, with the share of requests within 20 ms."""
+    return summarise(mixed_run, deadlines_ms=[20.0])
 
 
 def test_each_class_has_figures_of_its_own(mixed: dict[str, Any]) -> None:
@@ -74,6 +81,51 @@ def test_a_gate_can_be_of_a_class(mixed: dict[str, Any], gate: str, verdict: Gat
     assert parse(str(parsed)) == parsed
     [result] = evaluate([parsed], mixed)
     assert (result.verdict, said in result.sentence) == (verdict, True), result.sentence
+
+
+OF_EVERY_KIND = (
+    *("response_time.p50 < 1s", "service_time.p90 < 1s", "error_rate < 1%", "errors < 1"),
+    *("server_error_rate < 1%", "within(20ms) > 1%", "requests > 1", "throughput > 1/s"),
+)
+"""One gate for each way of finding a figure."""
+
+
+def _of(gate: str, request_class: str) -> str:
+    """`gate`, of one class of one variant."""
+    subject, condition = gate.split(" ", 1)
+    return f"{subject}{{variant=aml_token, class={request_class}}} {condition}"
+
+
+@pytest.mark.parametrize("gate", OF_EVERY_KIND)
+def test_a_gate_of_a_class_measures_that_class(mixed: dict[str, Any], gate: str) -> None:
+    """The figure and its interval are those that a run of nothing else would have, and not those of all requests."""
+    subject, condition = gate.split(" ", 1)
+    whole = f"{subject}{{variant=aml_token}} {condition}"
+    found = []
+    for name in ("small", "large"):
+        alone = {**mixed, "variants": {"aml_token": mixed["variants"]["aml_token"]["classes"][name]}}
+        ours, theirs = evaluate([parse(_of(gate, name)), parse(whole)], mixed)
+        (expected,) = evaluate([parse(whole)], alone)
+        assert ours.measured is not None
+        assert (ours.measured, ours.interval, ours.verdict) == (expected.measured, expected.interval, expected.verdict)
+        assert (ours.measured, ours.interval) != (theirs.measured, theirs.interval)
+        found.append(ours)
+    assert found[0].measured != found[1].measured
+
+
+@pytest.mark.parametrize("gate", ["response_time.p50 <= baseline + 10%", "error_rate <= baseline + 1%"])
+def test_a_baseline_keeps_its_classes(mixed_run: LoadedRun, mixed: dict[str, Any], gate: str, tmp_path: Path) -> None:
+    """A class is held against the same class; one that the baseline has not is NO_DATA."""
+    baseline.save(mixed, mixed_run.manifest, name="main", folder=tmp_path)
+    kept = baseline.load("main", tmp_path)
+    for name in ("small", "large"):
+        (result,) = evaluate([parse(_of(gate, name))], mixed, kept)
+        own = result.measured
+        assert own is not None
+        assert own < result.threshold < own * 1.1 + 0.011  # type: ignore[operator]
+    del kept.summary["variants"]["aml_token"]["classes"]["large"]
+    (result,) = evaluate([parse(_of(gate, "large"))], mixed, kept)
+    assert result.verdict is NO_DATA, result.sentence
 
 
 def test_without_classes_a_gate_of_one_has_no_data(tmp_path: Path) -> None:

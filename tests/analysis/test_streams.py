@@ -282,3 +282,48 @@ def test_a_run_of_an_older_version(tmp_path: Path) -> None:
     assert len(run.samples.first_token_ns) == len(run.samples)
     assert not run.samples.where("tokens_from", "usage", "events").any()
     assert run.samples.where("outcome", Outcome.OK).any()
+
+
+def _of_classes(path: Path, **words: Any) -> dict[str, Any]:
+    """Chats and summaries of a text that stream, at 50 and 400 ms to the first token, and embeddings that do not."""
+    requests = [
+        *spread(300, first_ms=50, gaps_ms=(10, 10), request_class="chat"),
+        *spread(200, first_ms=400, gaps_ms=(30,), request_class="summary"),
+        *spread(100, first_ms=None, streamed=False, request_class="embedding"),
+    ]
+    return summarise(load_run(write_streamed(path, requests, **words)))
+
+
+@pytest.fixture(scope="module")
+def of_classes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A run of three classes with an objective on the first token."""
+    return _of_classes(tmp_path_factory.mktemp("classes") / "run", goodput=("time_to_first_token < 200ms",))
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict", "said"),
+    [
+        ("time_to_first_token.p50{class=chat} < 100ms", "PASS", "time_to_first_token.p50{class=chat} of key"),
+        ("time_to_first_token.p50{class=summary} < 100ms", "FAIL", "is 400 ms"),
+        ("inter_token_latency.p50{class=summary} < 20ms", "FAIL", "is 30 ms"),
+        ("output_tokens{class=chat} == 900", "PASS", "meets"),
+        ("output_token_throughput{variant=key, class=summary} > 5/s", "PASS", "meets"),
+        ("goodput{class=chat} >= 95%", "PASS", "meets"),
+        ("goodput{class=summary} >= 95%", "FAIL", "breaks"),
+        ("goodput_throughput{class=summary} >= 1/s", "FAIL", "breaks"),
+        ("time_to_first_token.p99{class=embedding} < 100ms", "NO_DATA", "no answer was streamed"),
+        ("output_tokens{class=embedding} == 0", "NO_DATA", "no answer was streamed"),
+        ("time_to_first_token.p99{class=vision} < 100ms", "NO_DATA", "no request was of that class; there were: chat"),
+    ],
+)
+def test_a_gate_on_streams_can_be_of_a_class(of_classes: dict[str, Any], gate: str, verdict: str, said: str) -> None:
+    """The figure is that class's own; what did not stream has none, and passes nothing."""
+    [result] = evaluate([parse(gate)], of_classes)
+    assert (result.verdict, said in result.sentence) == (verdict, True), result.sentence
+
+
+def test_a_gate_on_goodput_says_what_was_not_asked_for(tmp_path: Path) -> None:
+    """Without an objective there is no goodput, of a class or of all, and it is not 100 %."""
+    gates = [parse(text) for text in ("goodput >= 95%", "goodput{class=chat} >= 95%", "goodput_throughput > 0/s")]
+    for result in evaluate(gates, _of_classes(tmp_path / "run")):
+        assert (result.verdict, result.sentence.endswith("the run had no --goodput to keep")) == ("NO_DATA", True)

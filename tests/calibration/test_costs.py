@@ -1,21 +1,29 @@
-"""What a lease and a sample cost: figures of the real parts, however fast this machine is."""
+"""What a lease, a sample and an event of a stream cost: figures of the real parts, however fast this machine is."""
 
 from __future__ import annotations
 
 import pytest
 
-from bench.calibration import costs
+from bench.calibration import costs, watching
 
 
-def test_both_costs_are_told_with_their_goal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A time for each, and for a sample the bytes it takes on disk, which are the same everywhere."""
-    for name, few in (("_READS", 1_000), ("_SAMPLES", 5_000), ("_ROUNDS", 2)):
+def test_all_costs_are_told_with_their_goal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time for each, and for a sample the bytes it takes on disk, which are the same everywhere; the watchers."""
+    for name, few in (("_READS", 1_000), ("_SAMPLES", 5_000), ("_EVENTS", 500), ("_ROUNDS", 2)):
         monkeypatch.setattr(costs, name, few)
-    lease, sample = costs.costs()
+    monkeypatch.setattr(watching, "_TIMES", 2)
+    monkeypatch.setattr(watching, "_HOUR_S", 20)
+    lease, sample, event, view, *watchers, total = costs.costs()
     assert lease["CPU us each"] > 0
     assert lease["bytes each"] is None
     assert sample["CPU us each"] > lease["CPU us each"]
     assert 10 < sample["bytes each"] <= 64
+    assert view["load"] == watching.VIEW
+    assert len(watchers) == 4
+    assert total["CPU us each"] == pytest.approx(sum(one["CPU us each"] for one in watchers))
+    assert all(one["CPU us each"] > 0 for one in watchers)
+    assert event["CPU us each"] > 0
+    assert event["bytes each"] is None
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,8 @@ from tests.e2e.command import clean_environment
 
 _SOAK_SECONDS = int(os.environ.get("SOAK_SECONDS", "600"))
 _SETTLING_S = 3.0
+_STREAMS_SETTLE_S = 15
+"""Each of 1,400 users has had a stream by then, of 5 s each."""
 _LOOK_EVERY_S = 0.5
 _ALLOWED_GROWTH_BYTES = 6 << 20
 """Locust's statistics keep a number a second and a key a distinct time; both are bounded by far less."""
@@ -30,26 +33,52 @@ def test_memory_does_not_follow_the_number_of_samples(tmp_path: Path) -> None:
     """50 users back to back, recorder on: once it has settled, Locust's resident memory stays where it is."""
     seconds = _SOAK_SECONDS
     with plain_server(None, tmp_path) as (uri, _):
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "bench", "run", f"--scoring-uri={uri}", "--users=50"),
-                *(f"--duration={seconds}s", "--warm-up=1s", "--out=results"),
-            ],
-            cwd=tmp_path,
-            env=clean_environment(BENCH_KEY="x" * 64),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            memory = _memory_of_locust(process, tmp_path)
-        finally:
-            out, _ = process.communicate(timeout=seconds + 240)
+        words = [f"--scoring-uri={uri}", "--users=50", f"--duration={seconds}s", "--warm-up=1s"]
+        memory, ticks = _soaked(words, tmp_path, seconds=seconds, BENCH_KEY="x" * 64)
+    assert ticks[-1]["written"] == ticks[-1]["recorded"] > 500 * seconds, ticks[-1]
+    _stays(memory, after_s=_SETTLING_S, seconds=seconds)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(_SOAK_SECONDS + 300)
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_does_not_follow_the_number_of_tokens(tmp_path: Path) -> None:
+    """A thousand streams at once, 10,000 tokens a second: no gap is lost, and memory stays once all have begun."""
+    seconds = _SOAK_SECONDS
+    (tmp_path / "chat.jsonl").write_text('{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 50}\n')
+    words = ["--emulator", "--emulator-options=--token-gap-base 100ms", "--chat=chat.jsonl", "--arrival-rate=200"]
+    words += ["--users=1400", "--timeout=60s", f"--warm-up={_STREAMS_SETTLE_S}s", f"--duration={seconds}s"]
+    memory, ticks = _soaked(words, tmp_path, seconds=seconds)
+    assert max(tick.get("in_flight", 0) for tick in ticks) >= 900
+    end = ticks[-1]
+    assert (end["written"], end["gaps_unwritten"]) == (end["recorded"], 0), end
+    assert 0 < end["gaps_written"] <= 49 * end["recorded"], end
+    _stays(memory, after_s=_STREAMS_SETTLE_S, seconds=seconds)
+
+
+def _soaked(
+    words: list[str], cwd: Path, *, seconds: int, **environment: str
+) -> tuple[list[tuple[float, int]], list[dict[str, Any]]]:
+    """The memory of a run's Locust, and the run's health records."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench", "run", "--out=results", *words],
+        cwd=cwd,
+        env=clean_environment(**environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        memory = _memory_of_locust(process, cwd)
+    finally:
+        out, _ = process.communicate(timeout=seconds + 240)
     assert process.returncode in {0, 4}, out  # a busy machine makes a run INVALID, but no memory
-    run = next(tmp_path.glob("results/*/manifest.json")).parent
-    end = schemas.load_lines(run / "health" / "w0.jsonl", schemas.HealthTick, cut=False)[0][-1]
-    assert end["written"] == end["recorded"] > 500 * seconds, end
-    settled = [size for at_s, size in memory if at_s > _SETTLING_S]
+    run = next(cwd.glob("results/*/manifest.json")).parent
+    return memory, schemas.load_lines(run / "health" / "w0.jsonl", schemas.HealthTick, cut=False)[0]
+
+
+def _stays(memory: list[tuple[float, int]], *, after_s: float, seconds: int) -> None:
+    settled = [size for at_s, size in memory if at_s > after_s]
     assert len(settled) > (seconds - _SETTLING_S) / _LOOK_EVERY_S / 4
     assert max(settled) - settled[0] < _ALLOWED_GROWTH_BYTES, json.dumps(memory[:: max(len(memory) // 50, 1)])
 

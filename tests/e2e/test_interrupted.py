@@ -69,7 +69,7 @@ def _kill_locust(process: subprocess.Popen[str]) -> None:
     ("strike", "verdict", "says"),
     [
         (_interrupt_group, "SUSPECT", "ended early"),
-        (_terminate, "SUSPECT", "ended early"),
+        pytest.param(_terminate, "SUSPECT", "ended early", marks=pytest.mark.slow),
         (_kill_locust, "INVALID", "killed before it ended"),
     ],
 )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from bench import cli
+from bench.report import plots
 from tests.analysis.synthetic import Side, write_run
-from tests.e2e.command import bench
+from tests.e2e.command import Done, bench, clean_environment
+
+Called = Callable[..., Done]
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +33,22 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def called(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Called:
+    """`bench` in that folder, in this process, drawing nothing: the report of `place` and the overlay are drawn."""
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(plots, "draw", lambda *_: {})
+    for name in os.environ.keys() - clean_environment().keys():
+        monkeypatch.delenv(name)
+
+    def call(*words: str) -> Done:
+        capsys.readouterr()
+        code = cli._run(list(words))
+        return Done(code, *capsys.readouterr())
+
+    return call
+
+
 @pytest.mark.parametrize(
     ("gate", "code", "word"),
     [
@@ -38,31 +59,31 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("response_time.p99 <= baseline + 10%", 2, "no baseline"),
     ],
 )
-def test_gate(gate: str, code: int, word: str, place: Path) -> None:
+def test_gate(gate: str, code: int, word: str, place: Path, called: Called) -> None:
     """A stored run is judged with the exit codes of a live one, and JUnit is written."""
-    done = bench("gate", "before", "--gate", gate, cwd=place)
+    done = called("gate", "before", "--gate", gate)
     assert done.code == code, done
     assert word in done.out + done.err
     if code in {0, 10}:
         assert "<testsuite" in (place / "before" / "junit.xml").read_text()
 
 
-def test_a_killed_run_passes_no_gate(place: Path) -> None:
+def test_a_killed_run_passes_no_gate(place: Path, called: Called) -> None:
     """An INVALID run exits with 4 whatever its figures are, and its report says what is missing."""
-    done = bench("gate", "killed", "--gate", "response_time.p99 < 2s", cwd=place)
+    done = called("gate", "killed", "--gate", "response_time.p99 < 2s")
     assert done.code == 4, done
     assert "killed before it ended" in (place / "killed" / "report.html").read_text()
 
 
-def test_baseline_and_what_is_held_against_it(place: Path) -> None:
+def test_baseline_and_what_is_held_against_it(place: Path, called: Called) -> None:
     """A run saved as baseline lets a like one pass and fails a slower one."""
-    saved = bench("baseline", "save", "before", "--as", "main", cwd=place)
+    saved = called("baseline", "save", "before", "--as", "main")
     assert saved.code == 0, saved
     assert (place / "results" / "baselines" / "main.json").stat().st_size < 100_000
-    assert "main: run" in bench("baseline", "list", cwd=place).out
+    assert "main: run" in called("baseline", "list").out
     gate = ("--baseline", "main", "--gate", "response_time.p50 <= baseline + 5%")
-    assert bench("gate", "before", *gate, cwd=place).code == 0
-    slower = bench("gate", "after", *gate, cwd=place)
+    assert called("gate", "before", *gate).code == 0
+    slower = called("gate", "after", *gate)
     assert slower.code == 10, slower
 
 
@@ -76,9 +97,9 @@ def test_a_baseline_of_another_load_is_refused_before_anything_is_sent(place: Pa
     assert not (place / "never").exists()
 
 
-def test_a_run_that_turns_out_unlike_its_baseline_keeps_its_report(place: Path) -> None:
+def test_a_run_that_turns_out_unlike_its_baseline_keeps_its_report(place: Path, called: Called) -> None:
     """The target is only known when the run is over; nothing of what was measured is lost."""
-    saved = bench("baseline", "save", "before", "--as", "elsewhere", cwd=place)
+    saved = called("baseline", "save", "before", "--as", "elsewhere")
     assert saved.code == 0, saved
     file = place / "results" / "baselines" / "elsewhere.json"
     values = json.loads(file.read_text())
@@ -86,7 +107,7 @@ def test_a_run_that_turns_out_unlike_its_baseline_keeps_its_report(place: Path) 
     file.write_text(json.dumps(values))
     (place / "after" / "report.html").unlink(missing_ok=True)
     gate = ("--baseline", "elsewhere", "--gate", "response_time.p50 <= baseline + 5%")
-    done = bench("gate", "after", *gate, cwd=place)
+    done = called("gate", "after", *gate)
     assert done.code == 2, done
     assert "target was endpoint" in done.err
     assert (place / "after" / "report.html").stat().st_size > 10_000
@@ -103,17 +124,17 @@ def test_diff_finds_the_slower_deployment(place: Path) -> None:
     assert p50["verdict"] == "INCONCLUSIVE"
 
 
-def test_a_report_made_again_judges_by_what_the_run_was_asked_for(place: Path) -> None:
+def test_a_report_made_again_judges_by_what_the_run_was_asked_for(place: Path, called: Called) -> None:
     """`--min-effect` of the run is in its plan; giving another one to `bench report` overrides it."""
     write_run(place / "pair", sides=(Side("key"), Side("aml_token", shift_ms=0.3)), seed=4)
     manifest = json.loads((place / "pair" / "manifest.json").read_text())
     manifest["plan"]["min_effect_ms"] = 7.0
     (place / "pair" / "manifest.json").write_text(json.dumps(manifest))
     for words, least in (([], 7.0), (["--min-effect", "1ms"], 1.0)):
-        assert bench("report", "pair", *words, cwd=place).code == 0
+        assert called("report", "pair", *words).code == 0
         summary = json.loads((place / "pair" / "summary.json").read_text())
         assert summary["comparison"]["min_effect_ms"] == least
-    assert bench("report", "pair", "--min-effect", "0", cwd=place).code == 2
+    assert called("report", "pair", "--min-effect", "0").code == 2
 
 
 def test_overlay(place: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -108,3 +110,20 @@ def test_options_that_cannot_be(words: tuple[str, str]):
     with pytest.raises(SystemExit) as ended:
         parse(words)
     assert ended.value.code == 2
+
+
+def test_a_client_that_does_not_read_holds_nobody_up():
+    """The others' tokens come meanwhile, and it has all of its own when it reads at last."""
+    tokens = 40_000  # more than a socket holds
+    body = json.dumps(CHAT | {"max_tokens": tokens}).encode()
+    with emulator("--first-token-base", "0", "--token-gap-base", "0", "--token-gap-exponential", "0") as running:
+        secret = running.secret("key")
+        where = urlsplit(running.said["scoring_uri"]["key"])
+        with socket.create_connection((where.hostname, where.port)) as slow:
+            head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret}\r\n"
+            slow.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            until(lambda: running.admin("GET", "stats")["endpoints"]["ep-key"]["deployments"]["blue"]["scored"] == 1)
+            assert tokens_of(events_of(running.chat(secret, CHAT | {"max_tokens": 8}).body)) == 8
+            answer = http.client.HTTPResponse(slow)
+            answer.begin()
+            assert answer.read().count(b'" token"') == tokens

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.analysis.run import LoadedRun
 from bench.analysis.summary import summarise
 from bench.gates import baseline
 from bench.gates.evaluate import evaluate
@@ -25,7 +25,7 @@ from tests.analysis.streamed import Asked, write_streamed
 from tests.analysis.synthetic import TWO_SIDES, Side, write_run
 from tests.gates.summaries import Summary
 
-RUNS = 50
+RUNS = 30
 SLOWER = 1.25
 
 
@@ -67,7 +67,7 @@ def p99(run: Summary) -> float:
 
 @pytest.mark.slow
 def test_a_threshold_a_tenth_above_the_p99_never_fails_an_unchanged_target(unchanged: list[Summary]) -> None:
-    """50 runs, no FAIL: the promise that a red pipeline means something."""
+    """30 runs, no FAIL: the promise that a red pipeline means something."""
     gate = parse(f"response_time.p99 < {1.1 * median(map(p99, unchanged)):.4f}ms")
     verdicts = Counter(evaluate([gate], run)[0].verdict for run in unchanged)
     assert verdicts[GateVerdict.FAIL] == 0
@@ -83,7 +83,7 @@ def test_a_threshold_on_the_p99_itself_is_mostly_undecided_and_seldom_fails(unch
 
 
 def test_a_run_of_the_same_target_is_no_regression_of_the_one_before(unchanged: list[Summary]) -> None:
-    """Each run against the previous one as its baseline, with the usual 10 %: no FAIL in 49 comparisons."""
+    """Each run against the previous one as its baseline, with the usual 10 %: no FAIL in 29 comparisons."""
     gate = parse("response_time.p99 <= baseline + 10%")
     verdicts = Counter(evaluate([gate], run, Accepted(before))[0].verdict for before, run in pairwise(unchanged))
     assert verdicts[GateVerdict.FAIL] == 0
@@ -106,7 +106,8 @@ def subject(metric: Metric, quantile: str) -> str:
     return f"{metric.name}{'(20ms)' if metric.deadline else ''}{f'.{quantile}' if quantile else ''}"
 
 
-def chats(path: Path) -> Path:
+@pytest.fixture(scope="module")
+def chats(tmp_path_factory: pytest.TempPathFactory) -> tuple[LoadedRun, Summary]:
     """22,000 streamed answers of two variants, of which every metric can be told."""
     rng = np.random.default_rng(1)
     first, gaps = 50 + rng.exponential(5, 22_000), 10 + rng.exponential(2, (22_000, 3))
@@ -120,13 +121,14 @@ def chats(path: Path) -> Path:
         )
         for place in range(22_000)
     ]
-    return write_streamed(path, requests, duration_s=22, goodput=("time_to_first_token < 60ms",))
+    path = tmp_path_factory.mktemp("chats") / "run"
+    run = load_run(write_streamed(path, requests, duration_s=22, goodput=("time_to_first_token < 60ms",)))
+    return run, summarise(run, deadlines_ms=[20.0])
 
 
-def test_every_metric_and_quantile_is_found_in_a_real_summary(tmp_path: Path) -> None:
+def test_every_metric_and_quantile_is_found_in_a_real_summary(chats: tuple[LoadedRun, Summary]) -> None:
     """The table of metrics promises nothing the summary does not hold: no gate here is without data."""
-    run = load_run(chats(tmp_path / "run"))
-    summary = summarise(run, deadlines_ms=[20.0])
+    _, summary = chats
     for metric in METRICS.values():
         for quantile in metric.quantiles or ("",):
             unit = {"time": "0ms", "rate": "0%", "count": "0", "throughput": "0/s"}[metric.kind]
@@ -137,18 +139,16 @@ def test_every_metric_and_quantile_is_found_in_a_real_summary(tmp_path: Path) ->
     assert set(summary["variants"]["key"]["response_time_ms"]) == set(STATISTICS)
 
 
-def test_a_real_baseline_is_small_and_carries_its_intervals(tmp_path: Path) -> None:
+def test_a_real_baseline_is_small_and_carries_its_intervals(chats: tuple[LoadedRun, Summary], tmp_path: Path) -> None:
     """Small enough to commit, and it judges a run just as the whole summary does."""
     plain = load_run(write_run(tmp_path / "plain", sides=TWO_SIDES, rate=1000, duration_s=22))
     file = baseline.save(summarise(plain, deadlines_ms=[20.0]), plain.manifest, name="plain", folder=tmp_path)
     assert file.stat().st_size < 20_000
-    path = chats(tmp_path / "run")
-    run = load_run(path)
-    summary = summarise(run, deadlines_ms=[20.0])
+    run, summary = chats
     file = baseline.save(summary, run.manifest, name="main", folder=tmp_path)
     assert file.stat().st_size < 50_000
     accepted = baseline.load("main", tmp_path)
-    baseline.refuse_unlike(accepted, summary, json.loads((path / "manifest.json").read_text()))
+    baseline.refuse_unlike(accepted, summary, run.manifest)
     for metric in METRICS.values():
         for quantile in metric.quantiles or ("",):
             gate = parse(f"{subject(metric, quantile)} <= baseline")

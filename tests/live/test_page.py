@@ -26,6 +26,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WebUi, Pat
         assert ui.swarm().said["success"] is True
         until(lambda: len(state(ui)["points"]) > 1, within_s=300)
         running = state(ui)
+        running["edited"] = ui.swarm(user_count="20", arrival_rate="20").said
         assert ui.send("POST", "/bench/fault", body="name=rotate+the+key", headers={"Content-Type": FORM}).status == 200
         until(lambda: bool(state(ui)["runs"]), within_s=300)
         yield ui, cwd, running
@@ -88,6 +89,14 @@ def test_while_it_runs_each_variant_has_its_own_figures(ended: tuple[WebUi, Path
     assert {row[0] for row in running["rows"]["variants"]} == set(running["variants"])
     for name, _, _, p50, *_ in running["rows"]["variants"]:
         assert p50 == numbers.milliseconds(running["variants"][name]["recent"]["response_time_ms"]["p50"])
+
+
+def test_another_rate_while_it_runs_is_refused(ended: tuple[WebUi, Path, dict[str, Any]]) -> None:
+    """In words, and the run that goes on is left as it was asked for (F4)."""
+    edited = ended[2]["edited"]
+    assert edited["success"] is False
+    assert "arrival_rate cannot be changed while a run goes on" in edited["message"]
+    assert state(ended[0])["plan"]["arrival_rate"] == 50
 
 
 def test_when_it_has_ended_all_of_it_is_kept(ended: tuple[WebUi, Path, dict[str, Any]]) -> None:

@@ -152,3 +152,22 @@ def test_a_loss_is_said_once() -> None:
     for at_s in (1.0, 2.0, 3.0):
         board.tick(at_s, of_worker("w1", said("w1"), lost=True, late=False, silent_s=9.0), asked_rate=0)
     assert [event["text"] for event in board.as_json(NOTHING)["events"]] == ["run r begins", "worker w1 lost"]
+
+
+def test_a_scripted_fault_is_marked_when_its_time_comes() -> None:
+    """Its beginning and its end, at the times of the script; the next run has none of it."""
+    board = Board()
+    plan = RunPlan(target="emulator", variants=())
+    board.begin("20260101-000000-000-aaaa", plan)
+    stall = {"do": "stall", "answer": "", "from_s": 2.0, "to_s": 3.5}
+    board.expect([stall, {"do": "arm", "answer": "503", "from_s": 9.0, "to_s": None}])
+
+    def marks(at_s: float) -> list[tuple[float, str]]:
+        board.tick(at_s, NOTHING, asked_rate=1.0)
+        return [(one["at_s"], one["text"]) for one in board.as_json(NOTHING)["events"] if one["mark"] == "fault"]
+
+    assert marks(1.9) == []
+    assert marks(2.1) == [(2.0, "fault: stall")]
+    assert marks(9.5) == [(2.0, "fault: stall"), (3.5, "fault over: stall"), (9.0, "fault: arm 503")]
+    board.begin("20260101-000000-000-bbbb", plan)
+    assert len(marks(20.0)) == 3

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
-from bench.plan.options import RUN_OPTIONS, auth_modes_of, is_on, plan_of
+from bench.plan.options import RUN_OPTIONS
+from bench.plan.reading import auth_modes_of, is_on, plan_of
 from bench.plan.run_plan import (
     DEFAULT_DURATION_S,
     DEFAULT_TIMEOUT_S,
@@ -67,6 +68,10 @@ def test_the_defaults_shown_are_the_defaults_used() -> None:
         ({"payload": "x.json"}, "payload", "x.json"),
         ({"ca_file": "ca.pem"}, "ca_file", "ca.pem"),
         ({"min_effect": "2ms"}, "min_effect_ms", 2),
+        ({}, "trace_share", None),
+        ({"traceparent": "0"}, "trace_share", 0),
+        ({"traceparent": "0.05"}, "trace_share", 0.05),
+        ({"traceparent": "5%"}, "trace_share", 0.05),
     ],
 )
 def test_each_option_has_its_place_in_the_plan(given: dict[str, Any], field: str, value: Any) -> None:
@@ -101,6 +106,10 @@ def test_each_option_has_its_place_in_the_plan(given: dict[str, Any], field: str
         ({"seed": "-1"}, "--seed"),
         ({"min_effect": "0"}, "--min-effect"),
         ({"processes": "0"}, "--processes"),
+        ({"traceparent": "some"}, "--traceparent"),
+        ({"traceparent": "nan"}, "--traceparent"),
+        ({"traceparent": "-0.1"}, "--traceparent"),
+        ({"traceparent": "101%"}, "--traceparent"),
         ({"deployment": "a b"}, "--deployment"),
         ({"deployment": "a\r\nX-Injected: 1"}, "--deployment"),
         ({"deployment": "grün"}, "--deployment"),

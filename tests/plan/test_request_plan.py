@@ -49,6 +49,7 @@ def test_what_the_options_say() -> None:
         (["--header", "transfer-encoding: chunked"], "cannot be set"),
         (["--header", "Authorization: Bearer hunter2"], "BENCH_KEY"),
         (["--header", "azureml-model-deployment: blue"], "--deployment"),
+        (["--header", "Traceparent: 00-1-1-01"], "--traceparent"),
         (["--header", "Ocp-Apim-Subscription-Key: hunter2"], "--header-env Ocp-Apim-Subscription-Key=VARIABLE"),
         (["--header", "X-A: 1", "--header", "x-a: 2"], "given twice"),
         (["--header", "X-A: 1", "--header-env", "x-a=V"], "given twice"),

@@ -45,8 +45,10 @@ def test_static_secret(uri: str, code: int, emulator: dict[str, Any], tmp_path: 
     _is_clean(done, tmp_path, CANARY)
 
 
-def _secrets(emulator: dict[str, Any], workspace: list[str], cwd: Path) -> list[str]:
+@pytest.fixture(scope="module")
+def secrets(emulator: dict[str, Any], workspace: list[str], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The emulator's key, and what proves the principal."""
+    cwd = tmp_path_factory.mktemp("aside")
     target = ["--endpoint", emulator["endpoints"]["key"], *workspace]
     key = bench("credentials", *target, "--show-secret", cwd=cwd, **emulator["env"]).out.strip()
     assert len(key) > 20
@@ -54,11 +56,9 @@ def _secrets(emulator: dict[str, Any], workspace: list[str], cwd: Path) -> list[
 
 
 def test_fetched_secret_and_argv(
-    emulator: dict[str, Any], workspace: list[str], tmp_path_factory: pytest.TempPathFactory
+    emulator: dict[str, Any], workspace: list[str], secrets: list[str], tmp_path: Path
 ) -> None:
     """A fetched key is in no file of a run, and on no command line while it goes on; the agent has no static secret."""
-    cwd = tmp_path_factory.mktemp("fetched")
-    secrets = _secrets(emulator, workspace, tmp_path_factory.mktemp("aside"))
     process = subprocess.Popen(
         [
             sys.executable,
@@ -75,7 +75,7 @@ def test_fetched_secret_and_argv(
             "--warm-up",
             "0s",
         ],
-        cwd=cwd,
+        cwd=tmp_path,
         env=clean_environment(BENCH_KEY=CANARY, **emulator["env"]),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -93,18 +93,16 @@ def test_fetched_secret_and_argv(
         time.sleep(0.2)  # a look at the process list now and then
     done = Done(process.returncode, process.stdout.read(), process.stderr.read())  # type: ignore[union-attr]
     assert done.code in {0, 4}, done
-    _is_clean(done, cwd, *secrets, CANARY)
+    _is_clean(done, tmp_path, *secrets, CANARY)
     assert any("credentials.agent" in line for line in seen)
     assert not [line for line in seen if any(secret in line for secret in (*secrets, CANARY))]
     assert not [line for line, environ in seen.items() if "credentials.agent" in line and CANARY in environ]
 
 
 def test_the_web_ui_shows_none(
-    emulator: dict[str, Any], workspace: list[str], tmp_path_factory: pytest.TempPathFactory
+    emulator: dict[str, Any], workspace: list[str], secrets: list[str], tmp_path: Path
 ) -> None:
     """Nothing the web UI answers holds the lease that its users send."""
-    cwd = tmp_path_factory.mktemp("web")
-    secrets = _secrets(emulator, workspace, tmp_path_factory.mktemp("aside"))
     process = subprocess.Popen(
         [
             sys.executable,
@@ -129,7 +127,7 @@ def test_the_web_ui_shows_none(
             "--warm-up",
             "0s",
         ],
-        cwd=cwd,
+        cwd=tmp_path,
         env=clean_environment(**emulator["env"]),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -148,7 +146,7 @@ def test_the_web_ui_shows_none(
         out = process.communicate(timeout=300)[0]
     assert "extended_stats" in shown
     assert not [secret for secret in secrets if secret in shown + out]
-    assert not _search(cwd, *secrets)
+    assert not _search(tmp_path, *secrets)
 
 
 def _address_of(process: subprocess.Popen[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,9 @@ NOBODYS: Mapping[str, str] = MappingProxyType({})
 _BODY_CHARACTERS = 200
 _VALUE_CHARACTERS = 200
 _MARK = "***"
+_LIMIT = "x-ratelimit-"
+_IS_LIMIT = re.compile(r"x-ratelimit-[a-z-]{1,40}")
+_MOST_LIMITS = 8
 
 
 def details_of(answer: Answer, *, detail: str, secret: str, more_secrets: tuple[str, ...] = ()) -> AnswerDetails:
@@ -39,12 +43,15 @@ def details_of(answer: Answer, *, detail: str, secret: str, more_secrets: tuple[
         found = (clean(headers[name]) for name in names if headers.get(name))
         return next((blot(text, secret, most=_VALUE_CHARACTERS) for text in found), "")
 
+    limits = [name for name in headers if _IS_LIMIT.fullmatch(name)]
     raw = answer.body_start or (b"" if answer.status else answer.head)
     return AnswerDetails(
         reason=blot(clean(detail or phrase), secret, most=_VALUE_CHARACTERS),
         location=blot_location(clean(headers.get("location", "")), secret, most=_VALUE_CHARACTERS),
         model_status=header("ms-azureml-model-error-statuscode"),
         model_reason=header("ms-azureml-model-error-reason"),
+        retry_after=header("retry-after"),
+        limits=", ".join(f"{name.removeprefix(_LIMIT)} {header(name)}" for name in limits[:_MOST_LIMITS]),
         server=header("server"),
         request_id=header("x-request-id", "x-ms-request-id"),
         content_type=header("content-type"),

@@ -7,12 +7,18 @@ endpoints", section "HTTP status codes".
 
 from __future__ import annotations
 
+import re
+
 from bench.sample import Cause, Outcome
 
 EXPIRY_TOLERANCE_NS = 1_000_000_000
 """Azure tells expiry in whole seconds, so a 401 within one second of it is put down to expiry."""
 
 _TOO_MANY_PENDING = b"too_many_pending"
+_OF_TOKENS = re.compile(rb"tokens?[ _]rate[ _]limit|tokens?[ _](?:per|a)[ _]min|\btpm\b", re.IGNORECASE)
+_OF_REQUESTS = re.compile(rb"call[ _]rate[ _]limit|requests?[ _](?:per|a)[ _](?:min|sec)|\brpm\b", re.IGNORECASE)
+"""As Azure OpenAI and OpenAI say in a 429's body which of the two budgets is spent."""
+_NO_TOKEN_LEFT = re.compile(rb"^x-ratelimit-remaining-tokens:[ \t]*(?:0|-\d+)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 
 Verdict = tuple[str, str]
 OK: Verdict = (Outcome.OK.value, Cause.NONE.value)
@@ -53,15 +59,16 @@ def classify(
     status: int,
     *,
     reason: bytes = b"",
+    head: bytes = b"",
     run_failed: bool = False,
     done_ns: int = 0,
     expires_at_ns: int | None = None,
 ) -> Verdict:
     """Outcome and cause of a complete answer.
 
-    `reason` is `ms-azureml-model-error-reason`, or the start of the body where that header is missing;
-    `run_failed` is the inference server's `x-ms-run-function-failed`. `done_ns` and `expires_at_ns` (None:
-    never) are on the same clock.
+    `reason` is `ms-azureml-model-error-reason`, or the start of the body where that header is missing; `head` are the
+    answer's headers as they came, for what a budget says of itself; `run_failed` is the inference server's
+    `x-ms-run-function-failed`. `done_ns` and `expires_at_ns` (None: never) are on the same clock.
     """
     if 200 <= status < 300:
         return OK
@@ -69,8 +76,7 @@ def classify(
         expired = expires_at_ns is not None and done_ns >= expires_at_ns - EXPIRY_TOLERANCE_NS
         return (Outcome.AUTH_FAILURE.value, Cause.EXPIRED.value if expired else Cause.REFUSED.value)
     if status == 429:
-        pending = _TOO_MANY_PENDING in reason or b"pending" in reason.lower()
-        return (Outcome.THROTTLED.value, Cause.PENDING.value if pending else Cause.RATE.value)
+        return (Outcome.THROTTLED.value, _throttled_by(reason, head).value)
     known = _BY_STATUS.get(status)
     if known is not None:
         return known
@@ -79,3 +85,12 @@ def classify(
             return (Outcome.MODEL_ERROR.value, Cause.NONE.value)
         return (Outcome.SERVER_ERROR.value, _SERVER_CAUSES.get(status, Cause.NONE.value))
     return (Outcome.UNEXPECTED.value, f"http_{status}")
+
+
+def _throttled_by(reason: bytes, head: bytes) -> Cause:
+    """What there was too much of: by what the answer says, else by what it says is left of the tokens."""
+    if _TOO_MANY_PENDING in reason or b"pending" in reason.lower():
+        return Cause.PENDING
+    if _OF_TOKENS.search(reason):
+        return Cause.TOKENS
+    return Cause.TOKENS if _NO_TOKEN_LEFT.search(head) and not _OF_REQUESTS.search(reason) else Cause.RATE

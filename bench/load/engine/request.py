@@ -28,6 +28,7 @@ from bench.plan.expectation import CAUSE, Expectation
 from bench.sample import NO_TIME, Cause, Outcome, Phase
 from bench.samples.chunks import ChunkRecorder
 from bench.samples.recorder import Recorder
+from bench.trace_context import TraceContext
 
 _OK = Outcome.OK.value
 _AUTH_FAILURE = Outcome.AUTH_FAILURE.value
@@ -82,6 +83,7 @@ class Engine:
     chunks: ChunkRecorder
     idle_ns: int = 0
     expectation: Expectation | None = None
+    trace: TraceContext | None = None
     zero_ns: int = 0
     measure_from_ns: int = 0
     sequence: int = 0
@@ -246,9 +248,10 @@ class Scorer:
         bench.sequence = sequence = bench.sequence + 1
         payload = self._payload
         head = lane.head_for(lease) if payload.route is None else lane.head_on(payload.route, lease)
+        trace = bench.trace.line(sequence) if bench.trace is not None else b""
         connection = self._connections[lane_index]
         connection.exchange(
-            b"%b%b%b%08x%b" % (head, payload.head, bench.id_prefix, sequence, payload.tail),
+            b"%b%b%b%b%08x%b" % (head, trace, payload.head, bench.id_prefix, sequence, payload.tail),
             deadline_ns=deadline_ns,
         )
         answer = connection.answer
@@ -270,6 +273,7 @@ class Scorer:
                 kind, cause = outcome.classify(
                     status,
                     reason=answer.reason or answer.body_start,
+                    head=answer.head,
                     run_failed=answer.run_failed,
                     done_ns=done_ns,
                     expires_at_ns=lease.expires_at,

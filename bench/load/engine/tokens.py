@@ -19,34 +19,34 @@ _DONE = b"[DONE]"
 _MOST = 0xFFFFFFFF
 
 
-class _Function(Struct, frozen=True):
+class _Function(Struct, frozen=True, gc=False):
     name: str | None = None
     arguments: str | None = None
 
 
-class _ToolCall(Struct, frozen=True):
+class _ToolCall(Struct, frozen=True, gc=False):
     function: _Function | None = None
 
 
-class _Delta(Struct, frozen=True):
+class _Delta(Struct, frozen=True, gc=False):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     tool_calls: list[_ToolCall] | None = None
 
 
-class _Choice(Struct, frozen=True):
+class _Choice(Struct, frozen=True, gc=False):
     delta: _Delta | None = None
     text: str | None = None
     finish_reason: str | None = None
 
 
-class _Usage(Struct, frozen=True):
+class _Usage(Struct, frozen=True, gc=False):
     completion_tokens: float | None = None
     prompt_tokens: float | None = None
 
 
-class _Chunk(Struct, frozen=True):
+class _Chunk(Struct, frozen=True, gc=False):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
     error: Any = None
@@ -107,7 +107,8 @@ class TokenReader:
             for choice in choices:
                 if choice.finish_reason is not None:
                     self._ended = True
-                if choice.text or (choice.delta is not None and _brings_text(choice.delta)):
+                delta = choice.delta
+                if (delta is not None and (delta.content or _brings_text(delta))) or choice.text:
                     self._times.append(at_ns)
                     break
             if chunk.error is not None:
@@ -146,7 +147,8 @@ class TokenReader:
 
 
 def _brings_text(delta: _Delta) -> bool:
-    if delta.content or delta.reasoning_content or delta.reasoning:
+    """Other text than content."""
+    if delta.reasoning_content or delta.reasoning:
         return True
     functions = [call.function for call in delta.tool_calls or () if call.function is not None]
     return any(function.arguments or function.name for function in functions)

@@ -118,6 +118,7 @@ class Conductor:
                 facts_of_start["shape"] = self.shape.as_json(end_s=0.0)
             self.record.started(self.zero_ns, facts_of_start)
             self._board.begin(self.record.run.run_id, plan)
+            self._board.expect(faults)
         self._senders.go(zero)
         if self.shape is not None:
             self.shape.start(self.zero_ns)

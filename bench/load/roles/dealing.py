@@ -1,16 +1,24 @@
-"""What a lost worker leaves: its loss is named, and what it had not begun is dealt to the others. Edge: members."""
+"""What a lost worker leaves: its loss is named, what it had not begun is dealt to the others and worked out by them.
+
+Edge: what the master knows of its workers; the hub, which gets its turn.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 
+import gevent
 import msgspec
 
+from bench.load.engine.arrivals import Arrival, schedule
 from bench.load.roles.commands import Share, TakeOver
 from bench.load.roles.losses import Loss, begun_by
 from bench.load.roles.member import Member
 from bench.plan.run_plan import RunPlan
 from bench.sample import WorkloadModel
+
+_SKIPPED_AT_ONCE = 500
 
 
 def give_up(
@@ -37,6 +45,14 @@ def give_up(
     return tuple(_dealt(shares, others)) if is_open and shares else ()
 
 
+def arrivals_of(share: Share, plan: RunPlan, *, workers: int, dues_ns: Sequence[int] | None) -> Iterator[Arrival]:
+    """The arrivals of a share, of a run that was dealt to so many workers. Returns once the first is known."""
+    arrivals = schedule(plan, worker=share.worker, workers=workers, dues_ns=dues_ns)
+    for offset, step in share.splits:
+        arrivals = islice(arrivals, offset, None, step)
+    return _after(share.from_ns, arrivals)
+
+
 def _dealt(shares: Sequence[Share], others: Sequence[Member]) -> Iterator[tuple[str, TakeOver]]:
     for number, other in enumerate(others):
         split = (number, len(others))
@@ -44,3 +60,13 @@ def _dealt(shares: Sequence[Share], others: Sequence[Member]) -> Iterator[tuple[
             other.node,
             other.take_over(tuple(msgspec.structs.replace(share, splits=(*share.splits, split)) for share in shares)),
         )
+
+
+def _after(from_ns: int, arrivals: Iterator[Arrival]) -> Iterator[Arrival]:
+    """Those that are due later. There may be millions before them: the hub gets its turn in between."""
+    for number, arrival in enumerate(arrivals):
+        if arrival.due_ns > from_ns:
+            return chain((arrival,), arrivals)
+        if number % _SKIPPED_AT_ONCE == 0:
+            gevent.sleep(0)
+    return iter(())

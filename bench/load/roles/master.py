@@ -35,7 +35,7 @@ from bench.plan.run_plan import RunPlan
 from bench.process import handover, supervise
 from bench.rundir import RunDir
 
-_WATCHED_BY = ("live", "live_port", "prometheus_port")
+_WATCHED_BY = ("live", "live_port", "otlp_endpoint", "prometheus_port")
 
 
 class Master:

@@ -16,7 +16,8 @@ import msgspec
 from bench.endpoint import AuthMode, Endpoint
 from bench.errors import UsageError
 from bench.load.engine import request_source
-from bench.plan.options import LONGEST_S, MOST_PER_S, MOST_PROCESSES, MOST_SPEED, MOST_USERS, plan_of
+from bench.plan.options import LONGEST_S, MOST_PER_S, MOST_PROCESSES, MOST_SPEED, MOST_USERS
+from bench.plan.reading import plan_of
 from bench.plan.run_plan import TRACE, RunPlan, Stage
 from bench.plan.variants import sides_of
 from bench.target.spec import TargetSpec, kind_of, secret_headers_of, spec_of, variants_of

@@ -19,7 +19,7 @@ from bench.load.roles import locust_options
 from bench.load.roles.managers import ManagerPool
 from bench.load.wire.address import proxy_of
 from bench.plain_text import write_line
-from bench.plan.options import plan_of, words_of
+from bench.plan.reading import plan_of, words_of
 from bench.plan.run_plan import RunPlan
 from bench.plan.variants import sides_of, uris_of
 from bench.rundir import refuse_pipe

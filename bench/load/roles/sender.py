@@ -8,8 +8,7 @@ written and told each second.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -20,7 +19,7 @@ from bench.credentials.patience import Patience
 from bench.errors import RunInvalid
 from bench.line_file import LineFile
 from bench.live.rolling import Rolling
-from bench.load.engine.arrivals import Arrival, schedule
+from bench.load.engine.arrivals import schedule
 from bench.load.engine.client_limits import make_room
 from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.failure_samples import FailureSamples
@@ -30,6 +29,7 @@ from bench.load.engine.request import Engine, Tally
 from bench.load.engine.request_source import load_again
 from bench.load.roles.closing import close_all
 from bench.load.roles.commands import Share
+from bench.load.roles.dealing import arrivals_of
 from bench.load.roles.messages import Progress
 from bench.load.roles.part import Part
 from bench.load.roles.request_events import RequestEvents
@@ -47,10 +47,10 @@ from bench.samples.chunks import ChunkRecorder
 from bench.samples.recorder import Recorder
 from bench.target.client_certificate import ClientCertificate
 from bench.target.spec import secret_headers_of
+from bench.trace_context import TraceContext
 
 _POLL_S = 0.01
 _YOUNG_OBJECTS = 50_000
-_SKIPPED_AT_ONCE = 500
 
 
 class Sender:
@@ -122,6 +122,7 @@ class Sender:
             events=events,
             failures=self.failures,
             expectation=plan.request.expectation,
+            trace=None if plan.trace_share is None else TraceContext(run.run_id, part.name, share=plan.trace_share),
         )
         lanes, dues_ns = range(len(plan.variants)), source.dues_ns
         self.dispatcher = (
@@ -185,6 +186,7 @@ class Sender:
         """`request_bytes` on the wire by variant (part of what token auth costs), and the `pacer`'s name."""
         payload = self.bench.feeder.at(0)
         rest = len(payload.head) + len(payload.tail) + len(self.bench.id_prefix) + 8
+        rest += self.bench.trace.line_bytes if self.bench.trace is not None else 0
         return {
             "request_bytes": {lane.variant.name: len(lane.head) + rest for lane in self.bench.lanes},
             "pacer": self.dispatcher.pacer_name if self.dispatcher is not None else "",
@@ -239,10 +241,7 @@ class Sender:
 
     def take_over(self, share: Share) -> None:
         """Send what a lost worker had not begun. Returns once it is known what that is, which may take a while."""
-        arrivals = schedule(self.plan, worker=share.worker, workers=self._part.workers, dues_ns=self._dues_ns)
-        for offset, step in share.splits:
-            arrivals = islice(arrivals, offset, None, step)
-        rest = _after(share.from_ns, arrivals)
+        rest = arrivals_of(share, self.plan, workers=self._part.workers, dues_ns=self._dues_ns)
         if self.dispatcher is not None and not self._cut:
             self.dispatcher.add(rest)
 
@@ -304,13 +303,3 @@ class Sender:
         give_up_ns = monotonic_ns() + self.bench.timeout_ns
         while self.tally.in_flight and monotonic_ns() < give_up_ns:
             gevent.sleep(_POLL_S)
-
-
-def _after(from_ns: int, arrivals: Iterator[Arrival]) -> Iterator[Arrival]:
-    """Those that are due later. There may be millions before them: the hub gets its turn in between."""
-    for number, arrival in enumerate(arrivals):
-        if arrival.due_ns > from_ns:
-            return chain((arrival,), arrivals)
-        if number % _SKIPPED_AT_ONCE == 0:
-            gevent.sleep(0)
-    return iter(())

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.plan.options import MOST_USERS, Option, plan_of
+from bench.plan.options import MOST_USERS, Option
+from bench.plan.reading import plan_of
 from bench.settings.file import CONFIG_VARIABLE, PROFILE_VARIABLE, documents_in, read_settings
 from bench.settings.precedence import COMMAND_LINE, DEFAULT, Layer, Setting, environment_layer, settle
 

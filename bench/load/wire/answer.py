@@ -170,10 +170,14 @@ class Answer:
         self.response_bytes += len(body)
         if self.events is not None:
             self.events.feed(body, self.at_ns)
-        if (self.status >= 300 or self.keep_body) and len(self.body_start) < _KEEP_BODY_BYTES:
-            self.body_start += body[:_KEEP_BODY_BYTES]
+            if not self.keep_body:
+                return
         if self.keep_body:
             self.pieces.append(body)
+        elif self.status < 300:
+            return
+        if len(self.body_start) < _KEEP_BODY_BYTES:
+            self.body_start += body[:_KEEP_BODY_BYTES]
 
     def _begin_events(self) -> None:
         """What is no success is no stream, whatever it calls itself."""

@@ -260,13 +260,16 @@ class Connection:
             if not self._pending:  # bytes nobody asked for
                 self.close()
                 return
-            at_ns = max(self._watch.polled_ns, self.sent_ns)
+            answer = self.answer
+            polled_ns, sent_ns = self._watch.polled_ns, self.sent_ns
+            answer.at_ns = at_ns = max(sent_ns, polled_ns)  # hot: no call of `max`
             if self.first_byte_ns == NO_TIME:
                 self.first_byte_ns = at_ns
-            answer = self.answer
-            answer.at_ns = at_ns
             try:
-                answer.feed(data)
+                if answer.headers_done:  # what `feed` would do: a call saved for every token of a stream
+                    answer.parser.feed_data(data)
+                else:
+                    answer.feed(data)
             except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
                 if not answer.complete:
                     self._lost("protocol", str(exc.__context__ or exc))

@@ -14,6 +14,7 @@ MOST_BYTES = 16 << 20
 """A server that never ends an event could fill the memory with it."""
 
 _LINE = re.compile(rb"\r\n|\n|\r")
+_SPACE = ord(" ")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -34,7 +35,7 @@ class EventSink(Protocol):
 class EventParser:
     """The events of one answer. `events` counts them; `last_ns` is the time of the last one, 0 before the first."""
 
-    __slots__ = ("_data", "_first", "_held", "_line", "_name", "_sink", "_swallow_lf", "events", "last_ns")
+    __slots__ = ("_between", "_data", "_first", "_held", "_line", "_name", "_sink", "_swallow_lf", "events", "last_ns")
 
     def __init__(self, sink: EventSink) -> None:
         self._sink = sink
@@ -42,6 +43,7 @@ class EventParser:
         self._data: list[bytes] = []
         self._held = 0  # bytes in it
         self._name = b""
+        self._between = True  # nothing of an event is held
         self._first = True
         self._swallow_lf = False  # a CR ended the last line: an LF after it is of the same end
         self.events = 0
@@ -49,11 +51,13 @@ class EventParser:
 
     def feed(self, piece: bytes, at_ns: int) -> None:
         """More of the body, come at `at_ns`. Raises EventTooLong. Hot: most servers send one whole event a chunk."""
-        if not self._line and not self._data and piece[-2:] == b"\n\n" and piece[:5] == b"data:" and not self._name:
-            data = piece[6:-2] if piece[5:6] == b" " else piece[5:-2]
-            if b"\n" not in data and b"\r" not in data:
+        if self._between and piece.startswith(b"data:") and piece.endswith(b"\n\n") and b"\r" not in piece:
+            end = len(piece) - 2
+            if piece.find(b"\n") == end:
                 self._first = self._swallow_lf = False
-                self._dispatch(data, b"", at_ns)
+                self.events += 1
+                self.last_ns = at_ns
+                self._sink.event(piece[6 if piece[5] == _SPACE else 5 : end], b"", at_ns)
                 return
         self._feed_lines(piece, at_ns)
 
@@ -71,6 +75,7 @@ class EventParser:
         self._line += rest
         if not rest and piece[-1:] == b"\r":
             self._swallow_lf = True
+        self._between = not (self._line or self._data or self._name)
         if len(self._line) + self._held > MOST_BYTES:
             raise EventTooLong(f"an event of more than {MOST_BYTES >> 20} MiB")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from bench.failure_sample import AnswerDetails
 from bench.load.engine.blot import blot, blot_location
 from bench.load.engine.failure_samples import MOST_KINDS, FailureSamples, details_of
 from bench.load.wire.answer import Answer
+from bench.report.words import failure_detail
 
 SECRET = "k3y-Of The/endpoint+42"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJlLXdpdGgtbG90cw"
@@ -101,6 +103,26 @@ def test_an_answer_in_full() -> None:
         request_id="1b4e28ba-2fa1",
         content_type="text/plain",
         body="NameError",
+    )
+
+
+def test_what_a_budget_says_of_itself() -> None:
+    """How long to wait and what is left; a server that repeats the secret there, or says too much, does not get far."""
+    many = b"".join(b"x-ratelimit-more-%b: 1\r\n" % bytes([letter]) for letter in range(97, 117))
+    answer = answer_of(
+        b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nX-RateLimit-Remaining-Tokens: 0\r\n"
+        b"x-ratelimit-limit-tokens: "
+        + SECRET.encode()
+        + b"\r\nx-ratelimit-!|odd: 1\r\n"
+        + many
+        + b"Content-Length: 0\r\n\r\n"
+    )
+    details = details_of(answer, detail="", secret=SECRET)
+    assert details.retry_after == "7"
+    assert details.limits.startswith("remaining-tokens 0, limit-tokens ***, more-a 1, ")
+    assert details.limits.count(",") == 7
+    assert failure_detail({"outcome": "throttled", "status": 429, **asdict(details)}).startswith(
+        "asks to wait 7 s, remaining-tokens 0, "
     )
 
 

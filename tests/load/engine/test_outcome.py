@@ -60,11 +60,34 @@ def test_every_status(status: int, outcome: Outcome, cause: str) -> None:
         (b"", Cause.RATE),
         (b"rate limited", Cause.RATE),
         (b"\xff\xfe", Cause.RATE),
+        (b'{"error": {"message": "... have exceeded token rate limit of your current pricing tier."}}', Cause.TOKENS),
+        (b"Rate limit reached for gpt on tokens per min (TPM): Limit 10000, Used 9990", Cause.TOKENS),
+        (b"... have exceeded call rate limit of your current pricing tier.", Cause.RATE),
+        (b"invalid token, too many requests", Cause.RATE),
     ],
 )
 def test_why_it_was_throttled(reason: bytes, cause: Cause) -> None:
     """Too many requests under way is the deployment's limit, anything else the endpoint's rate."""
     assert classify(429, reason=reason) == (Outcome.THROTTLED.value, cause.value)
+
+
+@pytest.mark.parametrize(
+    ("left", "reason", "cause"),
+    [
+        (b"0", b"", Cause.TOKENS),
+        (b"-12", b"Too Many Requests", Cause.TOKENS),
+        (b"0", b"exceeded call rate limit", Cause.RATE),
+        (b"0", b"too_many_pending_request", Cause.PENDING),
+        (b"07", b"", Cause.RATE),
+        (b"5000", b"", Cause.RATE),
+        (b"none", b"", Cause.RATE),
+        (b"", b"", Cause.RATE),
+    ],
+)
+def test_a_budget_without_a_token_left_was_one_of_tokens(left: bytes, reason: bytes, cause: Cause) -> None:
+    """Where the answer does not say which of its budgets is spent, what is left of the tokens does."""
+    head = b"HTTP/1.1 429 Too Many\r\nX-RateLimit-Remaining-Tokens: %b\r\nRetry-After: 7\r\n\r\n" % left
+    assert classify(429, reason=reason, head=head) == (Outcome.THROTTLED.value, cause.value)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from bench.sample import COLUMNS, NO_TIME, Freshness
 from bench.samples import chunks
 from bench.samples.chunks import ChunkRecorder
 from bench.samples.recorder import Recorder
+from bench.trace_context import TraceContext
 from tests.load.engine.wiring import Wiring, in_greenlet
 from tests.load.wire.scripted import OK, Peer, ScriptedServer, answering, scripted
 
@@ -212,6 +213,33 @@ def test_what_is_sent(rig: MakeRig) -> None:
         assert int(fields[b"content-length"]) == len(bodies[number])
         assert fields[b"x-ms-client-request-id"] == f"20261124-081530-123-abcd-w0-{number + 1:08x}".encode()
         assert len(fields[b"x-ms-client-request-id"]) <= 40
+
+
+def test_a_traceparent_of_each_attempt(rig: MakeRig) -> None:
+    """Its ids are worked out again from the sample; a replay has its own, and without the option there is none."""
+    got: list[bytes] = []
+
+    def script(peer: Peer) -> None:
+        while request := peer.request():
+            got.append(request)
+            peer.send(NO if len(got) == 1 else OK)
+
+    with scripted(script) as server:
+        made = rig(server)
+        made.holder.renewals = 1
+        trace = made.bench.trace = TraceContext("run", "w0", share=0.5)
+        assert made.score() == [True]
+        made.bench.trace = None
+        assert made.score() == [True]
+    rows = sorted(made.samples(), key=lambda row: row["sequence"])
+    assert [row["attempt"] for row in rows] == [0, 1, 0]
+    assert [trace.line(row["sequence"]) in request for row, request in zip(rows, got, strict=True)] == [
+        True,
+        True,
+        False,
+    ]
+    assert b"traceparent" not in got[2]
+    assert got[0].count(b"traceparent") == 1
 
 
 def test_warm_up_is_marked_by_when_the_request_was_due(rig: MakeRig) -> None:
@@ -418,6 +446,10 @@ def read_for_ever(peer: Peer) -> None:
             *("throttled", "pending", 429),
         ),
         (b"HTTP/1.1 429 No\r\nContent-Length: 12\r\n\r\nrate limited", "throttled", "rate", 429),
+        (
+            b"HTTP/1.1 429 No\r\nContent-Length: 0\r\nretry-after: 7\r\nx-ratelimit-remaining-tokens: 0\r\n\r\n",
+            *("throttled", "tokens", 429),
+        ),
         (b"HTTP/1.1 500 No\r\nContent-Length: 0\r\nx-ms-run-function-failed: True\r\n\r\n", "model_error", "", 500),
         (b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", "server_error", "", 500),
         (b"HTTP/1.1 504 No\r\nContent-Length: 0\r\n\r\n", "timed_out", "server", 504),

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-from itertools import islice
 
 import pytest
 
 from bench.endpoint import AuthMode
 from bench.load.engine.arrivals import Arrival, schedule
 from bench.load.roles.commands import Share
+from bench.load.roles.dealing import arrivals_of, give_up
 from bench.load.roles.losses import Loss, are_bearable, begun_by, due_by
 from bench.load.roles.member import Member
 from bench.load.roles.messages import Progress, Ready
@@ -28,24 +28,17 @@ CLOSED = RunPlan(target="", variants=PLAN.variants, duration_s=10.0)
 SECOND = 1_000_000_000
 
 
-def arrivals_of(share: Share, workers: int) -> list[Arrival]:
-    """As `Sender.take_over` works them out."""
-    arrivals = schedule(PLAN, worker=share.worker, workers=workers)
-    for offset, step in share.splits:
-        arrivals = islice(arrivals, offset, None, step)
-    return [arrival for arrival in arrivals if arrival.due_ns > share.from_ns]
+def arrivals(share: Share, workers: int) -> list[Arrival]:
+    return list(arrivals_of(share, PLAN, workers=workers, dues_ns=None))
 
 
 def member(index: int, workers: int = 4) -> Member:
     return Member(node=f"node{index}", part=Part(index=index, workers=workers), ready=Ready())
 
 
-def deal(lost: Member, others: list[Member], from_ns: int) -> None:
-    """As `Workers` deals a lost worker's shares."""
-    for share in lost.shares_after(from_ns):
-        for number, other in enumerate(others):
-            split = Share(share.worker, share.from_ns, (*share.splits, (number, len(others))))
-            other.take_over((split,))
+def deal(lost: Member, others: list[Member], at_ns: int) -> None:
+    """A lost worker's shares; the system saw it die then."""
+    give_up(lost, others, plan=PLAN, at_ns=at_ns, why="its process died", by_system=True)
 
 
 class TestDealing:
@@ -60,12 +53,12 @@ class TestDealing:
             gone = members[index]
             left.remove(gone)
             sent += [a.number for a in schedule(PLAN, worker=index, workers=4) if a.due_ns <= from_ns]
-            sent += [a.number for share in gone.shares for a in arrivals_of(share, 4) if a.due_ns <= from_ns]
+            sent += [a.number for share in gone.shares for a in arrivals(share, 4) if a.due_ns <= from_ns]
             deal(gone, left, from_ns)
             begins[gone.node] = from_ns
         (last,) = left
         sent += [a.number for a in schedule(PLAN, worker=last.part.index, workers=4)]
-        sent += [a.number for share in last.shares for a in arrivals_of(share, 4)]
+        sent += [a.number for share in last.shares for a in arrivals(share, 4)]
         assert sorted(sent) == list(range(1000))
 
     def test_one_that_had_sent_all_leaves_nothing(self) -> None:
