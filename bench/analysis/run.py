@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.analysis.warm_up import WarmUp, last_of, warm_up
 from bench.metrics import DURATIONS
 from bench.plan.run_plan import RunPlan
 from bench.sample import NO_TIME, Outcome, Phase, WorkloadModel
@@ -202,7 +203,36 @@ class LoadedRun:
     @cached_property
     def measured(self) -> Mask:
         """Rows that are judged: everything but the warm-up."""
-        return self.samples.where("phase", Phase.MEASURE)
+        rows = self.samples.where("phase", Phase.MEASURE)
+        return rows if self.warm_up is None else rows | (self.samples.intended_ns >= self.measure_from_ns)
+
+    @cached_property
+    def warm_up(self) -> WarmUp | None:
+        """How a warm-up went that was to end once service time had settled; None of any other."""
+        if not self.plan.warm_up_auto:
+            return None
+        taken = self.samples.where("outcome", *LATENCY_OUTCOMES)
+        until_s = float(self.samples.intended_ns.max(initial=0)) / 1e9
+        found = []
+        for variant in self.variants:
+            rows = np.flatnonzero(taken & self.samples.where("variant", variant))
+            found.append(
+                warm_up(
+                    self.samples.intended_ns[rows] / 1e9,
+                    self.samples.durations_ns("service_time", rows) / 1e6,
+                    at_most_s=self.plan.warm_up_s,
+                    until_s=until_s,
+                    least_ms=self.plan.min_effect_ms,
+                )
+            )
+        return last_of(found)
+
+    @property
+    def measure_from_ns(self) -> int:
+        """Since the run's start; what was due before that is warm-up."""
+        if self.warm_up is not None:
+            return round(self.warm_up.ended_s * 1e9)
+        return int(self.manifest.get("measure_from_ns", 0))
 
     @cached_property
     def _latency(self) -> Mask:
@@ -228,12 +258,13 @@ class LoadedRun:
 
         It lasts as long as the plan said, or until the run ended earlier; a killed run until its last sample.
         """
-        begin = int(self.manifest.get("measure_from_ns", 0))
+        begin = self.measure_from_ns
         last = int(self.samples.done_ns[self.measured].max(initial=begin))
         ended = self.manifest.get("ended") or {}
         stopped = int(ended.get("at_ns", last))
         planned = self.plan.duration_s
-        until = stopped if planned is None else min(begin + round(planned * 1e9), max(stopped, begin))
+        end = int(self.manifest.get("measure_from_ns", 0)) + round((planned or 0) * 1e9)
+        until = stopped if planned is None else min(end, max(stopped, begin))
         return begin, max(until, begin)
 
     @property

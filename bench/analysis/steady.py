@@ -1,9 +1,10 @@
-"""Was the target steady while it was measured? Drift over the run, and a warm-up that was still going on. Pure.
+"""Was the target steady while it was measured? A warm-up that was still going on, a step, a drift over the run. Pure.
 
 The medians of service time in twenty batches of equal time are looked at. Drift is Spearman's rank correlation of them
 with time. A warm-up are the batches at the beginning that lie outside the second half's, one after the other. MSER
 (White, Simulation 69, 1997), which minimises the standard error of the rest, left out up to six batches more than were
-cold. Both count only when they are larger than a tenth of the median and than the smallest difference that matters.
+cold. A step, as where a deployment is scaled, parts the batches in two that a straight line fits half as well at most.
+All count only when they are larger than a tenth of the median and than the smallest difference that matters.
 Batches resemble their neighbours, so the limits are those at which such noise (autocorrelation up to 0.5) raises an
 alarm in fewer than 1 of 100 runs.
 """
@@ -16,18 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.analysis.run import Floats, LoadedRun
+from bench.analysis.warm_up import AMONG, LEAST_SHARE
 
 BATCHES = 20
 LEAST_IN_BATCH = 20
 LEAST_RHO = 0.8
 LEAST_T = 8.0
-LEAST_SHARE = 0.1
-"""Of the median: what is smaller moves no conclusion."""
-
-_AMONG = 4.0
-"""Standard deviations of the second half within which a batch lies among it."""
-
 _MOST_LEFT_OUT = BATCHES // 2
+_LEAST_BESIDE_STEP = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +32,14 @@ class Unsteady:
     """What was found in a run's batches: medians `before_ms` and `after_ms`.
 
     `steady_from` is the batch from which on it was steady; None for a drift through the whole run, with its `rho`.
+    `step`: it was steady before that too, at another level.
     """
 
     before_ms: float
     after_ms: float
     steady_from: int | None
     rho: float
+    step: bool = False
 
 
 def unsteady(medians_ms: Floats, *, least_ms: float) -> Unsteady | None:
@@ -57,6 +56,8 @@ def unsteady(medians_ms: Floats, *, least_ms: float) -> Unsteady | None:
         if abs(gap) >= max(least, LEAST_T * error):
             before = float(medians_ms[:left_out].mean())
             return Unsteady(before_ms=before, after_ms=float(rest.mean()), steady_from=left_out, rho=rho)
+    if found := _step(medians_ms, least):
+        return found
     rho, quarter = _rho(medians_ms), BATCHES // 4
     before, after = float(medians_ms[:quarter].mean()), float(medians_ms[-quarter:].mean())
     if abs(rho) >= LEAST_RHO and abs(after - before) >= least:
@@ -80,9 +81,28 @@ def batch_medians_ms(run: LoadedRun, variant: str) -> Floats:
 def _beginning(values: Floats, least: float) -> int:
     """How many batches at the beginning are not like the second half."""
     half = values[_MOST_LEFT_OUT:]
-    room = max(_AMONG * float(half.std(ddof=1)), least / 2)
+    room = max(AMONG * float(half.std(ddof=1)), least / 2)
     outside = np.abs(values[:_MOST_LEFT_OUT] - half.mean()) > room
     return int(outside.argmin()) if not outside.all() else 0
+
+
+def _step(values: Floats, least: float) -> Unsteady | None:
+    """Where the squares around the means of both sides are least, if the two are apart and no slope tells it better."""
+    at, sides = min(
+        ((at, (values[:at], values[at:])) for at in range(_LEAST_BESIDE_STEP, len(values) - _LEAST_BESIDE_STEP + 1)),
+        key=lambda split: _squares(*split[1]),
+    )
+    squares, (before, after) = _squares(*sides), (float(side.mean()) for side in sides)
+    error = math.sqrt(squares / (len(values) - 2) * (1 / at + 1 / (len(values) - at)))
+    time = np.arange(len(values))
+    line = values - np.polyval(np.polyfit(time, values, 1), time)
+    if abs(after - before) < max(least, LEAST_T * error) or squares > float(line @ line) / 2:
+        return None
+    return Unsteady(before_ms=before, after_ms=after, steady_from=at, rho=_rho(values), step=True)
+
+
+def _squares(*sides: Floats) -> float:
+    return sum(float(((side - side.mean()) ** 2).sum()) for side in sides)
 
 
 def _rho(values: Floats) -> float:

@@ -64,6 +64,8 @@ def summarise(
             "machine": {key: run.manifest.get("host", {}).get(key) for key in MACHINE},
             "variants": dict(zip(run.variants, blocks, strict=True)),
         }
+    if run.warm_up:
+        summary["warm_up"] = {**asdict(run.warm_up), "sentence": run.warm_up.sentence}
     if told := stages(run, seed=seed):
         summary["stages"] = told
     if shape := run.manifest.get("shape"):

@@ -263,10 +263,21 @@ def _unsteady(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
             )
             continue
         from_s = found.steady_from * run.span_s / steady.BATCHES
+        if found.step:
+            yield _suspect(
+                f"{went} in a step, {from_s:.1f} s into the measured time: was the deployment scaled, or its machine"
+                " shared? its figures are of two states; measure again, or longer from there on"
+            )
+            continue
         yield _suspect(
             f"{went} and was steady from {from_s:.1f} s on: the warm-up was still going on; "
-            f"give --warm-up {math.ceil(run.plan.warm_up_s + from_s)}s"
+            f"give --warm-up {math.ceil(run.window_ns[0] / 1e9 + from_s)}s"
         )
+
+
+def _never_settled(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
+    if run.warm_up and run.warm_up.settled is False:
+        yield _suspect(run.warm_up.sentence)
 
 
 _CHECKS: tuple[Callable[[LoadedRun, Evidence], Iterator[Reason]], ...] = (
@@ -282,6 +293,7 @@ _CHECKS: tuple[Callable[[LoadedRun, Evidence], Iterator[Reason]], ...] = (
     _unanswered,
     _auth_mode_changed,
     _unsteady,
+    _never_settled,
 )
 
 

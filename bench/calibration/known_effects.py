@@ -2,7 +2,7 @@
 
 aa         the same auth mode against itself: BETTER or WORSE would be a false alarm
 overhead   the emulator adds a known delay to token validation: the interval must hold it
-flapping   one unchanged target, a gate 10 % above its p99: FAIL would be a false alarm
+flapping   one unchanged target, a gate 10 % above its p99: FAIL would be a false alarm; also beside another load
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.calibration.bench_run import bench, emulator_on, endpoint_words
+from bench.calibration.coming_load import load_that_comes_and_goes
 from bench.gates.evaluate import judge
 from bench.gates.expression import parse
 
@@ -56,6 +57,12 @@ def overhead(*, runs: int, seconds: float) -> Iterator[Row]:
                 "mean holds it": _holds(found["mean"], delay_ms),
                 "trust": summary["trust"]["verdict"],
             }
+
+
+def beside_load(*, runs: int, seconds: float) -> Iterator[Row]:
+    """The same beside another load that comes and goes: a shared machine may make a run INVALID, and never a FAIL."""
+    with load_that_comes_and_goes():
+        yield from flapping(runs=runs, seconds=seconds)
 
 
 def flapping(*, runs: int, seconds: float) -> Iterator[Row]:

@@ -13,6 +13,7 @@ examples:
   bench calibrate --aa 20              key against itself: does it raise false alarms?
   bench calibrate --overhead 3         a known delay in token validation: do the intervals hold it?
   bench calibrate --flapping 50        one unchanged target, a gate 10 % above its p99: does it fail?
+  bench calibrate --beside-load 50     the same while another load comes and goes on this machine
   bench calibrate --statistics         do the 95 % intervals cover the truth? (simulation)
   bench calibrate --audit              the same where it is hard, with gates and repeated looks (simulation)
   bench calibrate --histories 100      are planted shifts between runs found, and no others? (simulation)
@@ -43,6 +44,7 @@ _COUNTED = {
     "aa": "runs of key against key",
     "overhead": "runs at each known delay of token validation",
     "flapping": "gate runs of one unchanged target",
+    "beside_load": "the same beside another load that comes and goes",
 }
 
 
@@ -60,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--peers", action="store_true", help="other tools beside this one")
     what.add_argument("--costs", action="store_true", help="a lease, a sample, a task, an event of a stream, watching")
     for name, text in _COUNTED.items():
-        what.add_argument(f"--{name}", metavar="RUNS", type=int, default=0, help=text)
+        what.add_argument(f"--{_flag(name)}", metavar="RUNS", type=int, default=0, help=text)
     what.add_argument("--statistics", action="store_true", help="coverage of the intervals, by simulation")
     what.add_argument("--histories", metavar="N", type=int, default=0, help="simulated histories of each kind")
     what.add_argument("--audit", action="store_true", help="intervals, verdicts and gates where they are hard")
@@ -91,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     machine = _machine()
     out = Path(arguments.out)
     write_json(out / f"{name}.json", {"schema_version": 1, "machine": machine, "rows": rows})
-    title = "bench calibrate" if name == "rates" else f"bench calibrate --{name}"
+    title = "bench calibrate" if name == "rates" else f"bench calibrate --{_flag(name)}"
     page = f"# {title}\n\n{_sentence(machine)}\n\n{table.markdown(shown)}\n"
     (out / f"{name}.md").write_text(page, encoding="utf-8")
     return 0
@@ -103,7 +105,11 @@ def _check(arguments: argparse.Namespace) -> None:
     within(arguments.repeat, "repeat", least=1, most=1000)
     within(arguments.trials, "trials", least=1, most=1_000_000)
     for name in (*_COUNTED, "histories"):
-        within(getattr(arguments, name), name, least=0, most=10_000)
+        within(getattr(arguments, name), _flag(name), least=0, most=10_000)
+
+
+def _flag(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _rows(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:

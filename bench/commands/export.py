@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--traces", metavar="SHARE", default="", help="share of the requests that are sent as spans, 0 to 1 or 5%%"
     )
+    parser.add_argument(
+        "--only", choices=("traces", "metrics"), default="", help="for a system that takes no more (MLflow, Jaeger)"
+    )
     parser.add_argument("--every", metavar="TIME", default="10s", help="how often there is a point of the figures")
 
 
@@ -51,10 +54,13 @@ def run(arguments: argparse.Namespace) -> int:
         share = _SHARE_WITHOUT_TRACES
     if not manifest.get("ended"):
         write_line(sys.stderr, f"note: {folder.run_id} has no end: it was killed, or still goes on")
-    from bench.otlp.collector import Collector
+    from bench.otlp.collector import SIGNALS, Collector
     from bench.otlp.stored_run import send
 
-    sent = send(folder, manifest, Collector(arguments.otlp_endpoint), share=share, every_s=every_s)
+    signals = (arguments.only,) if arguments.only else SIGNALS
+    share = share if "traces" in signals else 0.0
+    collector = Collector(arguments.otlp_endpoint, signals=signals)
+    sent = send(folder, manifest, collector, share=share, every_s=every_s)
     for problem in sent.problems:
         write_line(sys.stderr, f"problem: {problem}")
     write_line(

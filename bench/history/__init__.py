@@ -2,6 +2,7 @@
 
 entry           ·  one run as a line: its figures, what was measured, on what, at which commit
 change_points   ·  where a series of runs shifted for good
+shift_test      ·  do two stretches of runs differ, where runs resemble the one before
 watch           ·  the watched figures of a history, their change points, and whether the newest is for the worse
 ledger          !  the file: append-only JSONL, typed, damaged lines told
 chart, page     ·  a sparkline and a page of SVG

@@ -1,10 +1,11 @@
 """Where a series of runs shifted for good. Pure (numpy).
 
 E-divisive (Matteson and James, "A Nonparametric Approach for Multiple Change Point Analysis of Multivariate Data",
-JASA 2014, arXiv 1306.4933) finds the place where the runs before and after differ most; Student's t test says whether
-they really do; places that are weak once their neighbours are known are merged away. The two steps, the windows and the
+JASA 2014, arXiv 1306.4933) finds the place where the runs before and after differ most; a t test says whether they
+really do; places that are weak once their neighbours are known are merged away. The two steps, the windows and the
 significance rule are those of Hunter (Fleming et al., ICPE 2023, doi 10.1145/3578244.3583719), which is Apache Otava.
-Unlike Otava the test uses the unbiased variance: with a handful of runs on one side the biased one is a false alarm.
+Unlike Otava a place moves to where its neighbours' means differ most, and the test allows for runs that resemble the
+one before (`shift_test`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.history.shift_test import likeness, p_value
+
 WINDOW = 50
 """Runs looked at together; a shift is looked for between neighbours, not against last year."""
 
@@ -25,6 +28,11 @@ WEAK = 10.0
 
 LEAST_RUNS = 3
 """Runs on either side before a shift is called lasting."""
+
+FEW_RUNS = 5
+MOST_ROOM = 4.0
+"""A stretch of few runs comes by chance at many places and looks, a long one at few: beyond `FEW_RUNS` on either side a
+shift may be likelier by chance in proportion, up to so much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +53,10 @@ class ChangePoint:
 
 
 def change_points(values: Sequence[float], *, max_p_value: float) -> tuple[ChangePoint, ...]:
-    """The lasting shifts of a series, in order. ValueError for a value that is no number."""
+    """The lasting shifts of a series, in order. ValueError for a value that is no number.
+
+    `max_p_value` is for a shift with `FEW_RUNS` on a side.
+    """
     series = np.asarray(values, dtype=float)
     if not np.isfinite(series).all():
         raise ValueError("a history's series must be of numbers")
@@ -84,7 +95,7 @@ def _divide(window: NDArray[np.float64], *, max_p_value: float) -> list[int]:
         _, place = max(candidates)
         low = max(edge for edge in edges if edge < place)
         high = min(edge for edge in edges if edge > place)
-        if _p_value(window[low:place], window[place:high]) > max_p_value:
+        if p_value(window[low:place], window[place:high]) > max_p_value:
             return places
         places = sorted([*places, place])
 
@@ -97,84 +108,63 @@ def _strongest(window: NDArray[np.float64], low: int, high: int) -> tuple[float,
     """
     part = window[low:high]
     n = len(part)
-    best = (-math.inf, 0)
     if n < 2 * LEAST_RUNS:
-        return best
+        return -math.inf, 0
     distances = np.abs(part[:, None] - part[None, :])
     sums = np.zeros((n + 1, n + 1))
     sums[1:, 1:] = distances.cumsum(axis=0).cumsum(axis=1)
-    for place in range(LEAST_RUNS, n - LEAST_RUNS + 1):
-        ends = np.arange(place + LEAST_RUNS, n + 1)
-        left, right = place, ends - place
-        between = sums[place, ends] - sums[place, place]
-        within_left = sums[place, place] / 2
-        within_right = (sums[ends, ends] - 2 * sums[place, ends] + sums[place, place]) / 2
-        strength = (
-            2 / (left + right) * between
-            - 2 * right / ((left + right) * (left - 1)) * within_left
-            - 2 * left / ((left + right) * (right - 1)) * within_right
-        )
-        top = int(strength.argmax())
-        best = max(best, (float(strength[top]), low + place))
-    return best
+    places = np.arange(LEAST_RUNS, n - LEAST_RUNS + 1)[:, None]
+    ends = np.arange(2 * LEAST_RUNS, n + 1)[None, :]
+    left, right = places, np.maximum(ends - places, LEAST_RUNS)
+    own, of_ends, across = sums[places, places], sums[ends, ends], sums[places, ends]
+    strength = (
+        2 / (left + right) * (across - own)
+        - right / ((left + right) * (left - 1)) * own
+        - left / ((left + right) * (right - 1)) * (of_ends - 2 * across + own)
+    )
+    strength[ends < places + LEAST_RUNS] = -math.inf
+    place = int(strength.max(axis=1).argmax())
+    return float(strength[place].max()), low + LEAST_RUNS + place
 
 
 def _merge(series: NDArray[np.float64], places: list[int], *, max_p_value: float) -> tuple[ChangePoint, ...]:
     """Drop the weakest place until all that are left stand against their own neighbours."""
-    while True:
+    rho = likeness(series, places)
+    while places:
+        places = _moved(series, places)
         edges = [0, *places, len(series)]
         points = [
             ChangePoint(
                 index=place,
-                p_value=_p_value(series[edges[n] : place], series[place : edges[n + 2]]),
+                p_value=p_value(series[edges[n] : place], series[place : edges[n + 2]], likeness=rho),
                 before=float(series[edges[n] : place].mean()),
                 after=float(series[place : edges[n + 2]].mean()),
             )
             for n, place in enumerate(places)
         ]
-        if not points:
-            return ()
-        weakest = max(points, key=lambda point: point.p_value)
-        if weakest.p_value <= max_p_value:
+        shorter = [min(place - edges[n], edges[n + 2] - place) for n, place in enumerate(places)]
+        chances = [point.p_value / _room(runs) for point, runs in zip(points, shorter, strict=True)]
+        if max(chances) <= max_p_value:
             return tuple(points)
-        places = [place for place in places if place != weakest.index]
+        del places[chances.index(max(chances))]
+    return ()
 
 
-def _p_value(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
-    """Two-sided, of Student's t test with a pooled variance. 1 where there is nothing to compare."""
-    df = len(left) + len(right) - 2
-    if min(len(left), len(right)) < 2:
-        return 1.0
-    gap = abs(float(left.mean() - right.mean()))
-    pooled = float(((left - left.mean()) ** 2).sum() + ((right - right.mean()) ** 2).sum()) / df
-    if pooled == 0:
-        return 1.0 if gap == 0 else 0.0
-    t = gap / math.sqrt(pooled * (1 / len(left) + 1 / len(right)))
-    return beta_share(df / (df + t * t), df / 2, 0.5)
+def _room(runs: int) -> float:
+    """How much likelier than with `FEW_RUNS` a shift may be, with so many on its shorter side."""
+    return min(max(runs / FEW_RUNS, 1.0), MOST_ROOM)
 
 
-def beta_share(x: float, a: float, b: float) -> float:
-    """The regularised incomplete beta function I_x(a, b), by Lentz's continued fraction (Numerical Recipes 6.4)."""
-    if x <= 0 or x >= 1:
-        return 0.0 if x <= 0 else 1.0
-    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
-    if x > (a + 1) / (a + b + 2):
-        return 1 - front * _fraction(1 - x, b, a) / b
-    return front * _fraction(x, a, b) / a
-
-
-def _fraction(x: float, a: float, b: float) -> float:
-    tiny = 1e-300
-    c, d = 1.0, 1 / max(abs(1 - (a + b) * x / (a + 1)), tiny) * math.copysign(1, 1 - (a + b) * x / (a + 1))
-    total = d
-    for m in range(1, 300):
-        for numerator in (
-            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
-        ):
-            d = 1 / (1 + numerator * d or tiny)
-            c = 1 + numerator / c or tiny
-            total *= c * d
-        if abs(c * d - 1) < 1e-13:
-            break
-    return total
+def _moved(series: NDArray[np.float64], places: list[int]) -> list[int]:
+    """Each place where the squares around the means of its two sides are least, between its neighbours."""
+    moved = list(places)
+    for n in range(len(moved)):
+        low, *_, high = [0, *moved, len(series)][n : n + 3]
+        candidates = np.arange(low + LEAST_RUNS, high - LEAST_RUNS + 1)
+        sums = series[low:high].cumsum()
+        left, right = candidates - low, high - candidates
+        before = sums[left - 1]
+        gaps = (before / left - (sums[-1] - before) / right) ** 2 * left * right
+        if len(gaps):
+            moved[n] = int(candidates[gaps.argmax()])
+    return moved

@@ -15,7 +15,7 @@ from bench.history.entry import WATCHED
 from bench.schemas.history import HistoryEntry
 
 P_TOGETHER = 2e-4
-"""Shared by the watched series: at most one false alarm in 200 runs (`results/calibration/history.md`)."""
+"""Shared by the watched series: at most one false alarm in 200 runs (`results/calibration/histories.md`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ class Export:
 
     def __init__(self, url: str, master: Watched) -> None:
         """UsageError for what is no collector."""
-        self._collector = Collector(url)
+        self._collector = Collector(url, signals=("metrics",))
         self._master = master
         self._run = ""
         self._start_ns = 0

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +24,7 @@ from bench.errors import BenchError, UsageError
 DEFAULT_TIMEOUT_S = 10.0
 _GRACE_S = 2.0
 _MOST_BYTES = 1 << 16
-_SIGNALS = ("traces", "metrics")
+SIGNALS = ("traces", "metrics")
 _VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
@@ -32,10 +32,10 @@ class NotTaken(BenchError):
     """The collector did not take it."""
 
 
-def endpoints(asked: str, environment: Mapping[str, str]) -> dict[str, str]:
+def endpoints(asked: str, environment: Mapping[str, str], signals: Iterable[str] = SIGNALS) -> dict[str, str]:
     """By signal, the URL of its messages: from an option, or the standard variables. UsageError names what is wrong."""
     found = {}
-    for signal in _SIGNALS:
+    for signal in signals:
         own = environment.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", "")
         base = asked or ("" if own else environment.get(_VARIABLE, ""))
         where = "--otlp-endpoint" if asked else _VARIABLE if base else f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
@@ -66,9 +66,9 @@ def _checked(url: str, where: str) -> str:
 class Collector:
     """Where spans and metrics go. `rejected` counts what was taken in part only."""
 
-    def __init__(self, asked: str = "", *, timeout_s: float | None = None) -> None:
+    def __init__(self, asked: str = "", *, timeout_s: float | None = None, signals: Iterable[str] = SIGNALS) -> None:
         """UsageError when there is no such place, or no library."""
-        self._urls = endpoints(asked, os.environ)
+        self._urls = endpoints(asked, os.environ, signals)
         self._timeout_s = timeout_s if timeout_s is not None else _timeout_of(os.environ)
         self.rejected = 0
         _quiet()
@@ -79,28 +79,34 @@ class Collector:
             raise UsageError(
                 "OpenTelemetry's exporter is not installed", hint="pip install 'azureml-endpoint-bench[otel]'"
             ) from exc
-        self._sessions = {signal: _Session() for signal in _SIGNALS}
-        spans, metrics = self._urls["traces"], self._urls["metrics"]
-        self._spans = OTLPSpanExporter(spans, timeout=self._timeout_s, session=self._sessions["traces"])
-        self._metrics = OTLPMetricExporter(metrics, timeout=self._timeout_s, session=self._sessions["metrics"])
+        kinds = {"traces": OTLPSpanExporter, "metrics": OTLPMetricExporter}
+        self._sessions = {signal: _Session() for signal in self._urls}
+        self._exporters = {
+            signal: kinds[signal](url, timeout=self._timeout_s, session=self._sessions[signal])
+            for signal, url in self._urls.items()
+        }
 
     def send_spans(self, spans: Sequence[Any]) -> None:
         """Raises NotTaken."""
-        self._send("traces", lambda: self._spans.export(spans))
+        self._send("traces", spans)
 
-    def send_metrics(self, figures: Any) -> None:
-        """An SDK's MetricsData. Raises NotTaken."""
-        self._send("metrics", lambda: self._metrics.export(figures))
+    def send_metrics(self, figures: Any) -> bool:
+        """An SDK's MetricsData; whether figures were asked for. Raises NotTaken."""
+        self._send("metrics", figures)
+        return "metrics" in self._exporters
 
     def close(self) -> None:
         """Leave the connections, and whoever still waits there."""
         for session in self._sessions.values():
             session.close()
 
-    def _send(self, signal: str, export: Callable[[], Any]) -> None:
+    def _send(self, signal: str, what: Any) -> None:
+        """Nothing of a signal that was not asked for."""
+        if signal not in self._exporters:
+            return
         session = self._sessions[signal]
         session.told = ""
-        result = _within(self._timeout_s + _GRACE_S, export)
+        result = _within(self._timeout_s + _GRACE_S, lambda: self._exporters[signal].export(what))
         where = f"the collector at {_shown(self._urls[signal])}"
         if result is None:
             raise NotTaken(

@@ -53,8 +53,7 @@ def send(folder: RunDir, manifest: Mapping[str, Any], collector: Collector, *, s
                 collector.send_spans(some)
                 sent.spans += len(some)
         for message in figures.points(resource=resource, wall_ns=wall_ns):
-            collector.send_metrics(message)
-            sent.points += 1
+            sent.points += collector.send_metrics(message)
     finally:
         sent.rejected, sent.problems = collector.rejected, tuple(problems)
         collector.close()

@@ -168,7 +168,7 @@ LOAD_OPTIONS = (
         from_browser=True,
         metavar="TIME",
         default=f"{DEFAULT_WARM_UP_S:g}s",
-        help="first part, recorded but not judged",
+        help="first part, recorded but not judged; auto, or auto:2m at most, until service time has settled",
     ),
     Option(
         name="arrivals-from",

@@ -16,14 +16,17 @@ from bench.plan.options import LONGEST_S, MOST_PER_S, MOST_PROCESSES, MOST_SPEED
 from bench.plan.request_plan import listed, request_plan_of
 from bench.plan.run_plan import (
     ARRIVALS,
+    DEFAULT_AUTO_WARM_UP_S,
     DEFAULT_DURATION_S,
     DEFAULT_MIN_EFFECT_MS,
     DEFAULT_START_TIMEOUT_S,
     DEFAULT_TIMEOUT_S,
     DEFAULT_USERS,
     DEFAULT_WARM_UP_S,
+    LEAST_AUTO_WARM_UP_S,
     RunPlan,
     Variant,
+    is_auto,
     parse_duration_s,
     parse_stages,
 )
@@ -67,7 +70,9 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         raise UsageError(f"--arrivals: {arrivals!r} is not one of {', '.join(ARRIVALS)}")
     if any(max(stage.start_rate, stage.end_rate) > MOST_PER_S for stage in stages):
         raise UsageError("--stages: a rate is too high", hint=f"at most {MOST_PER_S:g}/s")
-    warm_up_s = _duration(text, "warm-up", default_s=DEFAULT_WARM_UP_S)
+    warm_up_s, warm_up_auto = _warm_up(text)
+    if warm_up_auto and (stages or arrivals_from):
+        raise UsageError("--warm-up auto is for one rate: a load that changes does not settle", hint="give a time")
     duration_s: float | None = _duration(text, "duration", default_s=DEFAULT_DURATION_S)
     if stages:
         total_s = math.fsum(stage.duration_s for stage in stages)
@@ -91,6 +96,7 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         stages=stages,
         duration_s=duration_s or None,
         warm_up_s=warm_up_s,
+        warm_up_auto=warm_up_auto,
         timeout_s=timeout_s,
         idle_timeout_s=_duration(text, "idle-timeout", default_s=0.0),
         payload=text.get("payload", ""),
@@ -155,6 +161,18 @@ def _whole(text: Mapping[str, str], name: str, *, least: int, most: int, default
     if value > most:
         raise UsageError(f"--{name}: {word} is too large", hint=f"at most {most:,}")
     return value
+
+
+def _warm_up(text: Mapping[str, str]) -> tuple[float, bool]:
+    """How long at most, and whether it ends as soon as service time has settled."""
+    if not is_auto(text.get("warm_up")):
+        return _duration(text, "warm-up", default_s=DEFAULT_WARM_UP_S), False
+    _, colon, bound = text.get("warm_up", "").partition(":")
+    if colon and not bound.strip():
+        raise UsageError("--warm-up auto: does not say how long at most", hint="write auto, or auto:2m")
+    at_most_s = _duration({"warm_up": bound}, "warm-up", default_s=DEFAULT_AUTO_WARM_UP_S)
+    within(at_most_s, "warm-up auto, in seconds", least=LEAST_AUTO_WARM_UP_S, most=LONGEST_S)
+    return at_most_s, True
 
 
 def _duration(text: Mapping[str, str], name: str, *, default_s: float) -> float:

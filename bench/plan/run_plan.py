@@ -20,6 +20,9 @@ from bench.sample import WorkloadModel
 DEFAULT_USERS = 20
 DEFAULT_DURATION_S = 60.0
 DEFAULT_WARM_UP_S = 5.0
+AUTO_WARM_UP = "auto"
+DEFAULT_AUTO_WARM_UP_S = 30.0
+LEAST_AUTO_WARM_UP_S = 1.0
 DEFAULT_TIMEOUT_S = 10.0
 DEFAULT_MIN_EFFECT_MS = 0.5
 DEFAULT_START_TIMEOUT_S = 60.0
@@ -72,7 +75,8 @@ class RunPlan:
     """What a run is asked to do. `arrival_rate` (1/s over all variants and workers) is None in the closed model.
 
     `stages` excludes `arrival_rate`; with stages `duration_s` is their sum less the warm-up. `arrivals_from` is a file
-    of recorded times, replayed `speed` times as fast.
+    of recorded times, replayed `speed` times as fast. With `warm_up_auto` the warm-up counts as ended where service
+    time had settled, and lasts `warm_up_s` at most; the load goes on for as long as if it had lasted that long.
     `goodput` are the objectives that each request must keep to be good (`bench.plan.objectives`).
     `idle_timeout_s`, where it is not 0, is how long a streamed answer may stand still between two events.
     `trace_share` of the requests are marked as sampled in their `traceparent`; None: none has one.
@@ -101,6 +105,7 @@ class RunPlan:
     start_timeout_s: float = DEFAULT_START_TIMEOUT_S
     arrivals_from: str = ""
     speed: float = 1.0
+    warm_up_auto: bool = False
     request: RequestPlan = _PLAIN
     goodput: tuple[str, ...] = ()
     trace_share: float | None = None
@@ -141,6 +146,11 @@ def parse_duration_s(text: str, *, option: str = "duration") -> float:
     if not parts or not _DURATIONS.fullmatch(spoken) or not math.isfinite(total_s):
         raise UsageError(f"{option}: {text!r} is not a duration", hint="write 500ms, 30s, 2m or 1m30s")
     return total_s
+
+
+def is_auto(warm_up: object) -> bool:
+    """Whether `--warm-up` leaves it to the figures when the warm-up ends: `auto`, or `auto:2m`."""
+    return str(warm_up or "").partition(":")[0].strip().lower() == AUTO_WARM_UP
 
 
 def parse_stages(text: str) -> tuple[Stage, ...]:

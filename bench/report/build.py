@@ -15,7 +15,7 @@ from bench.analysis import series
 from bench.analysis.run import LoadedRun
 from bench.analysis.summary import summarise
 from bench.errors import BenchError, RunInvalid, UsageError
-from bench.report import html, overlay, plots, text, words
+from bench.report import draw_runs, html, overlay, plots, text, words
 from bench.report.canvas import Plot
 from bench.report.side import sides_of
 from bench.report.words import GateRow
@@ -78,23 +78,24 @@ def write_overlay(folders: Sequence[Path], out: Path) -> dict[str, Any]:
 
 
 def write_set(folder: Path, summary: Mapping[str, Any], *, intent: Sequence[str], gates: Sequence[GateRow]) -> None:
-    """The files of a set of runs: its figures between runs, without plots, which are in the report of each run."""
+    """The files of a set of runs: its figures between runs and a plot of the runs; each has its own report."""
     here = RunDir(folder)
     try:
         write_json(here.summary, summary)
         runs = [path.relative_to(folder).as_posix() for path in sorted(folder.glob("runs/*/report.html"))]
+        plot = draw_runs.runs_plot(summary)
+        drawn = {plot.name: plot} if plot else {}
         page = html.render(
             summary,
             sides=(),
-            plots={},
+            plots=drawn,
             flights=(),
             intent=intent,
             manifest={"runs": summary["runs"]},
             gates=gates,
             files=[here.summary.name, here.summary_md.name, *runs],
         )
-        write_bytes(here.summary_md, text.summary_md(summary, gates).encode())
-        write_bytes(here.report, page.encode())
+        _write(folder, summary, drawn, page, gates)
     except OSError as exc:
         raise _unwritable(folder, exc) from exc
 

@@ -143,7 +143,9 @@ def remarks(summary: Summary) -> list[str]:
     """Why the run is not trusted, and what is missing of it; each thing once."""
     reasons = summary["trust"]["reasons"]
     missing = [problem for problem in summary["problems"] if not any(problem in reason for reason in reasons)]
-    return [*reasons, *missing, *words.stream_remarks(summary)]
+    warm_up = summary.get("warm_up", {}).get("sentence", "")
+    told = [] if not warm_up or warm_up in reasons else [warm_up]
+    return [*reasons, *missing, *told, *words.stream_remarks(summary)]
 
 
 def figure_rows(summary: Summary) -> Iterator[Row]:

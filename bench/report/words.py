@@ -84,6 +84,8 @@ def plan_sentence(plan: RunPlan, *, shape: str = "") -> str:
         load = "closed model (a user sends again once its answer came)"
     length = f", for {plan.duration_s:,g} s" if plan.duration_s is not None else ""
     warm_up = f", after {plan.warm_up_s:,g} s of warm-up that no figure counts" if plan.warm_up_s else ""
+    if plan.warm_up_auto:
+        warm_up = f", once service time has settled, after {plan.warm_up_s:,g} s of warm-up at most"
     most = f"users by the LoadTestShape {shape}" if shape else f"at most {plural(plan.users, 'request')} in flight"
     return f"{load}{length}{warm_up}, {most}"
 

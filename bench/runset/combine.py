@@ -18,13 +18,12 @@ from bench.analysis.run import METRICS
 from bench.analysis.student import t_quantile
 from bench.analysis.summary import SCHEMA_VERSION, plain
 from bench.analysis.trust import TrustVerdict
-from bench.metrics import LATENCIES
+from bench.runset.lines import comparisons_of, line
 from bench.runset.member import Member, believed
 
 Block = Mapping[str, Any]
 
 LEAST_RUNS = 2
-_SHOWN = ("p50", "p99")
 _NEVER: Block = {"count": 0, "share": 0.0, "low": None, "high": None}
 _FROM_REPORTS = "where it arises is told in the report of each run"
 
@@ -40,7 +39,7 @@ def combine(members: Sequence[Member], *, set_id: str, asked: int, ended: str) -
         "run_id": set_id,
         "asked_runs": asked,
         "ended": ended,
-        "runs": [_line(member) for member in members],
+        "runs": [line(member) for member in members],
         "trust": _trust(members, summaries, asked=asked),
         "machine": summaries[0].get("machine", {}),
         "measured_s": math.fsum(one["measured_s"] for one in summaries),
@@ -64,31 +63,6 @@ def between(figures: Sequence[float], *, least: float = 0.0, wider: float = 1.0)
         return Interval(low=math.nan, high=math.nan)
     half = wider * t_quantile((1 + LEVEL) / 2, len(figures) - 1) * stdev(figures) / math.sqrt(len(figures))
     return Interval(low=mean - max(half, least), high=mean + max(half, least))
-
-
-def comparisons_of(summary: Block) -> list[Block]:
-    """Every candidate against the baseline."""
-    one = summary.get("comparison")
-    return list(summary.get("comparisons") or ([one] if one else []))
-
-
-def _line(member: Member) -> dict[str, Any]:
-    """A run as the set's summary lists it."""
-    summary = member.summary
-    figures = {
-        name: {
-            f"{metric}.{statistic}": block[f"{metric}_ms"].get(statistic)
-            for metric in LATENCIES
-            for statistic in _SHOWN
-        }
-        for name, block in (summary or {"variants": {}})["variants"].items()
-    }
-    return {
-        "run_id": member.run_id,
-        "trust": "" if summary is None else summary["trust"]["verdict"],
-        "left_out": member.left_out,
-        "figures": figures,
-    }
 
 
 def _trust(members: Sequence[Member], summaries: Sequence[Block], *, asked: int) -> dict[str, Any]:

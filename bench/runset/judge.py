@@ -14,21 +14,30 @@ from bench.plan.reading import min_effect_ms_of
 from bench.report import build
 from bench.runreader import load_manifest
 from bench.runset.combine import combine
-from bench.runset.folder import SetDir, summarised_member
+from bench.runset.folder import SetDir, stored_member, summarised_member
 from bench.runset.member import Member, believed
 from bench.voice import PLAIN, Voice
 
 _WHOLE = ("completed", "precise")
 
 
-def finish_set(path: Path, *, gates: Gates, min_effect: str = "", code: int = 0, voice: Voice = PLAIN) -> int:
+def finish_set(
+    path: Path,
+    *,
+    gates: Gates,
+    min_effect: str = "",
+    code: int = 0,
+    reported: bool = False,
+    voice: Voice = PLAIN,
+) -> int:
     """Report on the set in `path` from its runs' samples, judge it, and return the exit code.
 
-    `code` is that of how it was made, where that was now. RunInvalid when no run of it can be believed.
+    `code` is that of how it was made, where that was now. `reported`: its runs have just been summarised for these
+    gates, so that their summaries count as they are. RunInvalid when no run of it can be believed.
     """
     folder = SetDir(path)
     asked, known = folder.asked(), folder.ended()
-    members = members_of(folder, gates=gates, min_effect=min_effect)
+    members = members_of(folder, gates=gates, min_effect=min_effect, reported=reported)
     if not (counting := believed(members)):
         why = members[0].left_out if members else "there is none"
         raise RunInvalid(f"no run of the set in {path} can be believed: {why}", hint="measure again")
@@ -47,13 +56,16 @@ def finish_set(path: Path, *, gates: Gates, min_effect: str = "", code: int = 0,
     )
 
 
-def members_of(folder: SetDir, *, gates: Gates, min_effect: str) -> list[Member]:
-    """Its runs, summarised anew; a run of something else than the first is left out."""
+def members_of(folder: SetDir, *, gates: Gates, min_effect: str, reported: bool) -> list[Member]:
+    """Its runs, summarised anew where they were not just now; a run of something else than the first is left out."""
     least_ms = min_effect_ms_of(min_effect) if min_effect else None
     members: list[Member] = []
     first: dict[str, Any] = {}
     for run in folder.folders():
-        member = summarised_member(run, deadlines_ms=gates.deadlines_ms, min_effect_ms=least_ms)
+        if reported and run.summary.exists():
+            member = stored_member(run)
+        else:
+            member = summarised_member(run, deadlines_ms=gates.deadlines_ms, min_effect_ms=least_ms)
         if not member.left_out:
             measured = workload(load_manifest(run))
             first = first or measured

@@ -84,7 +84,7 @@ class Runs:
         if asked.precision is not None and ended.reason == "completed":
             self.voice.say(f"INCONCLUSIVE {asked.precision.text}: not reached in {asked.runs} runs", bad=True)
             code = first_of(code, GateInconclusive.exit_code)
-        return folder.path, finish_set(folder.path, gates=self.gates, code=code, voice=self.voice)
+        return folder.path, finish_set(folder.path, gates=self.gates, code=code, reported=True, voice=self.voice)
 
     def _judged(self, number: int, voice: Voice) -> tuple[RunDir | None, int]:
         folder, code = self._made(number, out=Path(self.values["out"]))

@@ -181,12 +181,17 @@ class Summary(Struct, frozen=True, kw_only=True):
 
 
 class SetLine(Struct, frozen=True, kw_only=True):
-    """A run of a set: its trust (empty where it cannot be read), why it is left out, its figures by variant."""
+    """A run of a set: its trust (empty where it cannot be read), why it is left out, its figures by variant.
+
+    `intervals` are those within the run, `differences` those of its candidates; older sets have none.
+    """
 
     run_id: Name
     trust: str
     left_out: str
     figures: dict[str, dict[str, Figure]]
+    intervals: dict[str, dict[str, Interval]] = {}
+    differences: dict[str, dict[str, Estimate]] = {}
 
 
 class SetSummary(Summary, frozen=True, kw_only=True):

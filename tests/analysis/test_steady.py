@@ -50,6 +50,29 @@ def test_a_drift_through_the_run_is_told_as_one() -> None:
         assert found.rho > 0.9
 
 
+@pytest.mark.parametrize("at", [11, 13, 15, 17])
+@pytest.mark.parametrize("gap_ms", [-3.0, 4.0, 40.0])
+def test_a_step_late_in_the_run_is_told_with_its_place(at: int, gap_ms: float) -> None:
+    """As where a deployment is scaled out, or a neighbour comes."""
+    for seed in range(20):
+        values = noise(np.random.default_rng(seed), 0.0, 0.2)
+        values[at:] += gap_ms
+        found = unsteady(values, least_ms=0.5)
+        assert found is not None
+        assert (found.step, found.steady_from) == (True, at)
+        assert found.after_ms - found.before_ms == pytest.approx(gap_ms, abs=0.6)
+
+
+def test_one_slow_batch_or_two_are_no_step() -> None:
+    for slow in (1, 2):
+        values = noise(np.random.default_rng(7), 0.0, 0.2)
+        values[-slow:] += 8
+        found = unsteady(values, least_ms=0.5)
+        assert found is None or not found.step
+        values[12 : 12 + slow], values[-slow:] = 18, 10
+        assert unsteady(values, least_ms=0.5) is None
+
+
 @pytest.mark.parametrize("least_ms", [5.0, 0.0])
 def test_a_drift_that_does_not_matter_is_none(least_ms: float) -> None:
     """Smaller than the difference that matters, or than a tenth."""
@@ -72,6 +95,15 @@ def test_a_run_that_drifts_is_suspect_and_a_steady_one_is_not(tmp_path: Path) ->
     (reason,) = [reason.text for reason in trust.of(cold).reasons if "steady" in reason.text]
     assert "steady from 7.5 s on" in reason
     assert "--warm-up 10s" in reason
+
+
+def test_a_run_with_a_step_is_suspect_and_says_when(tmp_path: Path) -> None:
+    run = load_run(write_run(tmp_path / "20260101-000000-000-aaaa", sides=(Side("key"),)))
+    begin, until = run.window_ns
+    late = run.samples.intended_ns >= begin + (until - begin) * 3 // 5
+    run.samples.done_ns[late] += 20_000_000
+    (reason,) = [reason.text for reason in trust.of(run).reasons if "step" in reason.text]
+    assert "18.0 s into the measured time" in reason
 
 
 def test_a_run_of_few_requests_tells_nothing(tmp_path: Path) -> None:

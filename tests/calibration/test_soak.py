@@ -52,7 +52,7 @@ def test_memory_does_not_follow_the_number_of_tokens(tmp_path: Path) -> None:
     assert max(tick.get("in_flight", 0) for tick in ticks) >= 900
     end = ticks[-1]
     assert (end["written"], end["gaps_unwritten"]) == (end["recorded"], 0), end
-    assert 0 < end["gaps_written"] <= 49 * end["recorded"], end
+    assert end["gaps_written"] > end["recorded"], end  # a gap longer than 1.68 s has several rows
     _stays(memory, after_s=_STREAMS_SETTLE_S, seconds=seconds)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.comment.platform_stub import Stub, serving
+from tests.comment.test_post import variables
 from tests.e2e.command import bench
 
 pytestmark = pytest.mark.slow
@@ -16,11 +18,16 @@ GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 PAGES = ("payloads", "comparing-deployments", "tasks", "streaming", "runs")
 
 
+def commands(page: str) -> list[str]:
+    """What a page types after `bench`."""
+    blocks = re.findall(r"```console\n(.*?)```", (GUIDES / f"{page}.md").read_text(), re.DOTALL)
+    lines = [line for block in blocks for line in re.sub(r"\\\n\s+", "", block).splitlines()]
+    return [line.removeprefix("$ bench ") for line in lines]
+
+
 def examples(page: str) -> list[str]:
     """The commands of a page that need nothing but an emulator."""
-    blocks = re.findall(r"```console\n(.*?)```", (GUIDES / f"{page}.md").read_text(), re.DOTALL)
-    lines = [line.removeprefix("$ bench ") for block in blocks for line in re.sub(r"\\\n\s+", "", block).splitlines()]
-    return [line for line in lines if "--emulator" in line]
+    return [line for line in commands(page) if "--emulator" in line]
 
 
 @pytest.fixture
@@ -57,6 +64,34 @@ def test_an_example(page: str, line: str, folder: Path) -> None:
     assert done.code in well or (done.code == 4 and "INVALID" in done.out), done  # on a machine this busy
     failed = [block["error_rate"] for block in done.summary_at(folder)["variants"].values()]
     assert not any(failed) or {"mix.jsonl", "shop.py"} & set(words), (page, done)
+
+
+@pytest.mark.parametrize("line", [line for line in examples("capacity") if line.startswith("scale ")])
+def test_a_step_in_load(line: str, tmp_path: Path) -> None:
+    """As long as it stands there: nothing shorter tells when a load is taken."""
+    done = bench(*shlex.split(line), cwd=tmp_path)
+    assert done.code in {0, 11} or (done.code == 4 and "INVALID" in done.out), done
+    assert done.code == 4 or "20 to 100/s: " in done.out
+
+
+def test_a_pull_request_from_the_run_to_each_comment(tmp_path: Path) -> None:
+    """The page's commands in their order: the run against an emulator, the comments against stubs of three servers."""
+    typed = [shlex.split(line, comments=True) for line in commands("pull-requests")]
+    run, *comments, compare = typed
+    assert (run[0], compare[0], {words[0] for words in comments}) == ("run", "compare", {"comment"})
+    short = {"scorer": "", "--endpoint": "--emulator", "2m": "1s", "5": "2", "blue,pr-17": "blue,green"}
+    measured = bench(*filter(None, (short.get(word, word) for word in run)), "--warm-up", "0", cwd=tmp_path)
+    assert measured.code in {0, 4, 10, 11}, measured
+    with serving(Stub()) as stub:
+        for words in comments:
+            done = bench(*words, cwd=tmp_path, **variables(stub.url))
+            assert done.code == 0, done
+        assert stub.comments
+        assert all(comment["text"].startswith("**") for comment in stub.comments)
+    assert (tmp_path / "comment.md").read_text().count("response_time.p99") >= 1
+    words = [*filter(None, (short.get(word, word) for word in compare)), "--duration", "1s", "--warm-up", "0"]
+    compared = bench(*words, "--emulator-options", "--traffic blue=100 green=0", cwd=tmp_path)
+    assert compared.code in {0, 4, 10, 11}, compared
 
 
 def test_there_are_examples() -> None:

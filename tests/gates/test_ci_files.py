@@ -160,6 +160,36 @@ def test_bash_is_what_the_steps_are_tested_with() -> None:
 
 
 @pytest.mark.parametrize("code", [0, 4, 10, 11])
+def test_main_and_pull_request_meet_in_one_job_and_the_candidate_goes_whatever_the_verdict(
+    code: int, tmp_path: Path
+) -> None:
+    """Live first, candidate second, several runs; the gates decide alone, and no fork asks for a sign-in."""
+    file = "same-job.yml"
+    (comparing,) = (text for text in scripts(file) if "bench compare" in text)
+    result, calls = run(comparing, tmp_path, code=code)
+    assert result == code
+    (call,) = calls
+    assert options(call, "--deployment") == ["blue,green"]
+    assert int(options(call, "--runs")[0]) >= 5
+    assert [parse(each).variant for each in options(call, "--gate")] == ["", "", "green", ""]
+    (deleting,) = (step for step in steps(file) if "deployment delete" in script(step))
+    assert deleting["if"] == "always()"
+    assert scripts(file).index(comparing) < scripts(file).index(script(deleting))
+    content = yaml.safe_load((CI / file).read_text())
+    assert "head.repo.full_name == github.repository" in content["jobs"]["compare"]["if"]
+    assert "secrets." not in (CI / file).read_text()
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in CI.glob("*.yml")))
+def test_no_file_installs_by_the_name_of_a_package_that_is_published_nowhere(file: str) -> None:
+    """Whoever takes the name first would run in everybody's pipeline."""
+    installing = [line for line in (CI / file).read_text().splitlines() if "pip install" in line]
+    assert installing
+    for line in installing:
+        assert "@ git+https://github.com/OWNER/THIS-REPOSITORY@" in line or "$SOURCE" in line, line
+
+
+@pytest.mark.parametrize("code", [0, 4, 10, 11])
 def test_a_candidate_is_promoted_by_its_gates_alone(code: int, tmp_path: Path) -> None:
     """Live first, candidate second; whatever is no pass ends the job before any traffic is shifted."""
     file = "promotion-gate.yml"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.calibration.histories import planted
-from bench.history.change_points import LEAST_RUNS, beta_share, change_points
+from bench.calibration.histories import alike, planted
+from bench.history.change_points import LEAST_RUNS, change_points
+from bench.history.shift_test import beta_share, likeness, p_value
 from bench.history.watch import P_TOGETHER
 
 P = P_TOGETHER / 4
@@ -63,6 +64,53 @@ def test_no_run_before_the_least_tells_a_shift() -> None:
 def test_unchanged_runs_raise_no_alarm() -> None:
     """Twenty histories of 60 runs."""
     assert sum(len(change_points(noise(100 + seed, 60), max_p_value=P)) for seed in range(20)) <= 1
+
+
+def test_runs_that_resemble_the_one_before_raise_fewer_alarms_than_plain_t_would() -> None:
+    """A runner with good and bad days: one look at each of 40 histories of 60 runs, autocorrelation 0.4."""
+    histories = [alike(np.random.default_rng(seed), 0.4, runs=60) for seed in range(40)]
+    assert sum(len(change_points(list(values), max_p_value=P)) for values in histories) <= 2
+
+
+@pytest.mark.parametrize("places", [[], [20], [20, 35, 50]])
+@pytest.mark.parametrize("true", [0.0, 0.3, 0.6])
+def test_likeness_is_known_whether_there_are_shifts_or_too_many_are_taken_for_one(
+    true: float, places: list[int]
+) -> None:
+    """On average of forty histories; it is never below none."""
+    estimates = []
+    for seed in range(40):
+        values = alike(np.random.default_rng(seed), true, runs=80)
+        values[20:] += 6 if places else 0
+        estimates.append(likeness(values, places))
+    assert min(estimates) >= 0
+    assert np.mean(estimates) == pytest.approx(max(true, 0.05), abs=0.12)
+
+
+@pytest.mark.parametrize("values", [[1.0] * 9, [1.0, 2.0], [5.0], list(range(9))])
+def test_likeness_of_what_has_none_or_nothing_else(values: list[float]) -> None:
+    """Constant runs, too few, and a straight line: a number below 1, whatever they are."""
+    assert 0 <= likeness(np.array(values, dtype=float), []) <= 0.9
+
+
+def test_a_shift_that_many_runs_show_may_be_a_smaller_one() -> None:
+    """The same chance of none is enough with twenty runs on either side, and not with five."""
+
+    def told(runs: int) -> bool:
+        values = np.concatenate([noise(8, runs), noise(9, runs)])
+        chance = p_value(values[:runs], values[runs:] + 2, likeness=likeness(values, [runs]))
+        values[runs:] += 2
+        return bool(change_points(list(values), max_p_value=chance / 3))
+
+    assert told(20)
+    assert not told(5)
+
+
+def test_the_more_runs_are_alike_the_less_a_gap_says() -> None:
+    left, right = noise(5, 20), noise(6, 20) + 1.5
+    found = [p_value(left, right, likeness=rho) for rho in (0.0, 0.2, 0.4, 0.8)]
+    assert found == sorted(found)
+    assert found[0] < 0.001 < 0.01 < found[-1]
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,22 @@ def test_a_share_of_its_own(run: Path) -> None:
     assert len(receiver.metrics) == 1
 
 
+def test_a_system_that_takes_traces_only(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has to name a place for what is not sent."""
+    with receiving(Receiver()) as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"{receiver.url}/v1/traces")
+        assert export(str(run), "--only", "traces") == 0
+        assert "figures at 0 times" in capsys.readouterr().out
+        assert receiver.spans
+        assert receiver.metrics == []
+        before = len(receiver.traces)
+        assert export(str(run), "--only", "metrics", "--otlp-endpoint", receiver.url) == 0
+    assert receiver.metrics
+    assert len(receiver.traces) == before
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "says"),
     [((400, {}), 1, "answered 400"), ((307, {"Location": "http://127.0.0.1:9/"}), 1, "redirect")],

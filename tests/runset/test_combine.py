@@ -13,6 +13,7 @@ from bench import schemas
 from bench.analysis.summary import summarise
 from bench.gates.evaluate import evaluate
 from bench.gates.expression import parse
+from bench.report.draw_runs import runs_plot
 from bench.runreader import load_run
 from bench.runset.combine import between, combine
 from bench.runset.member import Member
@@ -115,6 +116,96 @@ def test_a_run_that_cannot_be_believed_moves_no_figure(summary: dict[str, Any]) 
     assert found["variants"]["key"]["response_time_ms"]["p50"] == 10.0
     assert found["trust"]["verdict"] == "SUSPECT"
     assert found["runs"][2]["left_out"] == "INVALID: the client was late"
+
+
+def test_a_line_has_the_run_s_own_intervals_and_differences(summary: dict[str, Any]) -> None:
+    line = combined([run(summary, 0, p50=11.5), run(summary, 1, overhead=1.5)])["runs"][0]
+    assert line["figures"]["key"]["response_time.p50"] == 11.5
+    own = summary["variants"]["key"]["response_time_ms_interval"]["p50"]
+    assert line["intervals"]["key"]["response_time.p50"] == {end: own[end] for end in ("low", "high")}
+    assert line["differences"]["aml_token"]["response_time.p50"]["estimate"] == pytest.approx(2.0, abs=1.0)
+
+
+def test_a_run_that_cannot_be_read_has_an_empty_line(summary: dict[str, Any]) -> None:
+    bad = Member(run_id="run-2", unread="its manifest is cut")
+    line = combined([run(summary, 0), run(summary, 1), bad])["runs"][2]
+    assert (line["left_out"], line["figures"], line["intervals"], line["differences"]) == (
+        "its manifest is cut",
+        {},
+        {},
+        {},
+    )
+
+
+def marks(svg: str) -> int:
+    return svg.count("<title>run-") + svg.count("<title>together")
+
+
+def test_every_run_is_a_mark_left_out_or_not_and_one_without_figures_is_none(summary: dict[str, Any]) -> None:
+    """Two figures of two variants and one difference each: six marks a run, and six of them together."""
+    hostile = run(summary, 1, trust="INVALID", reasons=["<script>"])
+    unread = Member(run_id="run-2", unread="its manifest is cut")
+    plot = runs_plot(combined([run(summary, 0), hostile, run(summary, 3), unread]))
+    assert plot is not None
+    assert marks(plot.svg) == 6 * (3 + 1)
+    assert "left out</title>" in plot.svg
+    assert "<script>" not in plot.svg
+
+
+def test_a_set_without_any_figure_has_no_plot(summary: dict[str, Any]) -> None:
+    """All requests failed: no time is known."""
+    empty = combined([run(summary, 0), run(summary, 1)])
+    for block in empty["variants"].values():
+        block["response_time_ms"] = dict.fromkeys(block["response_time_ms"])
+    for line in empty["runs"]:
+        line["figures"], line["differences"] = {}, {}
+    for one in empty.get("comparisons", [empty["comparison"]]):
+        one["response_time_ms"] = {}
+    assert runs_plot(empty) is None
+
+
+def test_no_figure_of_a_run_is_lost_or_taken_from_another(summary: dict[str, Any]) -> None:
+    """Whichever number of whichever run is changed, the set's summary is another; and no run changes another's line."""
+    plain = combined([run(summary, n) for n in range(3)])
+    for variant in ("key", "aml_token"):
+        for metric in ("response_time_ms", "service_time_ms", "schedule_lag_ms", "lease_wait_ms"):
+            for statistic, value in summary["variants"][variant][metric].items():
+                members = [run(summary, n) for n in range(3)]
+                changed = members[1].summary["variants"][variant][metric]  # type: ignore[index]
+                if value is None:
+                    continue
+                changed[statistic] = value + 3e6
+                found = combined(members)
+                grew = found["variants"][variant][metric][statistic] - plain["variants"][variant][metric][statistic]
+                assert grew == pytest.approx(3e6 if statistic == "max" else 1e6, rel=1e-3), (variant, metric, statistic)
+                assert [found["runs"][n] == plain["runs"][n] for n in (0, 2)] == [True, True]
+                other = "key" if variant == "aml_token" else "aml_token"
+                assert found["variants"][other] == plain["variants"][other]
+
+
+COUNTED = [
+    ("requests",),
+    ("latency_samples",),
+    ("outcomes", "ok"),
+    ("auth_failures", "count"),
+    ("refreshes", "count"),
+    ("refreshes", "failures"),
+]
+
+
+@pytest.mark.parametrize("path", COUNTED, ids=".".join)
+def test_every_count_is_a_sum_over_the_runs(path: tuple[str, ...], summary: dict[str, Any]) -> None:
+    members = [run(summary, n) for n in range(3)]
+    for member, more in zip(members, (0, 10, 100), strict=True):
+        block = member.summary["variants"]["key"]  # type: ignore[index]
+        for name in path[:-1]:
+            block = block[name]
+        block[path[-1]] = (block[path[-1]] or 0) + more
+    found: Any = combined(members)["variants"]["key"]
+    own: Any = summary["variants"]["key"]
+    for name in path:
+        found, own = found[name], own[name]
+    assert found == 3 * (own or 0) + 110
 
 
 def test_it_fits_its_schema(summary: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from bench.gates.expression import parse
 from bench.process.signals import Interrupted
 from bench.report import build
 from bench.rundir import RunDir
+from bench.runreader import load_run
 from bench.runset import loop
 from bench.runset.arguments import Asked
 from bench.runset.folder import SetDir, figures_and_manifest, runs_of
@@ -177,6 +178,8 @@ def test_the_set_s_report_names_every_run_and_escapes_what_it_shows(tmp_path: Pa
     page = folder.files.report.read_text()
     assert all(run.run_id in page for run in folder.folders())
     assert "intervals are between runs" in page
+    assert (folder.files.plots / "runs.png").read_bytes().startswith(b"\x89PNG")
+    assert page.count("run 2") >= 4
     assert folder.files.junit.exists()
     assert "| `overhead.p50 &lt; 10ms`" in folder.files.summary_md.read_text() or "overhead.p50" in page
 
@@ -191,6 +194,23 @@ def test_a_disk_that_fills_up_while_the_set_is_reported(tmp_path: Path, monkeypa
     monkeypatch.setattr(build, "write_bytes", full)
     with pytest.raises(RunInvalid, match="No space left"):
         finish_set(folder.path, gates=Gates())
+
+
+def test_a_set_that_was_just_made_summarises_no_run_a_second_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But one whose own report was cut short; and the figures are those of samples read anew."""
+    folder = new_set(tmp_path)
+    make(folder, good(folder))
+    gates = Gates((parse("response_time.p50 < 1s"),))
+    assert finish_set(folder.path, gates=gates) == 0
+    anew, read = stored(folder), []
+    monkeypatch.setattr("bench.runset.folder.load_run", lambda path: read.append(path.name) or load_run(path))
+    assert finish_set(folder.path, gates=gates, reported=True) == 0
+    assert (read, stored(folder)) == ([], anew)
+    folder.folders()[1].summary.unlink()
+    assert finish_set(folder.path, gates=gates, reported=True) == 0
+    assert (read, stored(folder)) == ([folder.folders()[1].run_id], anew)
 
 
 def test_one_variant_too(tmp_path: Path) -> None:

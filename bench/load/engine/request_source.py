@@ -69,6 +69,10 @@ def complete(plan: RunPlan, source: RequestSource) -> RunPlan:
         raise UsageError("a trace has its own arrivals", hint="leave --arrival-rate and --stages out")
     stages = trace.stages(source.dues_ns)
     total_s = math.fsum(stage.duration_s for stage in stages)
+    if plan.warm_up_auto:
+        raise UsageError(
+            "--warm-up auto is for one rate: recorded arrivals have their own", hint="give --warm-up a time"
+        )
     if plan.warm_up_s >= total_s:
         raise UsageError(f"--warm-up {plan.warm_up_s:g}s is not shorter than the trace ({total_s:g}s)")
     return dataclasses.replace(plan, arrivals=TRACE, stages=stages, duration_s=total_s - plan.warm_up_s)

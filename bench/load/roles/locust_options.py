@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bench.errors import UsageError
-from bench.plan.run_plan import DEFAULT_DURATION_S, DEFAULT_WARM_UP_S, parse_duration_s
+from bench.plan.run_plan import DEFAULT_DURATION_S, DEFAULT_WARM_UP_S, is_auto, parse_duration_s
 from bench.process import handover
 
 _WEB_SPAWN_RATE = 100.0
@@ -61,6 +61,8 @@ def _settle_end(options: Any, shape: Any) -> None:
             raise UsageError("-t (--run-time) and --duration or --stages exclude each other", hint="leave out -t")
         options.duration, given = f"{run_time}s", True
     if shape is not None:
+        if is_auto(options.warm_up):
+            raise UsageError("--warm-up auto is for one rate, and a LoadTestShape changes it", hint="give it a time")
         if given:
             raise UsageError(
                 f"the LoadTestShape {type(shape).__name__} ends the run, and --duration would too",
@@ -74,6 +76,8 @@ def _settle_spawn_rate(options: Any) -> None:
         options.spawn_rate = float(options.num_users) if options.headless else _WEB_SPAWN_RATE
         logging.getLogger("locust.runners").addFilter(lambda record: "spawn rate is" not in record.getMessage())
     elif options.headless and 0 < options.spawn_rate < options.num_users and not options.arrival_rate:
+        if is_auto(options.warm_up):
+            raise UsageError("--warm-up auto and a spawn rate exclude each other", hint="give --warm-up a time")
         warm_up_s = parse_duration_s(str(options.warm_up or DEFAULT_WARM_UP_S), option="--warm-up")
         options.warm_up = f"{warm_up_s + options.num_users / options.spawn_rate:g}s"
 

@@ -36,6 +36,7 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     stages: tuple[Stage, ...]
     duration_s: _Seconds | None
     warm_up_s: _Seconds
+    warm_up_auto: bool
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_S)]
     min_effect_ms: Annotated[float, msgspec.Meta(ge=0)]
     seed: Annotated[int, msgspec.Meta(ge=0)]
