@@ -97,6 +97,7 @@ def render(
         statistics=metrics.STATISTICS,
         glossary=metrics.GLOSSARY,
         verdicts=metrics.VERDICTS,
+        token_sentence=words.token_sentence(summary),
         failure_sentence=words.failure_sentence(summary),
         conclusive=words.conclusive(summary),
         colours=_colours(variants) | {side.label: side.stroke.colour for side in sides},

@@ -45,6 +45,8 @@ def test_a_run_of_streams_shows_them_over_time_and_token_by_token(tmp_path: Path
         assert f">{text}</text>" in drawn["tokens-over-time"]
     for text in ("key: median first token", "key: slowest first token", "key: longest gap", "key: ended early"):
         assert f">{text}</text>" in drawn["timelines"]
+    first_screen = (run / "report.html").read_text(encoding="utf-8").partition('id="figures"')[0]
+    assert "<p>key first token p50 53" in first_screen
     assert "2 tokens, longest gap 5.00 ms, connection cut, answer with status 200 cut off," in drawn["timelines"]
 
 
