@@ -42,7 +42,7 @@ class Watched(Protocol):
 
 
 class Export:
-    """Goes on for as long as the process lives; `finish` has the last word, which may take two seconds."""
+    """Goes on until `close`; `finish` has the last word before that, which may take two seconds."""
 
     def __init__(self, url: str, master: Watched) -> None:
         """UsageError for what is no collector."""
@@ -52,13 +52,18 @@ class Export:
         self._start_ns = 0
         self._fails = False
         self._told_to_its_end = ""
-        supervise.start(self._go, where="the export of live figures")
+        self._going = supervise.start(self._go, where="the export of live figures")
 
     def finish(self) -> None:
         """What happened since the last message; nothing where nobody took that."""
         if not self._fails:
             with gevent.Timeout(_LAST_WORD_S, False):
                 self.send()
+        self.close()
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._going.kill(block=False)
         self._collector.close()
 
     def send(self) -> None:
