@@ -110,7 +110,8 @@ class ScoringUser(User):
     ) -> TaskAnswer:
         """Send one request from a @task and wait for its answer; what cannot be sent raises UsageError.
 
-        In `on_start` it waits for the run's clock, and its sample is of the warm-up: in no figure.
+        In `on_start` it waits for the run's clock, and its sample is of the warm-up: in no figure, unless
+        `--warm-up auto` finds that all was settled by then.
 
         `body`: bytes and text go as they are, anything else as JSON. `name` is the request's class in every figure.
         `catch_response` is for habit: every answer may be failed, and may be used in a `with`.
