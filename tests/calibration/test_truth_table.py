@@ -17,6 +17,7 @@ def test_the_first_line_names_the_fault(fault: Fault, tmp_path: Path) -> None:
     assert told.named, told
 
 
+@pytest.mark.slow
 def test_one_row_of_the_table(tmp_path: Path) -> None:
     """A model's own error with its reason: named, INVALID, exit code 4, and nothing concluded."""
     told = run_fault(next(fault for fault in FAULTS if fault.name == "424 model error"), tmp_path)

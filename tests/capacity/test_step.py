@@ -108,6 +108,7 @@ def test_mistakes_are_one_line_before_anything_is_sent(
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_on_the_emulator(tmp_path: Path) -> None:
     """One line, a figure and a plot beside the report of the run; of an INVALID run only that it is one."""
     words = ("--step", "40..80", "--at", "5s", "--hold", "6s", "--within", "5s")

@@ -93,6 +93,7 @@ def test_without_the_library_it_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
         Export("http://127.0.0.1:9", Running())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hangs", [False, True])
 def test_a_run(hangs: bool, tmp_path: Path) -> None:
     """The last word comes before the process ends; a collector that hangs changes nothing of the run."""
