@@ -87,7 +87,8 @@ def test_a_silent_master_costs_nothing(tmp_path: Path) -> None:
         workers = [stack.enter_context(locust(worker, tmp_path, **key)) for _ in range(2)]
         await_that(lambda: master.poll() is not None or has_begun(tmp_path))
         master.send_signal(signal.SIGSTOP)
-        await_that(lambda: token_calls(running.said["log"]) == 3, within_s=14)
+        before = token_calls(running.said["log"])  # one, or two where the machine was slow to begin
+        await_that(lambda: token_calls(running.said["log"]) >= before + 2, within_s=14)
         master.send_signal(signal.SIGCONT)
         out = master.communicate(timeout=300)[0]
         said = [process.communicate(timeout=300)[0] for process in workers]
