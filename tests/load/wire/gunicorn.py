@@ -7,16 +7,10 @@ with, so it cannot be in this one.
 from __future__ import annotations
 
 import contextlib
-import os
-import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-_SERVERS = Path(__file__).parents[3] / ".venv-servers"
-_LISTENING = re.compile(r"Listening at: (http://127\.0\.0\.1:\d+)")
+from tests.load.wire.real_server import environment, running
 
 SCORE = """
 import json
@@ -60,35 +54,12 @@ def run(request):
 """A scoring script that takes what was sent as it is, as those for images do."""
 
 
-def environment(module: str) -> Path:
-    """The environment that has `module`, or the test is skipped with the reason."""
-    if not list(_SERVERS.glob(f"lib/python*/site-packages/{module}")):
-        pytest.skip(f"{module} is not installed: `make servers` does that")
-    return _SERVERS
-
-
 @contextlib.contextmanager
 def gunicorn(app: str, *options: str, venv: Path, folder: Path, variables: dict[str, str]) -> Iterator[str]:
     """Run `app`; its base URL. Gunicorn takes a free port itself and says which in its log."""
-    log = folder / "gunicorn.log"
     command = [str(venv / "bin" / "python"), "-m", "gunicorn", "-b", "127.0.0.1:0", "--log-file", "-", *options, app]
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command, cwd=folder, env=os.environ | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                output.write(line)
-                if found := _LISTENING.search(line):
-                    break
-            else:
-                raise AssertionError(f"gunicorn ended with {process.wait()}, see {log}")
-            yield found[1]
-        finally:
-            process.terminate()
-            rest, _ = process.communicate(timeout=300)
-            output.write(rest)
+    with running(command, listening="Listening at:", folder=folder, variables=variables) as base:
+        yield base
 
 
 @contextlib.contextmanager
