@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SERVERS := .venv-servers .venv-models
+SERVERS := .venv-servers
 ORDINARY := not slow and not soak and not quiet and not chaos
 
 .DEFAULT_GOAL := help
@@ -47,16 +47,16 @@ chaos: $(STAMP) ## runs with one random fault each, two at a time, and their tab
 	@log=$$(mktemp) && { CHAOS_RUNS=$${CHAOS_RUNS:-200} CHAOS_LOG=$$log $(BIN)/python -m pytest -q -n 2 -m chaos tests/chaos; \
 	  code=$$?; $(BIN)/python -m tests.chaos.table $$log results/calibration; rm $$log; exit $$code; }
 
-servers: $(SERVERS:=/.installed) ## Azure ML's scoring server, httpbin; MLflow's, MLServer: two environments, for tests against real servers
+servers: $(SERVERS)/.installed ## the servers of Azure ML, MLflow, MLServer and httpbin, in an environment of their own, for tests
 
 format: $(STAMP) ## format the code and sort its imports
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -q --upgrade
-lock: $(STAMP) ## resolve the dependencies anew into requirements.lock and tests/load/wire/*.lock (needs uv)
+lock: $(STAMP) ## resolve the dependencies anew into requirements.lock and tests/load/wire/servers.lock (needs uv)
 	$(LOCK) --extra dev pyproject.toml -o requirements.lock
-	for each in servers models; do $(LOCK) tests/load/wire/$$each.in -o tests/load/wire/$$each.lock || exit; done
+	$(LOCK) tests/load/wire/servers.in -o tests/load/wire/servers.lock
 
 schemas: $(STAMP) ## write docs/schemas anew from bench/schemas
 	UPDATE_SCHEMAS=1 $(BIN)/python -m pytest -q tests/test_schemas.py -k published
@@ -72,8 +72,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-$(SERVERS:=/.installed): .venv-%/.installed: tests/load/wire/%.lock
-	@echo "setting up $(@D)"
-	@$(PYTHON) -m venv $(@D)
-	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+$(SERVERS)/.installed: tests/load/wire/servers.lock
+	@echo "setting up $(SERVERS)"
+	@$(PYTHON) -m venv $(SERVERS)
+	@$(SERVERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/load/wire/servers.lock
 	@touch $@

@@ -1,6 +1,6 @@
 """Two servers of models that nobody here wrote, each with a model that adds: MLflow's scoring server, and MLServer.
 
-`make servers` puts them into an environment of their own.
+`make servers` installs them.
 """
 
 from __future__ import annotations

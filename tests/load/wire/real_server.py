@@ -12,15 +12,14 @@ from pathlib import Path
 
 import pytest
 
-_REPOSITORY = Path(__file__).parents[3]
+_SERVERS = Path(__file__).parents[3] / ".venv-servers"
 
 
 def environment(module: str) -> Path:
     """The environment that has `module`, or the test is skipped with the reason."""
-    for venv in (_REPOSITORY / ".venv-servers", _REPOSITORY / ".venv-models"):
-        if list(venv.glob(f"lib/python*/site-packages/{module}")):
-            return venv
-    pytest.skip(f"{module} is not installed: `make servers` does that")
+    if not list(_SERVERS.glob(f"lib/python*/site-packages/{module}")):
+        pytest.skip(f"{module} is not installed: `make servers` does that")
+    return _SERVERS
 
 
 @contextlib.contextmanager
