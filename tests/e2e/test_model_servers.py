@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.command import Done, bench
 from tests.e2e.model_servers import mlflow, mlserver
 
+pytestmark = pytest.mark.slow
 REQUESTS = 20
 INFER = "/v2/models/m/infer"
 TENSOR = '{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "INT64", "data": [1, 2]}]}'
