@@ -31,6 +31,7 @@ from bench.load.engine.request_source import load_again
 from bench.load.roles.closing import close_all
 from bench.load.roles.commands import Share
 from bench.load.roles.dealing import arrivals_of
+from bench.load.roles.folding import Folding
 from bench.load.roles.messages import Progress
 from bench.load.roles.part import Part
 from bench.load.roles.request_events import RequestEvents
@@ -95,7 +96,8 @@ class Sender:
             ) from exc
         words = {column: known.codes for column, known in recorder.words.items()}
         self.rolling, self._words = Rolling(words), words
-        recorder.observe = self._fold
+        self._folding = Folding(self.rolling.fold, self._fold_events)
+        recorder.observe = self._folding.take
         self._events = events
         events.method = plan.request.method
         self.bench = Engine(
@@ -150,9 +152,8 @@ class Sender:
             on_tick=on_tick,
         )
 
-    def _fold(self, rows: Any) -> None:
-        """Rows that are about to be written, for whoever counts."""
-        self.rolling.fold(rows)
+    def _fold_events(self, rows: Any) -> None:
+        """For Locust's own statistics."""
         bench = self.bench
         self._events.fold(
             rows,
@@ -290,6 +291,7 @@ class Sender:
             *(("a credential manager", manager.close) for manager in self.managers),
             ("samples", self.bench.recorder.close),
             ("gaps between tokens", self.bench.chunks.close),
+            ("live figures", self._folding.finish),
             ("the last samples", self._ticker.note_kept),
             ("failures", lambda: self.failures.write(all_counts=True)),
             ("waiting users", self._serving.let_go),
