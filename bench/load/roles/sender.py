@@ -84,7 +84,7 @@ class Sender:
         self._finished = False
         source, expected = load_again(plan), plan.request.expectation
         self._dues_ns = source.dues_ns
-        client = ClientCertificate(plan.client_cert, plan.client_key)
+        self._client = ClientCertificate(plan.client_cert, plan.client_key)
         uris = [variant.scoring_uri for variant in plan.variants] if plan.target == "scoring_uri" else []
         try:
             self._health = LineFile(run.health / f"{part.name}.jsonl")
@@ -104,7 +104,7 @@ class Sender:
             lanes=tuple(
                 Lane(
                     variant,
-                    parse_address(variant.scoring_uri, ca_file=plan.ca_file, client=client),
+                    parse_address(variant.scoring_uri, ca_file=plan.ca_file, client=self._client),
                     manager,
                     code=recorder.variants.code(variant.name),
                     deployment=variant.deployment,
@@ -171,13 +171,12 @@ class Sender:
 
         Raises the manager's CredentialError, or RunInvalid when no connection can be made, or not as many as needed.
         """
-        client = ClientCertificate(self.plan.client_cert, self.plan.client_key)
         make_room(-(-self.plan.users // max(self._part.workers, 1)))
         for lane, manager in zip(self.bench.lanes, self.managers, strict=True):
             lane.head_for(manager.first_lease(self._patience))
             probe = Connection(lane.address, watch=self.watch, deadlines=self._deadlines)
             try:
-                open_once(probe, lane.variant.shown_uri, client, timeout_ns=self.bench.timeout_ns)
+                open_once(probe, lane.variant.shown_uri, self._client, timeout_ns=self.bench.timeout_ns)
             finally:
                 probe.close()
                 self._deadlines.leave(probe)
