@@ -157,7 +157,10 @@ class _Parser(argparse.ArgumentParser):
         return found
 
     def error(self, message: str, hint: str = "") -> NoReturn:
-        message = message.removeprefix("argument ").replace(": expected one argument", " needs a value")
+        message = message.removeprefix("argument ")
+        flag, missing, _ = message.partition(": expected one argument")
+        if missing:
+            message, hint = f"{flag} needs a value", f"one that begins with a dash is written {flag}=VALUE"
         write_line(sys.stderr, f"error: {message} ({hint or f'`{self.prog} --help` says more'})")
         sys.exit(UsageError.exit_code)
 
