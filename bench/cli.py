@@ -175,7 +175,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _with_negative_values(words: list[str]) -> list[str]:
-    """`--duration -1s` as `--duration=-1s`: argparse takes -1s for an option, and does not say what is wrong with it."""
+    """`--duration -1s` as `--duration=-1s`: argparse would take -1s for an option, and say nothing of it."""
     joined: list[str] = []
     for place, word in enumerate(words):
         if word == "--":
