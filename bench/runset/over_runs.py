@@ -28,11 +28,13 @@ def between(figures: Sequence[float], *, least: float = 0.0, wider: float = 1.0)
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:
+    """None where a run does not know it."""
     known = [value for value in values if value is not None]
     return fmean(known) if known and len(known) == len(values) else None
 
 
 def sum_of(values: Iterable[int | None]) -> int | None:
+    """None where a run does not know it."""
     every = list(values)
     return None if None in every else sum(value for value in every if value is not None)
 
@@ -67,11 +69,12 @@ def durations(metric: str, blocks: Sequence[Block]) -> dict[str, Any]:
     for statistic in blocks[0][name]:
         values = [block[name].get(statistic) for block in blocks]
         least = [block.get(f"{name}_censored", {}).get(statistic, {}).get("above") for block in blocks]
-        figures[statistic] = mean_of(values) if statistic != "max" else greatest(values)
+        together = greatest if statistic == "max" else mean_of
+        figures[statistic] = None if None in values else together(values)
         if None in values and any(one is not None for one in least):
             known = [value if value is not None else low for value, low in zip(values, least, strict=True)]
             if None not in known:
-                censored[statistic] = {"above": mean_of(known)}
+                censored[statistic] = {"above": together(known)}
         own = [block[f"{name}_interval"].get(statistic) for block in blocks]
         if None not in own:
             intervals[statistic] = _time_interval(values, [one for one in own if one is not None])

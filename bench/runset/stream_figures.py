@@ -53,5 +53,6 @@ def _goodput(blocks: Sequence[Block]) -> dict[str, Any]:
             "requests": sum_of(one["requests"] for one in told),
             **share_of(told),
             **rate_of(told, "throughput"),
+            **({"why": why} if (why := next((one["why"] for one in told if "why" in one), "")) else {}),
         }
     }
