@@ -9,6 +9,7 @@ examples:
   bench calibrate --stalls             a target that stands still 0.5 s in every 5 s
   bench calibrate --workers            CPU per request on 1, 2 and 4 workers
   bench calibrate --peers              stock Locust, k6, wrk and hey beside it, where they are installed
+  bench calibrate --streaming --peers  aiperf and guidellm beside it, where PATH has them, at 20 and 60 chats a second
   bench calibrate --costs              what a lease, a sample, a task, an event of a stream and watching a run cost
   bench calibrate --aa 20              key against itself: does it raise false alarms?
   bench calibrate --overhead 3         a known delay in token validation: do the intervals hold it?
@@ -102,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 _TABLES = ("classes", "tls", "stalls", "workers", "peers", "costs", *_COUNTED)
-_OF_STREAMS = ("overhead",)
+_OF_STREAMS = ("peers", "overhead")
 """Those that there are of streamed answers as well."""
 
 
@@ -132,7 +133,7 @@ def _flag(name: str) -> str:
 
 
 def _rows(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    from bench.calibration import classes, costs, known_effects, peers, scenarios, streaming
+    from bench.calibration import classes, costs, known_effects, peers, scenarios, stream_peers, streaming
     from bench.calibration.bench_run import Setting, two_cores
 
     if name == "streaming_overhead":
@@ -146,6 +147,8 @@ def _rows(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     setting = Setting(seconds=seconds, repeat=max(arguments.repeat, 1), cores=two_cores())
     if name == "peers":
         return peers.all_of_them(setting)
+    if name == "streaming_peers":
+        return stream_peers.streaming_peers(setting)
     if name == "stalls":
         return scenarios.stalls(setting)
     if name == "workers":
