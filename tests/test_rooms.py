@@ -74,7 +74,7 @@ ROOMS: dict[str, set[str]] = {
         "target",
     },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader"},
-    "history": {"errors", "line_file", "numbers", "plan", "rundir", "schemas"},
+    "history": {"errors", "line_file", "metrics", "numbers", "plan", "rundir", "schemas"},
     "comment": {*NOUNS},
     "otlp": {*NOUNS, "rundir", "runreader", "samples"},
     "runset": {

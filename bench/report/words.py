@@ -149,6 +149,12 @@ def stream_remarks(summary: Summary) -> list[str]:
     said = []
     for name, variant in summary["variants"].items():
         told = variant.get("streams")
+        if variant.get("without_streams"):
+            said.append(
+                f"no answer of {name} was streamed in {listed(variant['without_streams'])}: no figure of streams"
+            )
+        if variant.get("goodput", {}).get("why"):
+            said.append(f"the goodput of {name} is not known: {variant['goodput']['why']}")
         if not told:
             continue
         if told["tokenless"]:
