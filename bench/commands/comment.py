@@ -90,11 +90,12 @@ def _of_job(environ: os._Environ[str]) -> list[tuple[str, str]]:
     return [("job", environ["CI_JOB_URL"])] if environ.get("CI_JOB_URL") else []
 
 
-def _sparklines(folder: str) -> list[Sparkline]:
-    if not folder:
+def _sparklines(history: str) -> list[Sparkline]:
+    if not history:
         return []
     from bench.comment.body import Sparkline
-    from bench.history import ledger, page
+    from bench.history import page
+    from bench.history.places import place_of
     from bench.history.watch import watch
 
     return [
@@ -104,5 +105,5 @@ def _sparklines(folder: str) -> list[Sparkline]:
             bars=page.sparkline(series.values),
             shifts=tuple(page.shift_lines(series)),
         )
-        for series in watch(ledger.read(Path(folder))[0]).series
+        for series in watch(place_of(history).read()[0]).series
     ]
