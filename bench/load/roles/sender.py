@@ -21,7 +21,7 @@ from bench.line_file import LineFile
 from bench.live.rolling import Rolling
 from bench.load.engine.answer_checks import AnswerChecks
 from bench.load.engine.arrivals import schedule
-from bench.load.engine.client_limits import make_room
+from bench.load.engine.client_limits import Room
 from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.lane import Lane
@@ -80,6 +80,7 @@ class Sender:
         self._part = part
         self._patience = Patience(timeout_s=plan.start_timeout_s, sleep=gevent.sleep, say=say)
         self._deadlines = Deadlines()
+        self._room: Room | None = None
         self._cut = False
         self._finished = False
         source, expected = load_again(plan), plan.request.expectation
@@ -171,7 +172,8 @@ class Sender:
 
         Raises the manager's CredentialError, or RunInvalid when no connection can be made, or not as many as needed.
         """
-        make_room(-(-self.plan.users // max(self._part.workers, 1)))
+        self._room = Room()
+        self._room.have(-(-self.plan.users // max(self._part.workers, 1)))
         for lane, manager in zip(self.bench.lanes, self.managers, strict=True):
             lane.head_for(manager.first_lease(self._patience))
             probe = Connection(lane.address, watch=self.watch, deadlines=self._deadlines)
@@ -210,9 +212,13 @@ class Sender:
         """How far this sender is, and what its disk did not take."""
         return self._ticker.progress()
 
-    def serve(self, user: Any, *, number: int) -> None:
-        """Send requests as `user` until there are no more, or Locust wants it to stop."""
-        del number
+    def serve(self, user: Any, *, users: int) -> None:
+        """Send requests as `user` until there are no more, or Locust wants it to stop.
+
+        Locust wants `users` in this process: RunInvalid where it has no room for them.
+        """
+        if self._room is not None:
+            self._room.have(users)
         self._serving.serve(user)
 
     def before_serving(self, user: Any) -> tuple[Scorer, int] | None:
