@@ -46,7 +46,11 @@ class Session:
             room = make_room if shared_key is None else lambda _: None  # workers have their own descriptors
             shapes = Shapes(environment, stop=StopTest, make_room=room)
             self.master = Master(
-                environment, default_modes=default_modes, relay_key=shared_key, shape=lambda: shapes.chosen
+                environment,
+                default_modes=default_modes,
+                relay_key=shared_key,
+                shape=lambda: shapes.chosen,
+                make_room=room,
             )
         self._users = 0
         self._environment = environment
