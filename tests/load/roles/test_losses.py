@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import pairwise, takewhile
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ from bench.load.roles.commands import Share
 from bench.load.roles.dealing import arrivals_from, arrivals_of, give_up
 from bench.load.roles.losses import Loss, are_bearable, begun_by, due_by
 from bench.load.roles.member import Member
+from bench.load.roles.membership import Membership
 from bench.load.roles.messages import Progress, Ready
 from bench.load.roles.part import Part
 from bench.load.roles.processes import end_child, is_alive, is_child, process_space
@@ -157,6 +159,28 @@ def test_a_thousandth_may_be_lost(plan: RunPlan, losses: list[Loss], bearable: b
     """Of an open run's arrivals, if the others took over the rest; of a closed run nothing."""
     assert due_by(PLAN, 10 * SECOND) == 1000
     assert are_bearable(losses, plan, 10 * SECOND) is bearable
+
+
+class Clients(dict[str, SimpleNamespace]):
+    """Locust's list of workers."""
+
+    @property
+    def missing(self) -> list[SimpleNamespace]:
+        return [client for client in self.values() if client.state == "missing"]
+
+
+def test_who_was_lost_in_one_run_is_not_dealt_the_next_one() -> None:
+    """Locust still lists it: the next run would lose it at once, and be INVALID for want of its file."""
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    clients = Clients({name: SimpleNamespace(id=name, state="ready") for name in ("alive", "dead", "silent")})
+    members = Membership(SimpleNamespace(clients=clients))
+    members.runs_as("dead", ended.pid)
+    assert members.begin() == ("alive", "silent")
+    clients["silent"].state = "missing"
+    members.join("silent")
+    assert "silent" not in members.begin()
+    assert members.join("alive").part == Part(index=0, workers=1)
 
 
 class TestProcesses:
