@@ -204,6 +204,7 @@ def _load(plan: Mapping[str, Any]) -> dict[str, Any]:
         "arrivals": plan.get("arrivals"),
         "stages": [dict(stage) for stage in plan.get("stages", ())],
         "users": plan.get("users"),
+        "changes by hand": list(plan.get("changes", ())) or None,
         "deployment": plan.get("deployment"),
         "goodput": list(plan.get("goodput", ())) or None,
         **{name.replace("_", " "): request.get(name) or None for name in _REQUEST},

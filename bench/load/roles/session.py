@@ -44,7 +44,11 @@ class Session:
             shared_key = relay_key if isinstance(runner, MasterRunner) else None
             shapes = Shapes(environment, stop=StopTest)
             self.master = Master(
-                environment, default_modes=default_modes, relay_key=shared_key, shape=lambda: shapes.chosen
+                environment,
+                default_modes=default_modes,
+                relay_key=shared_key,
+                shape=lambda: shapes.chosen,
+                make_room=room,
             )
         self._environment = environment
         self._runner = runner
