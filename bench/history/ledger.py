@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.errors import RunInvalid, UsageError, unwritable
+from bench.errors import UsageError, unwritable
 from bench.history.lines import Entries, entries_of
 from bench.line_file import LineFile
 from bench.rundir import read_bytes

@@ -219,9 +219,13 @@ class Sender:
 
         Locust wants `users` in this process: RunInvalid where it has no room for them.
         """
+        self.make_room(users)
+        self._serving.serve(user)
+
+    def make_room(self, users: int) -> None:
+        """For so many users in this process. RunInvalid where there is none."""
         if self._room is not None:
             self._room.have(users)
-        self._serving.serve(user)
 
     def before_serving(self, user: Any) -> tuple[Scorer, int] | None:
         """What `user` sends with in its on_start, and its variant; None if the clock never starts."""
