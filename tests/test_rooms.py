@@ -114,7 +114,7 @@ LIBRARIES: dict[str, str] = {
     "locust": r"load\.(__main__|roles\.(locust_messages|locust_monitor|locust_stats|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
-    "msgspec": r"plan\.expectation|schemas|history\.ledger|load\.(roles\.|engine\."
+    "msgspec": r"plan\.expectation|schemas|history\.ledger|calibration\.stream_peer_tools|load\.(roles\.|engine\."
     r"(body_checks|chat_file|request_file|tokens))",
     "opentelemetry": r"otlp\.(collector|figures|messages|spans)",
     "prometheus_client": r"live\.prometheus|calibration\.watching",
