@@ -55,7 +55,8 @@ def as_entry(
 def _load(summary: Mapping[str, Any], plan: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
     """What must be the same for two lines to be of one series: a mean of five runs differs less than one run does."""
     runs = {"runs": len(summary["runs"])} if "runs" in summary else {}
-    return {"variants": names, **{key: plan.get(key) for key in _SAME_LOAD}, **runs}
+    changes = {"changes": plan["changes"]} if plan.get("changes") else {}
+    return {"variants": names, **{key: plan.get(key) for key in _SAME_LOAD}, **changes, **runs}
 
 
 def _shape(manifest: Mapping[str, Any]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from bench.numbers import (
     rate,
 )
 from bench.plan.expectation import MOST_OF_A_CORE
+from bench.plan.load_changes import change_words
 from bench.plan.run_plan import RunPlan
 from bench.sample import Cause, Outcome, TokensFrom
 
@@ -82,6 +83,7 @@ def plan_sentence(plan: RunPlan, *, shape: str = "") -> str:
         load = f"{plural(len(plan.stages), 'stage')}, {plan.arrivals} arrivals"
     else:
         load = "closed model (a user sends again once its answer came)"
+    load += f" ({change_words(plan)})" if plan.changes else ""
     length = f", for {plan.duration_s:,g} s" if plan.duration_s is not None else ""
     warm_up = f", after {plan.warm_up_s:,g} s of warm-up that no figure counts" if plan.warm_up_s else ""
     if plan.warm_up_auto:
