@@ -117,7 +117,7 @@ LIBRARIES: dict[str, str] = {
     "locust": r"load\.(__main__|roles\.(locust_messages|locust_monitor|locust_stats|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
-    "msgspec": r"plan\.expectation|schemas|calibration\.stream_peer_tools|history\.(ledger|mlflow\.messages)|"
+    "msgspec": r"plan\.expectation|schemas|history\.(ledger|mlflow\.messages)|calibration\.stream_peer_tools|"
     r"load\.(roles\.|engine\.(body_checks|chat_file|request_file|tokens))",
     "opentelemetry": r"otlp\.(collector|figures|messages|spans)",
     "prometheus_client": r"live\.prometheus|calibration\.watching",

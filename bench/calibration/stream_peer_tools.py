@@ -208,7 +208,7 @@ STREAM_TOOLS: Mapping[str, StreamTool] = {
     "aiperf": StreamTool(command=_aiperf_command, environment=lambda secret: {"SECRET": secret}, read=_read_aiperf),
     "guidellm": StreamTool(
         command=_guidellm_command,
-        environment=lambda secret: {"GUIDELLM__SPEC__BACKEND__API_KEY": secret},
+        environment=lambda secret: {"GUIDELLM__SPEC__BACKEND__API_KEY": secret, "HF_HUB_OFFLINE": "1"},
         read=_read_guidellm,
     ),
 }

@@ -85,7 +85,7 @@ def test_a_run_in_which_nothing_went_well_took_no_0_ms(chats: Chats) -> None:
 def test_the_secret_is_in_no_word_and_no_file(name: str, chats: Chats) -> None:
     tool = STREAM_TOOLS[name]
     words = tool.command("/bin/tool", chats)
-    assert list(tool.environment("s3cr3t").values()) == ["s3cr3t"]
+    assert "s3cr3t" in tool.environment("s3cr3t").values()
     assert words[0] == "/bin/tool"
     written = [file.read_text() for file in chats.folder.rglob("*") if file.is_file()]
     assert not [text for text in [*words, *written] if "s3cr3t" in text]
@@ -150,6 +150,7 @@ def test_what_each_says_less_what_was_true(tmp_path: Path, rows: Any) -> None:
     ("script", "why"),
     [
         ("import sys\nprint('no such option')\nsys.exit(2)", "it ended with 2: no such option"),
+        ("import sys\nprint('Error: no tokenizer\\nsee the log')\nsys.exit(1)", "it ended with 1: Error: no tokenizer"),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "it ended with -9"),
         ("import time\nprint('thinking', flush=True)\ntime.sleep(600)", "it had not ended after"),
         ("", "No such file"),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from bench import schemas
+from bench.analysis.diff import summarise_diff
 from bench.analysis.summary import summarise
 from bench.comment.body import body
 from bench.gates.arguments import Gates
@@ -274,6 +275,16 @@ def test_a_baseline_and_a_line_of_history_of_a_set(chats: dict[str, Any], tmp_pa
     assert not [
         key for key in as_entry(plain(chats), manifest, at="", commit="", branch="").figures["key"] if "token" in key
     ]
+
+
+def test_a_diff_of_runs_that_streamed_with_one_that_did_not_says_so(tmp_path: Path) -> None:
+    """Response times are compared all the same; of first tokens nothing is."""
+    streamed = [load_run(written(tmp_path / f"a{number}", number=120)) for number in range(2)]
+    whole = [load_run(written(tmp_path / "b", number=120, streamed=False, first_ms=None, gaps_ms=(), end_ms=80))]
+    found = summarise_diff(streamed, whole)
+    assert "what was streamed is not the same: key in the baseline, none in the candidate" in found["differences"]
+    assert not [key for key in found["comparisons"][0] if "token" in key]
+    assert summarise_diff(streamed, streamed[:1])["comparisons"][0]["time_to_first_token_ms"]["p50"]["estimate"] == 0
 
 
 def test_the_set_s_page_shows_first_tokens_run_by_run(tmp_path: Path) -> None:
