@@ -5,7 +5,7 @@ Everything is read out of `summary.json` (design, section 6) and gives text with
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 from bench import metrics
@@ -146,7 +146,7 @@ def token_sentence(summary: Summary) -> str:
 
 def stream_remarks(summary: Summary) -> list[str]:
     """What a reader of the figures of streamed answers must know beside them."""
-    said = []
+    said = [*_prompts_remark(summary)]
     for name, variant in summary["variants"].items():
         told = variant.get("streams")
         if not told:
@@ -164,6 +164,16 @@ def stream_remarks(summary: Summary) -> list[str]:
             counted = plural(told["tokens_from"][TokensFrom.EVENTS], "answer")
             said.append(f"the tokens of {counted} of {name} are events that were counted: the server told no usage")
     return said
+
+
+def _prompts_remark(summary: Summary) -> Iterator[str]:
+    made = summary.get("prompts")
+    requests = sum(variant["requests"] for variant in summary["variants"].values())
+    if made and made["turns"] == 1 and requests > made["count"]:
+        yield (
+            f"{plural(made['count'], 'prompt')} went round in {plural(requests, 'request')}: a server that keeps what "
+            "it has read may answer sooner from then on (give more --prompts)"
+        )
 
 
 _SEVERAL = 1.05

@@ -77,6 +77,8 @@ class PlanHashes(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("requests", "requests_sha256"):
             del request[name]
         request["chat"] = bool(request["chat"])
+        if request["prompts"]:
+            request["prompts"]["tokenizer"] = bool(request["prompts"]["tokenizer"])
         values["arrivals_from"] = bool(plan.arrivals_from)
         values["trace"] = dataclasses.asdict(plan)["stages"] if plan.arrivals == TRACE else []
         for shown, variant in zip(values["variants"], plan.variants, strict=True):
