@@ -104,3 +104,20 @@ def test_a_server_that_counts_nothing(tmp_path: Path) -> None:
     assert "tokens of an answer, by the server" not in rows
     cells = [row.cells for row in text.stream_rows(summary)]
     assert ("– (20 asked anew each turn)",) in cells  # noqa: RUF001 - the dash of a missing figure
+
+
+def test_users_that_think_are_busy(tmp_path: Path) -> None:
+    """A request that no user was free for is late because of them, though none had one in flight."""
+    asked = [
+        Asked(at_s=at / 2 + turn / 10, gaps_ms=(10,), lag_ms=0.0 if turn else 200.0, request_class=f"turn {turn + 1}")
+        for at in range(100)
+        for turn in range(2)
+    ]
+    shares = []
+    for word in ("users", "pacer"):
+        folder = write_streamed(tmp_path / word, [replace(one, late_cause=word) for one in asked])
+        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest["plan"]["request"] = asdict(RequestPlan(chat="c"))
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        shares.append(evidence.gather(load_run(folder)).users_busy)
+    assert shares == [1.0, 0.0]

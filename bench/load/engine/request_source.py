@@ -15,7 +15,9 @@ from bench.load.engine.conversation import class_of
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.prompts import make_prompts
 from bench.load.engine.request_file import load_requests
-from bench.plan.prompt_plan import Made
+from bench.plan.lengths import Lengths
+from bench.plan.prompt_plan import MOST_TURNS, Made
+from bench.plan.request_plan import RequestPlan
 from bench.plan.run_plan import TRACE, RunPlan
 
 
@@ -80,10 +82,24 @@ def _of_bodies(plan: RunPlan, times_s: Sequence[float], *, check: bool) -> Reque
         feeder=Feeder.of(bodies, seed=plan.seed),
         sha256=sha256,
         dues_ns=_dues(times_s, plan),
-        classes=tuple(map(class_of, range(1, turns + 1))),
+        classes=_turns(turns),
         made=made,
         turns=turns,
     )
+
+
+def classes_of(request: RequestPlan) -> tuple[str, ...]:
+    """The words that tell the requests apart, before a run. Reads the files; UsageError names file and line."""
+    if request.requests:
+        return load_requests(request).classes
+    if request.prompts is not None:
+        turns = Lengths.parse(request.prompts.turns, option="--turns", most=MOST_TURNS).most
+        return _turns(turns if turns > 1 else 0)
+    return _turns(load_chats(request.chat, framing=Framing()).turns) if request.chat else ()
+
+
+def _turns(most: int) -> tuple[str, ...]:
+    return tuple(map(class_of, range(1, most + 1)))
 
 
 def complete(plan: RunPlan, source: RequestSource) -> RunPlan:
