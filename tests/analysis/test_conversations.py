@@ -13,7 +13,7 @@ from bench.analysis import evidence
 from bench.analysis.summary import summarise
 from bench.plan.prompt_plan import Made, PromptPlan, Spread
 from bench.plan.request_plan import RequestPlan
-from bench.report import text
+from bench.report import html, text
 from bench.runreader import load_run
 from tests.analysis.streamed import Asked, write_streamed
 
@@ -54,9 +54,15 @@ def test_later_turns_are_no_arrivals(tmp_path: Path) -> None:
 def test_how_conversations_ended(tmp_path: Path) -> None:
     """Is told by name, of the variant that held them."""
     ended = {"key": {"whole": 100, "turn_failed": 20}, "other": {"whole": 5}}
-    classes = ("turn 1", "turn 2")
+    classes = ("turn 1", "turn 2", "turn 10")
     summary = summarise(load_run(folder_of(tmp_path / "a", RequestPlan(chat="c"), classes=classes, ended=ended)))
     assert summary["variants"]["key"]["conversations"] == {"count": 120, "ended": {"whole": 100, "turn_failed": 20}}
+    assert list(summary["variants"]["key"]["classes"]) == ["turn 1", "turn 2", "turn 10"]
+    page = html.render(summary, sides=(), plots={}, flights=(), intent=(), manifest={})
+    section = page[page.index("Streamed answers of each class: ") :]
+    assert [section.index(f">turn {turn}<") for turn in (1, 2, 10)] == sorted(
+        section.index(f">turn {turn}<") for turn in (1, 2, 10)
+    )
     rows = {row.label.strip(): row.cells for row in text.stream_rows(summary)}
     assert rows["conversations"] == ("120",)
     assert rows["and how they ended"] == ("100 whole, 20 turn_failed",)
