@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bench.errors import UsageError
+from bench.load.engine import bodies as bodies_module
 from bench.load.engine import chat_fields
 from bench.load.engine.bodies import Framing
 from bench.load.engine.chat_file import load_chats
@@ -75,6 +76,17 @@ def test_turns_follow_the_messages(tmp_path: Path) -> None:
     assert (alone.later, alone.request_class) == ((), "turn 1")
     assert json.loads(alone.tail)["messages"] == HELLO["messages"]
     assert not isinstance(plain, FirstTurn)
+
+
+def test_conversations_that_stay_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file too large to keep is read again when a conversation begins, and gives the same ones."""
+    file = tmp_path / "chats.jsonl"
+    file.write_text("\n".join(json.dumps({"turns": [f"Hello {n}", "And then?"], "max_tokens": n}) for n in (1, 2, 3)))
+    kept = load_chats(str(file), framing=Framing())
+    monkeypatch.setattr(bodies_module, "KEPT_BYTES", 0)
+    on_disk = load_chats(str(file), framing=Framing())
+    assert isinstance(on_disk.bodies, bodies_module.OnDisk)
+    assert [on_disk.bodies[n] for n in range(3)] == [kept.bodies[n] for n in range(3)]
 
 
 def test_fields_of_every_body(tmp_path: Path) -> None:
