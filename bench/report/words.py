@@ -22,6 +22,7 @@ from bench.numbers import (
     rate,
 )
 from bench.plan.expectation import MOST_OF_A_CORE
+from bench.plan.prompt_plan import PromptPlan
 from bench.plan.run_plan import RunPlan
 from bench.sample import Cause, Outcome, TokensFrom
 
@@ -87,7 +88,20 @@ def plan_sentence(plan: RunPlan, *, shape: str = "") -> str:
     if plan.warm_up_auto:
         warm_up = f", once service time has settled, after {plan.warm_up_s:,g} s of warm-up at most"
     most = f"users by the LoadTestShape {shape}" if shape else f"at most {plural(plan.users, 'request')} in flight"
-    return f"{load}{length}{warm_up}, {most}"
+    made = _prompts_sentence(plan.request.prompts) if plan.request.prompts is not None else ""
+    return f"{load}{length}{warm_up}, {most}{made}"
+
+
+def _prompts_sentence(prompts: PromptPlan) -> str:
+    """`; 1,000 prompts of 100..800 tokens after 200 shared ones, answers of 64 at most`."""
+    shared = f" after {prompts.shared_prefix:,} shared ones" if prompts.shared_prefix else ""
+    answers = f", answers of {prompts.output_tokens} at most" if prompts.output_tokens else ""
+    if prompts.made is None or prompts.made.turns == 1:
+        return f"; {plural(prompts.prompts, 'prompt')} of {prompts.prompt_tokens} tokens{shared}{answers}"
+    return (
+        f"; {plural(prompts.prompts, 'conversation')} of {prompts.turns} turns, each of {prompts.prompt_tokens} tokens"
+        f"{shared}{answers}"
+    )
 
 
 def trust_sentence(trust: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from bench.analysis import evidence
 from bench.analysis.summary import summarise
 from bench.plan.prompt_plan import Made, PromptPlan, Spread
 from bench.plan.request_plan import RequestPlan
-from bench.report import html, text
+from bench.report import html, text, words
 from bench.runreader import load_run
 from tests.analysis.streamed import Asked, write_streamed
 
@@ -80,8 +80,10 @@ def test_lengths_asked_and_counted(tmp_path: Path) -> None:
     """Side by side, and a remark where prompts went round."""
     made = Made(prompt_tokens=SPREAD, output_tokens=replace(SPREAD, mean=1500.2), counted_by="words", turns=1)
     prompts = PromptPlan(prompt_tokens="20", output_tokens="20", prompts=50, made=made)
-    summary = summarise(load_run(folder_of(tmp_path / "a", RequestPlan(prompts=prompts), classes=("", ""))))
+    folder = folder_of(tmp_path / "a", RequestPlan(prompts=prompts), classes=("", ""))
+    summary = summarise(load_run(folder))
     assert summary["prompts"]["count"] == 50
+    assert "; 50 prompts of 20 tokens, answers of 20 at most" in words.plan_sentence(load_run(folder).plan)
     lengths = summary["variants"]["key"]["streams"]["lengths"]
     assert lengths["output_tokens"] == {"least": 5, "p50": 5.5, "mean": 5.5, "p99": 6, "most": 6}
     lines = [(row.label.strip(), row.cells) for row in text.stream_rows(summary)]
