@@ -204,26 +204,43 @@ REQUEST_OPTIONS = (
     Option(
         name="chat",
         metavar="FILE",
-        help="conversations, one a line of a .jsonl file: messages, max_tokens; asks for a streamed answer with usage",
+        help="conversations, one a line of a .jsonl file: messages or turns, max_tokens; asks for a stream with usage",
     ),
     Option(
         name="prompt-tokens",
+        from_browser=True,
         metavar="LENGTH",
         help="make chat prompts of so many tokens: 512, 100..800, normal(512, 100), lognormal(512, 300, 16..4096)",
     ),
-    Option(name="output-tokens", metavar="LENGTH", help="max_tokens of those prompts, in the same words"),
     Option(
-        name="shared-prefix", metavar="TOKENS", help="begin all those prompts with the same tokens, beside their own"
+        name="output-tokens", from_browser=True, metavar="LENGTH", help="max_tokens of those prompts, in the same words"
     ),
-    Option(name="prompts", metavar="N", help=f"how many different prompts to make (else {DEFAULT_PROMPTS:,})"),
+    Option(
+        name="shared-prefix",
+        from_browser=True,
+        metavar="TOKENS",
+        help="begin all those prompts with the same tokens, beside their own",
+    ),
+    Option(
+        name="prompts",
+        from_browser=True,
+        metavar="N",
+        help=f"how many different prompts to make (else {DEFAULT_PROMPTS:,})",
+    ),
     Option(
         name="tokenizer",
         metavar="FILE",
         help="a tokenizer.json to count their tokens with (else a word counts as a token)",
     ),
-    Option(name="turns", metavar="N", help="turns of each made conversation: 3, 1..5; each carries the answers so far"),
+    Option(
+        name="turns",
+        from_browser=True,
+        metavar="N",
+        help="turns of each made conversation: 3, 1..5; each carries the answers so far",
+    ),
     Option(
         name="think-time",
+        from_browser=True,
         metavar="TIME",
         help="how long a user waits between an answer and the conversation's next turn",
     ),
