@@ -115,7 +115,7 @@ LIBRARIES: dict[str, str] = {
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
     "msgspec": r"plan\.expectation|schemas|history\.ledger|load\.(roles\.|engine\."
-    r"(body_checks|chat_fields|chat_file|conversation|conversing|prompts|request_file|tokens|vocabulary))",
+    r"(answer_reader|body_checks|chat_fields|chat_file|conversation|prompts|request_file|tokens|vocabulary))",
     "opentelemetry": r"otlp\.(collector|figures|messages|spans)",
     "prometheus_client": r"live\.prometheus|calibration\.watching",
     "pyarrow": r"samples\.",

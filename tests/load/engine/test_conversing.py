@@ -12,8 +12,9 @@ import pytest
 
 from bench.clock import monotonic_ns
 from bench.load.engine import conversing
+from bench.load.engine.answer_reader import AnswerReader
 from bench.load.engine.conversation import FirstTurn, Turn, fields_of, message
-from bench.load.engine.conversing import AnswerReader, Conversing
+from bench.load.engine.conversing import Conversing
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.payload import JSON, Payload
 from tests.load.engine.test_request import EVENT_STREAM, NO, MakeRig, Rig, chunk, rig
