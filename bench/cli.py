@@ -8,7 +8,6 @@ SETTLES_ITSELF the settings files are its own business.
 from __future__ import annotations
 
 import argparse
-import errno
 import importlib
 import itertools
 import os
@@ -18,7 +17,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from bench.errors import BenchError, RunInvalid, UsageError
+from bench.errors import BenchError, RunInvalid, UsageError, expected
 from bench.plain_text import write_line
 from bench.process import lifeline, signals, streams
 from bench.spelling import nearest
@@ -51,8 +50,6 @@ exit codes: 0 ok | 2 bad options or gate | 3 no credential | 4 run invalid or in
 
 _OPTION = re.compile(r"--([a-z][a-z-]*)")
 _NEGATIVE = re.compile(r"-[.\d]")
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE}
-"""What the machine lacks: no bug of this package, and what was stored so far is kept."""
 
 
 def main() -> NoReturn:
@@ -205,13 +202,11 @@ def _guarded(
         return command()
     except BenchError as exc:
         return _failed(voice, exc.exit_code, f"{exc.describe()}{_came_from(exc.message, sources)}")
-    except OSError as exc:
-        if "temporary directory" in str(exc):  # of `tempfile`, which has tried every folder it knows
-            line = "no temporary file can be written (set TMPDIR to a folder with room)"
-            return _failed(voice, UsageError.exit_code, line)
-        if exc.errno not in _NO_ROOM:
+    except (OSError, MemoryError) as exc:
+        lacked = expected(exc)
+        if lacked is None:
             raise
-        return _failed(voice, RunInvalid.exit_code, f"{exc.filename or 'a file'} cannot be written: {exc.strerror}")
+        return _failed(voice, lacked.exit_code, lacked.describe())
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         voice.answer(RunInvalid.exit_code, error="interrupted")

@@ -122,6 +122,13 @@ def rate(value: float | None) -> str:
     return f"{value:,.{0 if value >= 1000 or value == round(value) else 1}f}/s"
 
 
+def rate_span(found: Mapping[str, Any]) -> str:
+    """The interval of what there was a second, `12.1/s to 12.9/s`; empty where there is none."""
+    if found.get("low") is None or found.get("high") is None:
+        return ""
+    return f"{rate(found['low'])} to {rate(found['high'])}"
+
+
 def percent(share: float | None) -> str:
     """`0 %`, `0.02 %`, `12.5 %`, `100 %`; a share too small to print is `<0.001 %`, never 0."""
     if share is None or not math.isfinite(share):

@@ -105,7 +105,7 @@ def test_where_each_value_came_from(capsys: pytest.CaptureFixture[str], monkeypa
 
 def test_secrets_are_masked(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of the environment, and those in a URI."""
-    for name in ("BENCH_KEY", "BENCH_KEY_2", "BENCH_RELAY_KEY"):
+    for name in ("BENCH_KEY", "BENCH_KEY_2", "BENCH_RELAY_KEY", "MLFLOW_TRACKING_TOKEN"):
         monkeypatch.setenv(name, "hunter2")
     monkeypatch.setenv("BENCH_SCORING_URI", "https://u:hunter2@host/score?code=hunter2")
     for words in (["config", "show"], ["config", "show", "--json"]):

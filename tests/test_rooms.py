@@ -74,7 +74,10 @@ ROOMS: dict[str, set[str]] = {
         "target",
     },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader"},
-    "history": {"errors", "line_file", "numbers", "plan", "rundir", "schemas"},
+    "history": {
+        *("clock", "credentials", "endpoint", "errors", "line_file", "metrics", "numbers", "plan", "rundir", "schemas"),
+        "target",
+    },
     "comment": {*NOUNS},
     "otlp": {*NOUNS, "rundir", "runreader", "samples"},
     "runset": {
@@ -114,7 +117,7 @@ LIBRARIES: dict[str, str] = {
     "locust": r"load\.(__main__|roles\.(locust_messages|locust_monitor|locust_stats|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
-    "msgspec": r"plan\.expectation|schemas|history\.ledger|load\.(roles\.|engine\."
+    "msgspec": r"plan\.expectation|schemas|history\.(ledger|mlflow\.messages)|load\.(roles\.|engine\."
     r"(answer_reader|body_checks|chat_fields|chat_file|conversation|prompts|request_file|tokens|vocabulary))",
     "opentelemetry": r"otlp\.(collector|figures|messages|spans)",
     "prometheus_client": r"live\.prometheus|calibration\.watching",

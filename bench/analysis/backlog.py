@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.analysis.conversations import later_turns
 from bench.analysis.run import LoadedRun
+from bench.plan.load_changes import load_at, loads_of
 from bench.sample import LateCause
 
 LATE_MS = 1.0
@@ -29,12 +30,15 @@ def busy_share(run: LoadedRun) -> float:
         return 0.0
     if later_turns(run).any():
         return float((late & samples.where("late_cause", LateCause.USERS)).sum() / late.sum())
-    users = run.plan.users / max(len(samples.words["worker"]), 1)
+    loads = loads_of(run.plan) or (load_at(run.plan),)
+    starts_ns = [load.from_ns for load in loads[1:]]
+    users = np.array([load.users for load in loads]) / max(len(samples.words["worker"]), 1)
     busy = 0
     for worker in samples.words["worker"]:
         own = samples.where("worker", worker)
         due = samples.intended_ns[own & late]
         began, done = np.sort(samples.began_ns[own]), np.sort(samples.done_ns[own])
         in_flight = np.searchsorted(began, due, side="right") - np.searchsorted(done, due, side="right")
-        busy += int((in_flight >= max(NEARLY_ALL * users, 1)).sum())
+        there = users[np.searchsorted(starts_ns, due, side="right")]
+        busy += int((in_flight >= np.maximum(NEARLY_ALL * there, 1)).sum())
     return busy / int(late.sum())

@@ -14,7 +14,7 @@ from bench.analysis import quantiles
 from bench.analysis.backlog import busy_share
 from bench.analysis.conversations import later_turns
 from bench.analysis.run import LoadedRun, Mask
-from bench.plan.run_plan import RunPlan
+from bench.plan.load_over_time import asked_rate
 
 SUSTAINABLE_CPU = 0.75
 """Client CPU at which schedules still held in every calibration; the rate that would hold is scaled to it."""
@@ -57,7 +57,7 @@ def gather(run: LoadedRun) -> Evidence:
     stalls_ms = [ms for at_ns, ms in _stalls(run) if begin <= at_ns < until]
     return Evidence(
         lag_ms=_tail(run.samples.durations_ns("schedule_lag", run.measured), 1e-6),
-        asked_rate=_due_rate(run) if run.plan.arrivals == "poisson" else asked_rate(run.plan),
+        asked_rate=_due_rate(run) if run.plan.arrivals == "poisson" else _asked_rate(run),
         achieved_rate=achieved,
         cpu=busiest,
         users_busy=busy_share(run),
@@ -87,18 +87,12 @@ def _arrivals(run: LoadedRun) -> Mask:
     return arrivals
 
 
-def asked_rate(plan: RunPlan) -> float:
-    """Mean arrival rate (1/s) the plan asked for over its measured part; 0 in the closed model."""
-    if not plan.stages:
-        return plan.arrival_rate or 0.0
-    due, measured, begins = 0.0, 0.0, 0.0
-    for stage in plan.stages:
-        skipped = min(max(plan.warm_up_s - begins, 0.0), stage.duration_s)
-        rate_then = stage.start_rate + (stage.end_rate - stage.start_rate) * skipped / stage.duration_s
-        due += (stage.duration_s - skipped) * (rate_then + stage.end_rate) / 2
-        measured += stage.duration_s - skipped
-        begins += stage.duration_s
-    return due / measured if measured else 0.0
+def _asked_rate(run: LoadedRun) -> float:
+    """Mean arrival rate (1/s) the plan asked for over its measured part, in all its stages; 0 in the closed model."""
+    if not (run.plan.stages or run.plan.changes):
+        return run.plan.arrival_rate or 0.0
+    begin_s, until_s = (time_ns / 1e9 for time_ns in run.window_ns)
+    return asked_rate(run.plan, from_s=begin_s, to_s=until_s)
 
 
 def _client_cpu(run: LoadedRun) -> tuple[float, float]:

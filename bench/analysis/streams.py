@@ -57,6 +57,16 @@ def are_there(run: LoadedRun, variant: str, part: Part | None = None) -> bool:
     return bool((run.rows(variant, part) & _streamed(run)).any())
 
 
+def with_lost_gaps(run: LoadedRun, rows: Mask) -> int:
+    """How many of `rows` are streams that ended well and of which not every gap is on disk, or none can be read."""
+    if "lost gaps" not in run.memo:
+        there = np.bincount(run.gaps.row, minlength=len(run.samples))
+        whole = there == np.maximum(run.samples.content_events.astype(np.int64) - 1, 0)
+        run.memo["lost gaps"] = _streamed(run) & run.samples.where("outcome", Outcome.OK) & ~whole
+    lost: Mask = run.memo["lost gaps"]
+    return int((rows & lost).sum())
+
+
 def tokens(run: LoadedRun, variant: str, part: Part | None = None) -> Tokens:
     """What the streams of a variant, or of a part of it, brought."""
     rows, samples = run.rows(variant, part), run.samples

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import UsageError
+from bench.errors import UsageError, unwritable
 from bench.plain_text import write_line
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             write_bytes(Path(arguments.to), text.encode())
         except OSError as exc:
-            raise UsageError(
-                f"cannot write {arguments.to}: {exc.strerror}", hint="choose another file with --to"
-            ) from exc
+            raise unwritable(f"cannot write {arguments.to}", exc, hint="choose another file with --to") from exc
         write_line(sys.stdout, f"comment: {arguments.to}")
         return 0
     write_line(sys.stdout, f"comment on {target.name}: {publish(target, text, marker=marker(arguments.key))}")
@@ -90,11 +88,12 @@ def _of_job(environ: os._Environ[str]) -> list[tuple[str, str]]:
     return [("job", environ["CI_JOB_URL"])] if environ.get("CI_JOB_URL") else []
 
 
-def _sparklines(folder: str) -> list[Sparkline]:
-    if not folder:
+def _sparklines(history: str) -> list[Sparkline]:
+    if not history:
         return []
     from bench.comment.body import Sparkline
-    from bench.history import ledger, page
+    from bench.history import page
+    from bench.history.places import place_of
     from bench.history.watch import watch
 
     return [
@@ -104,5 +103,5 @@ def _sparklines(folder: str) -> list[Sparkline]:
             bars=page.sparkline(series.values),
             shifts=tuple(page.shift_lines(series)),
         )
-        for series in watch(ledger.read(Path(folder))[0]).series
+        for series in watch(place_of(history).read()[0]).series
     ]

@@ -31,7 +31,7 @@ MOST_SPEED = 1_000_000.0
 LONGEST_S = 30 * 86_400.0
 """Beyond these it is a slip of the hand: no machine has the ports, no run lasts a month."""
 
-SECRET_VARIABLES = ("BENCH_KEY", "BENCH_TOKEN", "BENCH_RELAY_KEY")
+SECRET_VARIABLES = ("BENCH_KEY", "BENCH_TOKEN", "BENCH_RELAY_KEY", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_PASSWORD")
 """Never options, for the process list would show them."""
 
 
@@ -330,7 +330,7 @@ SET_OPTIONS = (
         help="go on run after run until a figure is known so well: 'overhead.p50 +- 0.1ms'",
     ),
     Option(name="confirm", switch=True, help="when a gate fails, run again: exit 10 only when it fails again"),
-    Option(name="history", metavar="DIR", help="add what was measured to the history in DIR"),
+    Option(name="history", metavar="DIR", help="add what was measured to the history in DIR, or mlflow:EXPERIMENT"),
 )
 LOCUSTFILE_OPTION = Option(name="locustfile", metavar="FILE", help="your own locustfile with a ScoringUser")
 SETTABLE_OPTIONS = (*RUN_OPTIONS, *JUDGING_OPTIONS, *ENDING_OPTIONS, *SET_OPTIONS, LOCUSTFILE_OPTION)

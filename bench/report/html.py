@@ -166,6 +166,7 @@ def _template() -> Template:
         "points": numbers.points,
         "points_interval": numbers.points_interval,
         "rate": numbers.rate,
+        "rate_span": numbers.rate_span,
         "seconds": numbers.seconds,
         "share_span": numbers.share_span,
         "span": numbers.span,

@@ -25,12 +25,16 @@ _COLOURS = {"good": "32", "bad": "31", "doubt": "33", "bold": "1"}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the figures: a cell a variant, the difference, and its verdict. A heading has no cells."""
+    """One line of the figures: a cell a variant, the difference, and its verdict. A heading has no cells.
+
+    `spans` are the intervals of the cells, where there is room for them.
+    """
 
     label: str
     cells: tuple[str, ...] = ()
     difference: str = ""
     verdict: str = ""
+    spans: tuple[str, ...] = ()
 
 
 def render_table(summary: Summary, colour: bool = False, gates: Sequence[GateRow] = ()) -> str:
@@ -182,16 +186,17 @@ def stream_rows(summary: Summary) -> Iterator[Row]:
     compared = next(iter(words.comparisons(summary)), {})
     if any(variant.get("goodput") for variant in variants):
         shares = [variant.get("goodput") or {} for variant in variants]
-        yield Row("good requests", tuple(numbers.percent(one.get("rate")) for one in shares))
-        yield Row("goodput", tuple(numbers.rate(one.get("throughput")) for one in shares))
+        spans = tuple(numbers.share_span(one) for one in shares)
+        yield Row("good requests", tuple(numbers.percent(one.get("rate")) for one in shares), spans=spans)
+        yield _rate_row("goodput", shares, "throughput")
     streamed = [variant.get("streams") for variant in variants]
     if not any(streamed):
         return
     told = [one or {} for one in streamed]
     yield Row("streamed answers", tuple(numbers.count(one.get("answers")) for one in told))
     yield Row("output tokens", tuple(numbers.count(one.get("output_tokens")) for one in told))
-    yield Row("output tokens a second", tuple(numbers.rate(one.get("throughput")) for one in told))
-    yield Row("  of one user", tuple(numbers.rate(one.get("throughput_per_user")) for one in told))
+    yield _rate_row("output tokens a second", told, "throughput")
+    yield _rate_row("  of one user", told, "throughput_per_user")
     if any(variant.get("conversations") for variant in variants):
         held = [variant.get("conversations") or {"count": 0, "ended": {}} for variant in variants]
         yield Row("conversations", tuple(numbers.count(one["count"]) for one in held))
@@ -203,7 +208,14 @@ def stream_rows(summary: Summary) -> Iterator[Row]:
             found = compared.get(f"{metric}_ms", {}).get(statistic, {})
             cells = tuple(words.response_time(v, statistic, f"{metric}_ms") for v in variants)
             verdict = found.get("verdict", "") if numbers.interval(found) else ""
-            yield Row(f"  {statistic}", cells, numbers.estimate(found), verdict)
+            spans = tuple(numbers.span(v.get(f"{metric}_ms_interval", {}).get(statistic, {})) for v in variants)
+            yield Row(f"  {statistic}", cells, numbers.estimate(found), verdict, spans)
+
+
+def _rate_row(label: str, blocks: Sequence[Mapping[str, Any]], key: str) -> Row:
+    """What there was a second, with the interval between the runs of a set."""
+    spans = tuple(numbers.rate_span(block.get(f"{key}_interval") or {}) for block in blocks)
+    return Row(label, tuple(numbers.rate(block.get(key)) for block in blocks), spans=spans)
 
 
 def _length_rows(summary: Summary, streams: Sequence[Mapping[str, Any]]) -> Iterator[Row]:

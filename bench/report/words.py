@@ -22,6 +22,7 @@ from bench.numbers import (
     rate,
 )
 from bench.plan.expectation import MOST_OF_A_CORE
+from bench.plan.load_changes import change_words
 from bench.plan.prompt_plan import PromptPlan
 from bench.plan.run_plan import RunPlan
 from bench.sample import Cause, Outcome, TokensFrom
@@ -83,6 +84,7 @@ def plan_sentence(plan: RunPlan, *, shape: str = "") -> str:
         load = f"{plural(len(plan.stages), 'stage')}, {plan.arrivals} arrivals"
     else:
         load = "closed model (a user sends again once its answer came)"
+    load += f" ({change_words(plan)})" if plan.changes else ""
     length = f", for {plan.duration_s:,g} s" if plan.duration_s is not None else ""
     warm_up = f", after {plan.warm_up_s:,g} s of warm-up that no figure counts" if plan.warm_up_s else ""
     if plan.warm_up_auto:
@@ -163,6 +165,12 @@ def stream_remarks(summary: Summary) -> list[str]:
     said = [*_prompts_remark(summary)]
     for name, variant in summary["variants"].items():
         told = variant.get("streams")
+        if variant.get("without_streams"):
+            said.append(
+                f"no answer of {name} was streamed in {listed(variant['without_streams'])}: no figure of streams"
+            )
+        if variant.get("goodput", {}).get("why"):
+            said.append(f"the goodput of {name} is not known: {variant['goodput']['why']}")
         if not told:
             continue
         if told["tokenless"]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from bench.runreader import load_run
 from tests.e2e.command import bench
 
@@ -83,3 +85,22 @@ def test_conversations_of_made_prompts(tmp_path: Path) -> None:
     assert summary["prompts"]["prompt_tokens"] == {"least": 20, "p50": 20, "mean": 30, "p99": 50, "most": 50}
     plan = json.loads((tmp_path / done.run / "manifest.json").read_text())["plan"]["request"]
     assert (plan["prompts"]["turns"], plan["think_s"]) == ("3", 0.01)
+
+
+@pytest.mark.quiet
+def test_one_millisecond_more_to_the_first_token_is_found(tmp_path: Path) -> None:
+    """Of a chat deployment behind a key and one behind an aad_token: WORSE, and the gaps are as they were."""
+    (tmp_path / "chats.jsonl").write_text(CHATS)
+    done = bench(
+        *("compare", "--emulator", "--auth-mode", "key,aad_token", "--chat", "chats.jsonl"),
+        *("--path", "/v1/chat/completions", "--arrival-rate", "400", "--users", "300"),
+        *("--warm-up", "2s", "--duration", "30s", "--gate", "time_to_first_token_overhead.p50 < 0.5ms"),
+        "--emulator-options=--first-token-exponential 5ms --token-validation-delay 1ms",
+        cwd=tmp_path,
+        timeout_s=200,
+    )
+    assert done.code == 10, done
+    found = done.summary_at(tmp_path)["comparison"]
+    assert found["time_to_first_token_ms"]["p50"]["verdict"] == "WORSE"
+    assert 0.5 < found["time_to_first_token_ms"]["p50"]["low"] < 1.2
+    assert found["inter_token_latency_ms"]["p50"]["verdict"] == "EQUIVALENT"

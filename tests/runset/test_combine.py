@@ -15,8 +15,9 @@ from bench.gates.evaluate import evaluate
 from bench.gates.expression import parse
 from bench.report.draw_runs import runs_plot
 from bench.runreader import load_run
-from bench.runset.combine import between, combine
+from bench.runset.combine import combine
 from bench.runset.member import Member
+from bench.runset.over_runs import between
 from tests.analysis.synthetic import Side, write_run
 
 
