@@ -110,6 +110,11 @@ def count(value: float | None) -> str:
     return DASH if value is None else f"{value:,.0f}"
 
 
+def tokens(value: float | None) -> str:
+    """A length in tokens, which may be a mean: `512`, `512.4`, `1,240`."""
+    return DASH if value is None else f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 def rate(value: float | None) -> str:
     """Requests per second."""
     if value is None or not math.isfinite(value):

@@ -25,7 +25,11 @@ def block(run: LoadedRun, variant: str, *, seed: int, part: Part | None = None) 
         folds = {metric: streams.fold_stream(run, metric, variant, part) for metric in STREAM_DURATIONS}
         counts = {metric: folded.n for metric, folded in folds.items()}
         counts[INTER_TOKEN_LATENCY] = counts["worst_inter_token_latency"]  # requests, of which gaps are many each
-        found["streams"] = {**asdict(streams.tokens(run, variant, part)), "requests": counts}
+        found["streams"] = {
+            **asdict(streams.tokens(run, variant, part)),
+            "requests": counts,
+            "lengths": streams.lengths(run, variant, part),
+        }
         for metric, folded in folds.items():
             found |= durations(run, metric, folded, seed)
     if run.plan.goodput:

@@ -95,6 +95,20 @@ def tokens(run: LoadedRun, variant: str, part: Part | None = None) -> Tokens:
     )
 
 
+def lengths(run: LoadedRun, variant: str, part: Part | None = None) -> dict[str, dict[str, float]]:
+    """How long prompts and answers were, in tokens, as the server's usage counted them; without those it did not."""
+    samples = run.samples
+    well = run.rows(variant, part) & samples.where("outcome", Outcome.OK)
+    told = well & samples.where("tokens_from", TokensFrom.USAGE)
+    columns = {"prompt_tokens": samples.prompt_tokens[told], "output_tokens": samples.output_tokens[told]}
+    return {name: _spread(counts) for name, counts in columns.items() if counts.any()}
+
+
+def _spread(counts: NDArray[np.uint32]) -> dict[str, float]:
+    p50, p99 = np.quantile(counts, (0.5, 0.99))
+    return {"least": counts.min(), "p50": p50, "mean": counts.mean(), "p99": p99, "most": counts.max()}
+
+
 def fold_stream(run: LoadedRun, metric: str, variant: str, part: Part | None = None) -> Fold:
     """Fold one of `STREAM_DURATIONS` for a variant, or for a part of it; a variant's once a run, and kept with it."""
     if part is not None:

@@ -24,7 +24,7 @@ function draw(state) {
 }
 function show(state) {
   if (state.run_id !== run) { run = state.run_id; points = []; }
-  points.push(...state.points); if (points.length > 3600) points = points.filter((_, n) => n % 2 === 0);
+  points.push(...state.points); if (points.length > 1200) points = points.filter((_, n) => n % 2 === 0);
   const words = {ready: "No run yet", running: "Running", ended: "Ended: " + state.ending};
   $("title").textContent = (words[state.state] || state.state) + (run ? " · " + run : "");
   document.title = words[state.state] || "Live page";

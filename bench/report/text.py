@@ -18,6 +18,8 @@ LATENCIES = tuple((f"{name}_ms", metrics.DURATIONS[name].title) for name in metr
 
 _STREAM_STATISTICS = ("p50", "p90", "p99", "mean")
 """There are many durations of a stream; the rest of each is in summary.json."""
+_LENGTHS = {"prompt_tokens": "tokens of a prompt, by the server", "output_tokens": "tokens of an answer, by the server"}
+_LENGTH_STATISTICS = ("p50", "p99", "mean")
 _COLOURS = {"good": "32", "bad": "31", "doubt": "33", "bold": "1"}
 
 
@@ -195,6 +197,11 @@ def stream_rows(summary: Summary) -> Iterator[Row]:
     yield Row("output tokens", tuple(numbers.count(one.get("output_tokens")) for one in told))
     yield _rate_row("output tokens a second", told, "throughput")
     yield _rate_row("  of one user", told, "throughput_per_user")
+    if any(variant.get("conversations") for variant in variants):
+        held = [variant.get("conversations") or {"count": 0, "ended": {}} for variant in variants]
+        yield Row("conversations", tuple(numbers.count(one["count"]) for one in held))
+        yield Row("  and how they ended", tuple(numbers.by_frequency(one["ended"]) for one in held))
+    yield from _length_rows(summary, told)
     for metric, word in metrics.STREAM_DURATIONS.items():
         yield Row(f"{word.title}, ms")
         for statistic in _STREAM_STATISTICS:
@@ -209,6 +216,21 @@ def _rate_row(label: str, blocks: Sequence[Mapping[str, Any]], key: str) -> Row:
     """What there was a second, with the interval between the runs of a set."""
     spans = tuple(numbers.rate_span(block.get(f"{key}_interval") or {}) for block in blocks)
     return Row(label, tuple(numbers.rate(block.get(key)) for block in blocks), spans=spans)
+
+
+def _length_rows(summary: Summary, streams: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+    """Tokens of prompts and answers as the server counted them, beside what was asked for, where prompts were made."""
+    made = summary.get("prompts") or {}
+    for name, title in _LENGTHS.items():
+        anew = " anew each turn" if name == "prompt_tokens" and made.get("turns", 1) > 1 else ""
+        lengths = [(one.get("lengths") or {}).get(name) or {} for one in streams]
+        asked = made.get(name) or {}
+        if not any(lengths) and not asked:
+            continue
+        yield Row(title)
+        for statistic in _LENGTH_STATISTICS:
+            beside = f" ({numbers.tokens(asked[statistic])} asked{anew})" if asked else ""
+            yield Row(f"  {statistic}", tuple(numbers.tokens(one.get(statistic)) + beside for one in lengths))
 
 
 def _share_difference(found: Mapping[str, Any]) -> tuple[str, str]:

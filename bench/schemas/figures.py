@@ -46,9 +46,11 @@ class Refreshes(Struct, frozen=True):
 
 
 class StreamFigures(Struct, frozen=True, kw_only=True):
-    """What streamed answers brought; `requests` are how many the figures of each metric rest on."""
+    """What streamed answers brought; `requests` are how many the figures of each metric rest on, `lengths` the tokens
+    of prompts and answers as the server counted them."""
 
     requests: dict[str, Count]
+    lengths: dict[str, dict[str, Figure]] = {}
     output_tokens: Count = 0
     throughput: Figure = None
     throughput_per_user: Figure = None

@@ -143,7 +143,9 @@ class Sender:
             if plan.model is WorkloadModel.OPEN
             else None
         )
-        self._serving = Serving(self.bench, self.dispatcher, plan=plan, part=part, managers=managers)
+        self._serving = Serving(
+            self.bench, self.dispatcher, plan=plan, part=part, managers=managers, converses=source.turns > 0
+        )
         self._ticker = Ticker(
             self.bench,
             self.dispatcher,
@@ -257,6 +259,8 @@ class Sender:
     def drained(self) -> bool:
         """All that was due has been sent and answered."""
         if self.bench.zero_ns == 0 or self.tally.in_flight:
+            return False
+        if self.tally.between_turns and monotonic_ns() < self._serving.end_ns:
             return False
         return self.dispatcher.exhausted if self.dispatcher is not None else monotonic_ns() >= self._serving.end_ns
 
