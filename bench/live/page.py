@@ -68,6 +68,8 @@ class Watched(Protocol):
 
     def view(self) -> View: ...
 
+    def note_fault(self, name: str, fault: Mapping[str, Any]) -> None: ...
+
 
 def add(web_ui: Any, master: Watched) -> None:
     """Put the page into `web_ui`, and a link to it on Locust's own."""
@@ -149,8 +151,8 @@ def _state(master: Watched, *, takes_faults: bool) -> dict[str, Any]:
 
 
 def _verdict(run: RunDir | None) -> dict[str, Any] | None:
-    """What the report says of the run that ended last; None until it is there."""
-    if run is None:
+    """What the report says of the run that ended last; None until it is there, which is the last of its files."""
+    if run is None or not run.report.exists():
         return None
     try:
         trust = schemas.load(run.summary, schemas.Summary)["trust"]
@@ -216,5 +218,5 @@ def _fault(master: Watched) -> Any:
         EmulatorAdmin(master.emulator_admin).script([FAULTS[name]])
     except (OSError, ValueError) as exc:
         return jsonify({"success": False, "message": f"the emulator did not take it: {exc}"}), 502
-    master.board.note(master.board.now_s, f"by hand: {name}", mark="fault")
+    master.note_fault(name, FAULTS[name])
     return jsonify({"success": True, "message": ""})

@@ -96,6 +96,10 @@ class Master:
         self._make_room(wanted.users)
         self._run.change(arrival_rate=wanted.arrival_rate, users=wanted.users)
 
+    def note_fault(self, name: str, fault: Mapping[str, Any]) -> None:
+        """A person has let this one loose on the emulator."""
+        self._run.note_fault(name, fault)
+
     def begin(self) -> None:
         """Start a run in a greenlet of its own: finding the target takes seconds, and the web UI must not wait."""
         self.error = None
