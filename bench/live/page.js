@@ -2,7 +2,7 @@
 "use strict";
 const base = location.pathname.replace(/\/$/, "");
 $("back").href = base.replace(/\/bench$/, "") + "/";
-let points = [], run = "", failing = 0;
+let points = [], run = "", failing = 0, judged = "";
 const variants = state => (state.plan ? state.plan.variants.map(one => one.name) : []).filter(name => name in state.variants);
 function draw(state) {
   const names = variants(state), of = (name, key) => points.map(point => point.variants[name] ? point.variants[name][key] : null);
@@ -38,7 +38,9 @@ function show(state) {
   $("error").hidden = !state.error; $("error").textContent = state.error;
   const verdict = state.state === "ended" && state.verdict && state.verdict.run_id === run ? state.verdict : null;
   $("verdict").hidden = !verdict;
-  if (verdict) {
+  const said = JSON.stringify(verdict);
+  if (verdict && said !== judged) { // made anew it would lose the focus, and be read aloud once more
+    judged = said;
     const link = element("a", "open the report", {href: `${base}/runs/${verdict.run_id}/report.html`});
     $("verdict").className = verdict.verdict;
     $("verdict").replaceChildren(element("strong", verdict.verdict), " ", link, ...verdict.reasons.map(reason => element("div", reason)),
