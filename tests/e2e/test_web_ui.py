@@ -116,8 +116,8 @@ def test_a_run_from_the_form(address: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("address", [["--processes", "2"]], indirect=True)
 def test_a_run_from_the_live_page(address: str, tmp_path: Path) -> None:
-    """What is wrong stands beside its field, also while a run goes on; another rate, a key that is rotated by hand and a
-    lost worker are seen when they happen; a run that is stopped has its report, and the next one has none of its marks;
+    """What is wrong stands beside its field, while a run goes on too; another rate, a key that is rotated by hand and a
+    lost worker are seen when they happen; a run that is stopped has its report, and the next one none of its marks;
     nothing is wider than a phone."""
     from playwright.sync_api import expect, sync_playwright
 
