@@ -23,7 +23,7 @@ function niceEnd(most) {
   return 2 * power * [1, 2, 2.5, 5, 10].find(step => 2 * power * step >= most * (1 - 1e-9));
 }
 // As wide as it will be drawn, or its letters would be stretched.
-const widthOf = id => $(id).querySelector("svg")?.clientWidth || 400;
+const widthOf = id => $(id).querySelector("svg")?.clientWidth || Math.max($(id).clientWidth - 22, 0) || 400;
 function chart(title, series, {points, stacked = false, marks = []}) {
   const W = widthOf("charts"), H = 144, L = 44, B = 16, figure = element("figure"), caption = element("figcaption", title);
   const times = points.map(point => point.at_s), end = Math.max(10, ...times.slice(-1)), begin = Math.max(0, (times[0] || 0) - 1);

@@ -101,9 +101,16 @@ def reading_routes(master: Watched, *, base: str, starts: bool = False) -> list[
 def blueprint(routes: Iterable[Route], *, base: str = "") -> Blueprint:
     """The page's part of a Flask app."""
     pages = Blueprint("bench", __name__, url_prefix=f"{base}/bench")
+    pages.after_request(_never_kept)
     for number, (path, view, method) in enumerate(routes):
         pages.add_url_rule(path, f"route{number}", view, methods=[method], strict_slashes=False)
     return pages
+
+
+def _never_kept(answer: Response) -> Response:
+    """Whoever comes back from a report sees what is now, and not what a browser has kept of it."""
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _with_link(answer: Response, base: str) -> Response:

@@ -166,6 +166,7 @@ def test_a_run_from_the_live_page(address: str, tmp_path: Path) -> None:
         expect(page.get_by_text("Stages of the load").first).to_be_attached()
         page.go_back()
         page.get_by_text("Start, change or stop a run").click()
+        expect(rate).to_have_value("60")
         start.click()
         expect(title).to_contain_text("Running")
         expect(page.locator("#workers tr")).to_have_count(2)
