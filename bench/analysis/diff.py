@@ -285,5 +285,6 @@ _PLACE: dict[str, Callable[[LoadedRun], Any]] = {
     "processes": lambda run: run.plan.processes,
     "host": lambda run: run.manifest.get("host", {}).get("hostname"),
     "CPU": lambda run: run.manifest.get("host", {}).get("cpu_model"),
+    "what was streamed": lambda run: ", ".join(name for name in run.variants if streams.are_there(run, name)) or "none",
 }
 """What may be another, and is told."""

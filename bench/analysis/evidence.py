@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from bench.analysis import quantiles
 from bench.analysis.backlog import busy_share
-from bench.analysis.run import LoadedRun
+from bench.analysis.conversations import later_turns
+from bench.analysis.run import LoadedRun, Mask
 from bench.plan.load_over_time import asked_rate
 
 SUSTAINABLE_CPU = 0.75
@@ -50,7 +51,7 @@ class Evidence:
 def gather(run: LoadedRun) -> Evidence:
     """Fold samples and health records; never fails for what is missing."""
     begin, until = run.window_ns
-    began = run.samples.began_ns[run.measured & (run.samples.attempt == 0)]
+    began = run.samples.began_ns[_arrivals(run)]
     achieved = int(((began >= begin) & (began < until)).sum()) / run.span_s if run.span_s else 0.0
     busiest, mean = _client_cpu(run)
     stalls_ms = [ms for at_ns, ms in _stalls(run) if begin <= at_ns < until]
@@ -73,9 +74,17 @@ def gather(run: LoadedRun) -> Evidence:
 def _due_rate(run: LoadedRun) -> float:
     """Arrivals (1/s) that were really due: a Poisson schedule of a mean rate has more of them at times, or fewer."""
     begin, until = run.window_ns
-    intended = run.samples.intended_ns[run.measured & (run.samples.attempt == 0)]
+    intended = run.samples.intended_ns[_arrivals(run)]
     due = int(((intended >= begin) & (intended < until)).sum()) + (last_total(run, "dropped_arrivals") or 0)
     return due / run.span_s if run.open_model and run.span_s else 0.0
+
+
+def _arrivals(run: LoadedRun) -> Mask:
+    """Requests that were begun because an arrival was due, each once; of a closed model, all."""
+    arrivals: Mask = run.measured & (run.samples.attempt == 0)
+    if run.open_model:
+        arrivals &= ~later_turns(run)
+    return arrivals
 
 
 def _asked_rate(run: LoadedRun) -> float:

@@ -7,6 +7,7 @@ block like that of two variants.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -134,7 +135,12 @@ def in_spans(run: LoadedRun, spans: Iterable[Span], *, seed: int) -> list[dict[s
 
 def _names(run: LoadedRun, variant: str, column: str) -> list[str]:
     counts = run.samples.counts(column, run.rows(variant))
-    return sorted(sorted(counts, key=lambda name: -counts[name])[:MOST_PARTS])
+    return sorted(sorted(counts, key=lambda name: -counts[name])[:MOST_PARTS], key=_as_read)
+
+
+def _as_read(name: str) -> str:
+    """`turn 2` before `turn 10`."""
+    return re.sub(r"[0-9]+", lambda digits: digits[0].zfill(20), name)
 
 
 def _block(

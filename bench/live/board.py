@@ -17,7 +17,7 @@ from bench.live.view import View
 from bench.plan.load_changes import load_at, load_name
 from bench.plan.run_plan import RunPlan
 
-MOST_POINTS = 3600
+MOST_POINTS = 1200
 MOST_EVENTS = 200
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
 _LATELY, _BEGINNING_S = 10, 2.0

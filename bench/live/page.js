@@ -25,7 +25,7 @@ function draw(state) {
 }
 function show(state) {
   if (state.run_id !== run) { run = state.run_id; points = []; }
-  points.push(...state.points); if (points.length > 3600) points = points.filter((_, n) => n % 2 === 0);
+  points.push(...state.points); if (points.length > 1200) points = points.filter((_, n) => n % 2 === 0);
   const words = {ready: "No run yet", running: "Running", ended: "Ended: " + state.ending}, plan = state.plan;
   const lasts = plan && plan.duration_s ? ` of ${plan.warm_up_s + plan.duration_s}` : "", now = points.length ? Math.round(points.at(-1).at_s) : 0;
   for (const part of document.querySelectorAll(".seen")) part.hidden = state.state === "ready" && !state.events.length;

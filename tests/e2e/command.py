@@ -13,7 +13,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
 LOCUSTFILES = REPOSITORY / "locustfiles"
-_CLEAN = re.compile(r"BENCH_|AZURE|IDENTITY_|MSI_|LOCUST_|GITHUB_|TF_BUILD")
+_CLEAN = re.compile(r"BENCH_|MLFLOW_|AZURE|IDENTITY_|MSI_|LOCUST_|GITHUB_|TF_BUILD")
 
 
 @dataclass(frozen=True)

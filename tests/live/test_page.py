@@ -177,7 +177,7 @@ def test_stored_runs_can_be_drawn(ended: tuple[WebUi, Path, dict[str, Any]]) -> 
 def test_the_form_is_grouped_and_holds_what_a_browser_may_set(ended: tuple[WebUi, Path, dict[str, Any]]) -> None:
     """One duration, units, no target."""
     groups = json.loads(ended[0].send("GET", "/bench/form").body)
-    assert [group["title"] for group in groups] == ["Load", "Time", "Comparison"]
+    assert [group["title"] for group in groups] == ["Load", "Time", "Made prompts", "Comparison"]
     fields = {field["name"]: field for group in groups for field in group["fields"]}
     assert fields.keys() >= {"user_count", "arrival_rate", "duration"}
     assert not fields.keys() & {"run_time", "host", "scoring_uri", "payload", "emulator_options", "out"}

@@ -12,6 +12,7 @@ from typing import Any
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.lease import Grant
 from bench.endpoint import AuthMode, Endpoint, SignIn, Workspace
+from bench.errors import lacking
 
 START_DEADLINE_S = 60.0
 """From the start of the process until the SDK is imported: 2 to 4 s warm, more on a cold disk."""
@@ -71,6 +72,13 @@ class AgentCalls(ABC):
         """The same, with a failure as a value."""
         return self.ask("principal")
 
+    def arm_token(self) -> str:
+        """A token of the control plane's, which a workspace's MLflow API takes too. CredentialError for none."""
+        answer = self.ask("arm_token")
+        if isinstance(answer, Failure):
+            raise answer.error()
+        return str(answer["token"])
+
     def ping(self) -> None:
         """Start the agent ahead of time. CredentialError when it does not come up."""
         answer = self.ask("ping")
@@ -105,6 +113,10 @@ def died() -> Failure:
 
 def cannot_start(exc: OSError) -> Failure:
     """The operating system did not let the agent start."""
+    lacked = lacking(exc)
+    if lacked is not None:
+        message = f"the credential agent cannot be started: {lacked.message}"
+        return Failure(kind=FailureKind.NO_ROOM, message=message, hint=lacked.hint)
     return Failure(kind=FailureKind.AGENT, message=f"the credential agent cannot be started: {exc.strerror}")
 
 

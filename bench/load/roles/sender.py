@@ -22,7 +22,7 @@ from bench.line_file import LineFile
 from bench.live.rolling import Rolling
 from bench.load.engine.answer_checks import AnswerChecks
 from bench.load.engine.arrivals import schedule
-from bench.load.engine.client_limits import make_room
+from bench.load.engine.client_limits import Room
 from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.lane import Lane
@@ -81,6 +81,7 @@ class Sender:
         self._part = part
         self._patience = Patience(timeout_s=plan.start_timeout_s, sleep=gevent.sleep, say=say)
         self._deadlines = Deadlines()
+        self._room: Room | None = None
         self._cut = False
         self._finished = False
         self._shares = [Share(worker=part.index, from_ns=-1)]
@@ -142,7 +143,9 @@ class Sender:
             if plan.model is WorkloadModel.OPEN
             else None
         )
-        self._serving = Serving(self.bench, self.dispatcher, plan=plan, part=part, managers=managers)
+        self._serving = Serving(
+            self.bench, self.dispatcher, plan=plan, part=part, managers=managers, converses=source.turns > 0
+        )
         self._ticker = Ticker(
             self.bench,
             self.dispatcher,
@@ -173,7 +176,8 @@ class Sender:
 
         Raises the manager's CredentialError, or RunInvalid when no connection can be made, or not as many as needed.
         """
-        make_room(-(-self.plan.users // max(self._part.workers, 1)))
+        self._room = Room()
+        self._room.have(-(-self.plan.users // max(self._part.workers, 1)))
         for lane, manager in zip(self.bench.lanes, self.managers, strict=True):
             lane.head_for(manager.first_lease(self._patience))
             probe = Connection(lane.address, watch=self.watch, deadlines=self._deadlines)
@@ -212,10 +216,18 @@ class Sender:
         """How far this sender is, and what its disk did not take."""
         return self._ticker.progress()
 
-    def serve(self, user: Any, *, number: int) -> None:
-        """Send requests as `user` until there are no more, or Locust wants it to stop."""
-        del number
+    def serve(self, user: Any, *, users: int) -> None:
+        """Send requests as `user` until there are no more, or Locust wants it to stop.
+
+        Locust wants `users` in this process: RunInvalid where it has no room for them.
+        """
+        self.make_room(users)
         self._serving.serve(user)
+
+    def make_room(self, users: int) -> None:
+        """For so many users in this process. RunInvalid where there is none."""
+        if self._room is not None:
+            self._room.have(users)
 
     def before_serving(self, user: Any) -> tuple[Scorer, int] | None:
         """What `user` sends with in its on_start, and its variant; None if the clock never starts."""
@@ -247,6 +259,8 @@ class Sender:
     def drained(self) -> bool:
         """All that was due has been sent and answered."""
         if self.bench.zero_ns == 0 or self.tally.in_flight:
+            return False
+        if self.tally.between_turns and monotonic_ns() < self._serving.end_ns:
             return False
         return self.dispatcher.exhausted if self.dispatcher is not None else monotonic_ns() >= self._serving.end_ns
 

@@ -121,6 +121,7 @@ class Ticker:
                 "gaps_written": self._bench.chunks.written,
                 "gaps_unwritten": self._bench.chunks.recorded - self._bench.chunks.written,
                 "dropped_arrivals": max(end["due"] - end["claimed"], 0),
+                "conversations": self._tally.conversations,
             }
         )
 

@@ -265,8 +265,7 @@ class Worker:
     def _on_failure(self, failure: supervise.Failure) -> None:
         """Something broke here: the master ends the run."""
         managers = self.sender.managers if self.sender is not None else ()
-        error, traceback = told(failure, managers)
-        self._channel.send(messages.Failed(where=failure.where, error=error, traceback=traceback))
+        self._channel.send(told(failure, managers))
 
     def _tell_progress(self, progress: messages.Progress) -> None:
         if self._fence is not None:

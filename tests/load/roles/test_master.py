@@ -28,6 +28,7 @@ from bench.load.roles import master as module
 from bench.load.roles.losses import Loss
 from bench.load.roles.managers import ManagerPool
 from bench.load.roles.master import Master
+from bench.load.roles.messages import Failed
 from bench.load.roles.senders import DiskLoss
 from bench.load.roles.shape import Shape
 from bench.plan.run_plan import RunPlan, Variant
@@ -171,6 +172,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     )
     master.preparation.pool = ManagerPool(TargetSpec(kind="scoring_uri", auth_modes=(AuthMode.KEY,)))
     yield Bench(master, senders, runner, environment, tmp_path / "out", monkeypatch)
+    gevent.sleep(0.01)  # its own second stop breaks as the first did, and shall not be told to the next test's master
     supervise.report_to(None)
 
 
@@ -225,7 +227,14 @@ def _breaks(what: str, error: Exception) -> Callable[[Bench], None]:
     return break_it
 
 
+def _a_worker_lacks_room(bench: Bench) -> None:
+    told = Failed(where="a user", error="60 users need 108 file descriptors", traceback="", exit_code=4)
+    bench.senders.look = lambda: bench.master._fail("w1", told)  # type: ignore[method-assign]
+    bench.senders.is_drained = False
+
+
 BUG = RuntimeError(f"Authorization: Bearer {SECRET}")
+OUT = OSError(errno.EMFILE, "Too many open files")
 
 ENDINGS = [
     pytest.param(_nothing, "completed", 0, "", id="nothing goes wrong"),
@@ -241,6 +250,9 @@ ENDINGS = [
     pytest.param(_breaks("ready", CredentialError("no key")), "failed", 3, "error: no key", id="no credential"),
     pytest.param(_breaks("order", BUG), "failed", 1, "error: master broke in the run", id="a bug before it begins"),
     pytest.param(_breaks("look", BUG), "failed", 1, "error: master broke in the run", id="a bug in the conductor"),
+    pytest.param(_breaks("order", OUT), "failed", 4, "error: master: this process is out of", id="no room to begin"),
+    pytest.param(_breaks("look", OUT), "lost", 4, "error: master: this process is out of", id="no room any more"),
+    pytest.param(_a_worker_lacks_room, "lost", 4, "error: w1: 60 users need 108", id="a worker lacks room"),
     pytest.param(_breaks("finish", BUG), "failed", 1, "broke in closing: senders", id="a bug in closing"),
 ]
 
@@ -292,7 +304,7 @@ def _run_with_a_broken_cut(bench: Bench) -> None:
     bench.run()
 
 
-@pytest.mark.parametrize(("number", "words"), [(errno.ENOSPC, "the disk is full"), (errno.EMFILE, "Too many open")])
+@pytest.mark.parametrize(("number", "words"), [(errno.ENOSPC, "No space left"), (errno.EMFILE, "Too many open")])
 def test_a_run_that_cannot_begin_says_so(
     number: int, words: str, bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
