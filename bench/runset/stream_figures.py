@@ -1,4 +1,4 @@
-"""Streamed answers and goodput of a variant over the runs of a set. Pure.
+"""Streamed answers, conversations and goodput of a variant over the runs of a set. Pure.
 
 Where a run had no streamed answer the set has no figure of streams, and `without_streams` names that run: the figures
 of the others would be of another target than the set's.
@@ -17,7 +17,8 @@ _COUNTS = ("answers", "whole", "tokenless", "plain", "output_tokens", "prompt_to
 
 def combined(blocks: Mapping[str, Block]) -> dict[str, Any]:
     """The blocks of a variant, by run, as the same blocks of the set; nothing where no run has any."""
-    return {**_streams(blocks), **_goodput(list(blocks.values()))}
+    every = list(blocks.values())
+    return {**_streams(blocks), **_conversations(every), **_goodput(every)}
 
 
 def _streams(blocks: Mapping[str, Block]) -> dict[str, Any]:
@@ -37,10 +38,29 @@ def _tokens(streams: Sequence[Block]) -> dict[str, Any]:
         **{name: sum(one[name] for one in streams) for name in _COUNTS},
         "tokens_from": summed(one["tokens_from"] for one in streams),
         "requests": summed(one["requests"] for one in streams),
+        "lengths": _lengths([one.get("lengths") or {} for one in streams]),
         "per_event": mean_of(counted),
         **rate_of(streams, "throughput"),
         **rate_of(streams, "throughput_per_user"),
     }
+
+
+def _lengths(told: Sequence[Mapping[str, Block]]) -> dict[str, Any]:
+    """Of prompts and answers, where every run knows them: the least and the most of all runs, and means over them."""
+    over = {"least": min, "most": max}
+    return {
+        name: {key: over.get(key, mean_of)([one[name][key] for one in told]) for key in told[0][name]}
+        for name in told[0]
+        if all(name in one for one in told)
+    }
+
+
+def _conversations(blocks: Sequence[Block]) -> dict[str, Any]:
+    told = [block["conversations"] for block in blocks if "conversations" in block]
+    if not told:
+        return {}
+    ended = summed(one["ended"] for one in told)
+    return {"conversations": {"count": sum(ended.values()), "ended": ended}}
 
 
 def _goodput(blocks: Sequence[Block]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import shutil
 import stat
 import struct
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -180,9 +181,9 @@ def test_a_peer_that_forks_leaves_nobody_behind(tmp_path: Path, rows: Any) -> No
     script = "import os, pathlib, time\nchild = os.fork()\nif not child:\n    time.sleep(600)\n"
     _peer(tmp_path, "aiperf", f"{script}pathlib.Path({str(tmp_path / 'child')!r}).write_text(str(child))")
     rows()
-    child = (tmp_path / "child").read_text()
-    status = Path(f"/proc/{child}/stat")
-    assert not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
+    status = Path(f"/proc/{(tmp_path / 'child').read_text()}/stat")
+    while status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.01)
 
 
 @pytest.mark.soak

@@ -1,15 +1,21 @@
 """Servers that nobody here wrote: MLflow's scoring server and MLServer, each with a model that adds; LLM Katan, which
-streams chats in OpenAI's form, and whose model echoes; MLflow's tracking.
+streams chats in OpenAI's form, and whose model echoes; MLflow's tracking; `transformers serve` with a tiny model of
+random weights.
 
-`make servers` installs them.
+`make servers` installs them, but for the last, which takes a gigabyte: it is used where PATH has an environment with
+`transformers[serving]` and torch.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.load.wire.real_server import environment, running
 
@@ -37,6 +43,21 @@ class Sum(MLModel):
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
         rows = NumpyCodec.decode_input(payload.inputs[0])
         return InferenceResponse(model_name=self.name, outputs=[NumpyCodec.encode_output("sum", rows.sum(axis=1))])
+"""
+
+_TINY_MODEL = """
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+words = {"[UNK]": 0, "<s>": 1, **{f"w{number}": number for number in range(2, 256)}}
+inner = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+inner.pre_tokenizer = pre_tokenizers.Whitespace()
+tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="[UNK]", bos_token="<s>")
+tokenizer.chat_template = "{{ bos_token }}{% for turn in messages %} {{ turn['content'] }}{% endfor %}"
+tokenizer.save_pretrained("tiny")
+sizes = {"vocab_size": 256, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
+tokens = {"bos_token_id": 1, "eos_token_id": None, "pad_token_id": 0}
+LlamaForCausalLM(LlamaConfig(**sizes, **tokens, num_attention_heads=2, num_key_value_heads=2)).save_pretrained("tiny")
 """
 
 
@@ -94,3 +115,17 @@ def tracking(folder: Path) -> Iterator[str]:
     command = [str(venv / "bin" / "python"), "-m", "mlflow", "server", *store, *place]
     with running(command, listening="Uvicorn running on", folder=folder, variables=quiet) as base:
         yield base
+
+
+@contextlib.contextmanager
+def transformers(folder: Path) -> Iterator[tuple[str, str]]:
+    """`transformers serve` on loopback; its base URL, and the name of its model."""
+    found = shutil.which("transformers")
+    if found is None:
+        pytest.skip("no `transformers` on PATH: an environment with transformers[serving] and torch has it")
+    python = str(Path(found).resolve().parent / "python")
+    subprocess.run([python, "-c", _TINY_MODEL], cwd=folder, check=True, capture_output=True, timeout=300)
+    model = str(folder / "tiny")
+    command = [found, "serve", model, "--host", "127.0.0.1", "--port", "0"]
+    with running(command, listening="Uvicorn running on", folder=folder, variables={"HF_HUB_OFFLINE": "1"}) as base:
+        yield base, model

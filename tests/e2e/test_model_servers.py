@@ -1,4 +1,4 @@
-"""Whole runs against MLflow's scoring server, MLServer and LLM Katan: their routes, their bodies, what they refuse."""
+"""Whole runs against MLflow, MLServer, LLM Katan and transformers: their routes, bodies, and what they refuse."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.command import Done, bench
-from tests.e2e.model_servers import llm_katan, mlflow, mlserver
+from tests.e2e.model_servers import llm_katan, mlflow, mlserver, transformers
 
 pytestmark = pytest.mark.slow
 REQUESTS = 20
@@ -105,3 +105,23 @@ def test_llm_katan_converses(tmp_path: Path) -> None:
     assert ended["whole"] > 0
     assert ended["turn_failed"] == figures["requests"] - figures["outcomes"]["ok"] > 0
     assert figures["service_time_to_first_token_ms"]["p50"] >= 20
+
+
+def test_a_real_model_generates(tmp_path: Path) -> None:
+    """Its tokens are those of its usage, each in an event of its own."""
+    (tmp_path / "server").mkdir()
+    with transformers(tmp_path / "server") as (base, model):
+        asked = {"model": model, "messages": [{"role": "user", "content": "w3 w4 w5"}], "max_tokens": 8}
+        (tmp_path / "chat.jsonl").write_text(json.dumps(asked) + "\n")
+        load = ("--arrival-rate", "2", "--duration", "5s", "--warm-up", "0", "--timeout", "60s")
+        uri = ("--scoring-uri", f"{base}/v1/chat/completions")
+        done = bench("run", *uri, "--chat", "chat.jsonl", *load, cwd=tmp_path, BENCH_KEY="k")
+    assert done.code in {0, 4}, done
+    figures = done.summary_at(tmp_path)["variants"]["key"]
+    assert figures["outcomes"]["ok"] == figures["requests"] > 0, figures["failures"]
+    streams = figures["streams"]
+    assert streams["tokens_from"] == {"usage": figures["requests"]}
+    assert streams["output_tokens"] == streams["content_events"] == 8 * figures["requests"]
+    assert streams["prompt_tokens"] == 4 * figures["requests"]
+    first, last = (figures[f"{name}_ms"]["p50"] for name in ("time_to_first_token", "response_time"))
+    assert 0 < first < last

@@ -182,6 +182,7 @@ def test_every_figure_has_its_interval_between_runs(chats: dict[str, Any]) -> No
         assert (interval["high"] - interval["low"]) / 2 == pytest.approx(own["streams"][key] * half / 100, rel=1e-3)
     assert found["streams"]["output_tokens"] == 3 * own["streams"]["output_tokens"]
     assert found["streams"]["requests"]["inter_token_latency"] == 1800
+    assert found["streams"]["lengths"] == own["streams"]["lengths"]
     goodput = found["goodput"]
     assert goodput["requests"] == 3 * own["goodput"]["requests"]
     assert goodput["low"] <= goodput["rate"] <= goodput["high"]
@@ -275,6 +276,21 @@ def test_a_baseline_and_a_line_of_history_of_a_set(chats: dict[str, Any], tmp_pa
     assert not [
         key for key in as_entry(plain(chats), manifest, at="", commit="", branch="").figures["key"] if "token" in key
     ]
+
+
+def test_lengths_and_conversations_of_a_set(chats: dict[str, Any]) -> None:
+    """The least and the most are those of all runs; counts add up; what one run does not know the set does not."""
+    lengths = {"least": 3, "p50": 10.0, "mean": 11.0, "p99": 20.0, "most": 24}
+    members = [member(chats, number) for number in range(3)]
+    for number, one in enumerate(members):
+        block = one.summary["variants"]["key"]  # type: ignore[index]
+        more = {name: value + number for name, value in lengths.items()}
+        block["streams"]["lengths"] = {"output_tokens": more} | ({"prompt_tokens": more} if number else {})
+        block["conversations"] = {"count": 5, "ended": {"whole": 4, "turn_failed": 1}}
+    found = combined(*members)["variants"]["key"]
+    together = {"least": 3, "p50": 11.0, "mean": 12.0, "p99": 21.0, "most": 26}
+    assert found["streams"]["lengths"] == {"output_tokens": together}
+    assert found["conversations"] == {"count": 15, "ended": {"whole": 12, "turn_failed": 3}}
 
 
 def test_a_diff_of_runs_that_streamed_with_one_that_did_not_says_so(tmp_path: Path) -> None:
