@@ -392,6 +392,13 @@ def test_addresses(uri: str, secrets: dict[str, str], base: str, cloud: str) -> 
     assert bool(found.authorization) == bool(secrets)
 
 
+def test_a_workspace_s_base_is_where_azureml_mlflow_sends_its_requests() -> None:
+    """By version 1.62 with MLflow 3, whose requests were caught before they were sent."""
+    found = address({"MLFLOW_TRACKING_URI": f"azureml://eastus.api.azureml.ms/{AZURE}"})
+    scope = "subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+    assert found.base == f"https://eastus.api.azureml.ms/mlflow/v2.0/{scope}"
+
+
 @pytest.mark.parametrize(
     ("uri", "secrets"),
     [
