@@ -8,7 +8,6 @@ SETTLES_ITSELF the settings files are its own business.
 from __future__ import annotations
 
 import argparse
-import errno
 import importlib
 import itertools
 import os
@@ -18,7 +17,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from bench.errors import BenchError, RunInvalid, UsageError
+from bench.errors import BenchError, RunInvalid, UsageError, expected
 from bench.plain_text import write_line
 from bench.process import lifeline, signals, streams
 from bench.spelling import nearest
@@ -50,8 +49,7 @@ exit codes: 0 ok | 2 bad options or gate | 3 no credential | 4 run invalid or in
 """
 
 _OPTION = re.compile(r"--([a-z][a-z-]*)")
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE}
-"""What the machine lacks: no bug of this package, and what was stored so far is kept."""
+_NEGATIVE = re.compile(r"-[.\d]")
 
 
 def main() -> NoReturn:
@@ -147,7 +145,7 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_args(self, words: Any = None, namespace: Any = None) -> Any:
         """Without the value of an option that does not exist in the message: it may be a secret."""
-        found, unknown = self.parse_known_args(words, namespace)
+        found, unknown = self.parse_known_args(_with_negative_values(words), namespace)
         if unknown:
             option = next((word.partition("=")[0] for word in unknown if word.startswith("-")), "")
             if not option:
@@ -156,6 +154,10 @@ class _Parser(argparse.ArgumentParser):
         return found
 
     def error(self, message: str, hint: str = "") -> NoReturn:
+        message = message.removeprefix("argument ")
+        flag, missing, _ = message.partition(": expected one argument")
+        if missing:
+            message, hint = f"{flag} needs a value", f"one that begins with a dash is written {flag}=VALUE"
         write_line(sys.stderr, f"error: {message} ({hint or f'`{self.prog} --help` says more'})")
         sys.exit(UsageError.exit_code)
 
@@ -167,6 +169,19 @@ class _Parser(argparse.ArgumentParser):
         known = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
         meant = nearest(option, known)
         return f"did you mean {meant}?" if meant else ""
+
+
+def _with_negative_values(words: list[str]) -> list[str]:
+    """`--duration -1s` as `--duration=-1s`: argparse would take -1s for an option, and say nothing of it."""
+    joined: list[str] = []
+    for place, word in enumerate(words):
+        if word == "--":
+            return joined + words[place:]
+        if _NEGATIVE.match(word) and joined and _OPTION.fullmatch(joined[-1]):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -187,13 +202,11 @@ def _guarded(
         return command()
     except BenchError as exc:
         return _failed(voice, exc.exit_code, f"{exc.describe()}{_came_from(exc.message, sources)}")
-    except OSError as exc:
-        if "temporary directory" in str(exc):  # of `tempfile`, which has tried every folder it knows
-            line = "no temporary file can be written (set TMPDIR to a folder with room)"
-            return _failed(voice, UsageError.exit_code, line)
-        if exc.errno not in _NO_ROOM:
+    except (OSError, MemoryError) as exc:
+        lacked = expected(exc)
+        if lacked is None:
             raise
-        return _failed(voice, RunInvalid.exit_code, f"{exc.filename or 'a file'} cannot be written: {exc.strerror}")
+        return _failed(voice, lacked.exit_code, lacked.describe())
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         voice.answer(RunInvalid.exit_code, error="interrupted")

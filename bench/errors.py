@@ -15,6 +15,8 @@ No message may ever hold a secret.
 
 from __future__ import annotations
 
+import errno
+
 EXIT_CODES = (1, 2, 3, 4, 10, 11, 0)
 """Every exit code there is. Where several hold, the first of them wins."""
 
@@ -79,3 +81,53 @@ class GateInconclusive(BenchError):
     """A gate straddles its threshold, or there is nothing to judge."""
 
     exit_code = 11
+
+
+_FULL_DISK = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
+    errno.EROFS: "choose a folder that can be written",
+}
+_LACKED = {
+    errno.EMFILE: ("this process is out of file descriptors", "raise `ulimit -n`"),
+    errno.ENFILE: ("this machine is out of file descriptors", "end other processes, or raise fs.file-max"),
+    errno.EAGAIN: ("no further process can be started", "end other processes, or raise `ulimit -u`"),
+    errno.ENOMEM: ("this machine is out of memory", "end other processes"),
+    **dict.fromkeys(
+        (errno.EADDRINUSE, errno.EADDRNOTAVAIL),
+        ("no local port is free", "wait a minute, or widen /proc/sys/net/ipv4/ip_local_port_range"),
+    ),
+}
+_NO_TEMPORARY_FOLDER = "No usable temporary directory"
+"""How `tempfile` begins when it has tried every folder it knows."""
+
+
+def lacking(exc: OSError) -> RunInvalid | None:
+    """What this machine lacks, where that is what `exc` says: no bug of this tool, and no mistake in its options."""
+    if exc.errno in _FULL_DISK:
+        return RunInvalid(f"{exc.filename or 'a file'} cannot be written: {exc.strerror}", hint=_FULL_DISK[exc.errno])
+    if exc.errno in _LACKED:
+        what, hint = _LACKED[exc.errno]
+        return RunInvalid(what, hint=hint)
+    if _NO_TEMPORARY_FOLDER in str(exc):
+        return no_temporary_file(exc)
+    return None
+
+
+def expected(exc: BaseException) -> BenchError | None:
+    """What may be said of `exc` in one line. None where it is a bug."""
+    if isinstance(exc, MemoryError):
+        exc = OSError(errno.ENOMEM, "")
+    return lacking(exc) if isinstance(exc, OSError) else exc if isinstance(exc, BenchError) else None
+
+
+def unwritable(said: str, exc: OSError, *, hint: str) -> BenchError:
+    """The error that says so: the machine has no room for it, or the file or folder was a wrong choice."""
+    kind = UsageError if lacking(exc) is None else RunInvalid
+    return kind(f"{said}: {exc.strerror or exc}", hint=hint)
+
+
+def no_temporary_file(exc: OSError) -> RunInvalid:
+    """None can be made, in no folder that there is for them."""
+    return RunInvalid(
+        f"no temporary file can be written: {exc.strerror or exc}", hint="set TMPDIR to a folder with room"
+    )

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import clock
-from bench.errors import UsageError
+from bench.errors import UsageError, unwritable
 
 _MOST_BYTES = 1 << 28
 
@@ -36,12 +36,14 @@ def new_id(anchor: clock.ClockAnchor) -> str:
 
 @contextlib.contextmanager
 def writing_below(out: Path) -> Iterator[None]:
-    """UsageError for what the system says of writing there."""
+    """For what the system says of writing there: UsageError, or RunInvalid where it has no room."""
+    said, hint = f"cannot write results to {out}", "choose another folder with --out"
     try:
         yield
-    except (OSError, ValueError) as exc:  # ValueError: no file system takes that name
-        why = exc.strerror if isinstance(exc, OSError) else exc
-        raise UsageError(f"cannot write results to {out}: {why}", hint="choose another folder with --out") from exc
+    except OSError as exc:
+        raise unwritable(said, exc, hint=hint) from exc
+    except ValueError as exc:  # no file system takes that name
+        raise UsageError(f"{said}: {exc}", hint=hint) from exc
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import clock
 from bench.arguments import add_options, add_settings_arguments
-from bench.errors import RunInvalid, UsageError
+from bench.errors import RunInvalid, UsageError, unwritable
 from bench.plain_text import write_line
 from bench.plan.options import MOST_PER_S, Option
 from bench.plan.reading import plan_of, within
@@ -150,7 +150,7 @@ def _conclude(probes: Sequence[Probe], *, arguments: argparse.Namespace, limit: 
         (folder / "capacity.png").write_bytes(knee(probes, best=best, objective=objective).png)
         (folder / "capacity.md").write_text(f"# Capacity\n\n{said}\n\n{table.markdown(rows)}\n", encoding="utf-8")
     except OSError as exc:
-        raise UsageError(f"cannot write to {folder}: {exc.strerror}", hint="choose another folder with --out") from exc
+        raise unwritable(f"cannot write to {folder}", exc, hint="choose another folder with --out") from exc
     shown = [{name: value for name, value in row.items() if name != "why"} for row in rows]
     for line in (*table.text(shown).split("\n"), said, f"plot: {folder / 'capacity.png'}"):
         write_line(sys.stdout, line)

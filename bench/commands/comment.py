@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, UsageError, unwritable
 from bench.plain_text import write_line
 
 if TYPE_CHECKING:
@@ -71,9 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             write_bytes(Path(arguments.to), text.encode())
         except OSError as exc:
-            raise UsageError(
-                f"cannot write {arguments.to}: {exc.strerror}", hint="choose another file with --to"
-            ) from exc
+            raise unwritable(f"cannot write {arguments.to}", exc, hint="choose another file with --to") from exc
         write_line(sys.stdout, f"comment: {arguments.to}")
         return 0
     write_line(sys.stdout, f"comment on {target.name}: {publish(target, text, marker=marker(arguments.key))}")

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import UsageError
+from bench.errors import UsageError, unwritable
 from bench.history.adding import add_run
 from bench.history.places import Place, place_of
 from bench.plain_text import write_line
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             write_bytes(Path(arguments.out), page.page(watched).encode())
         except OSError as exc:
-            raise UsageError(f"{arguments.out} cannot be written: {exc.strerror}", hint="name another --out") from exc
+            raise unwritable(f"{arguments.out} cannot be written", exc, hint="name another --out") from exc
         write_line(sys.stdout, f"report: {arguments.out}")
         return 0
     if arguments.action == "show":

@@ -111,11 +111,12 @@ def run_and_finish(arguments: argparse.Namespace, variants: tuple[str, ...], *, 
 
 def _classes(plan: RunPlan, locustfile: str) -> tuple[str, ...] | None:
     """The classes of requests the run will have; a locustfile's tasks name theirs only when they run."""
-    if plan.request.requests:
-        from bench.load.engine.request_file import load_requests  # msgspec, and every line of it
+    request = plan.request
+    if request.requests or (not locustfile and (request.chat or request.prompts is not None)):
+        from bench.load.engine.request_source import classes_of  # msgspec, and every line of a file
 
-        refuse_pipe(plan.request.requests, option="--requests")
-        return load_requests(plan.request).classes
+        refuse_pipe(request.requests, option="--requests")
+        return classes_of(request)
     return None if locustfile else ()
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.arguments import add_options, add_settings_arguments
-from bench.errors import GateInconclusive, RunInvalid, UsageError, first_of
+from bench.errors import GateInconclusive, RunInvalid, UsageError, first_of, unwritable
 from bench.launch.run import locustfile_for, run_locust
 from bench.plain_text import write_line
 from bench.plan.options import LOAD_OPTIONS, MOST_PER_S, TARGET_OPTIONS, Option
@@ -107,7 +107,7 @@ def _conclude(folder: RunDir, *, low: float, high: float, at_s: float, hold_s: f
         write_json(folder.path / "scale.json", _as_json(recovery, low=low, high=high, at_s=at_s, hold_s=hold_s))
         write_bytes(picture, step_plot(found, recovery, said=said).png)
     except OSError as exc:
-        raise UsageError(f"cannot write to {folder.path}: {exc.strerror}", hint="choose another with --out") from exc
+        raise unwritable(f"cannot write to {folder.path}", exc, hint="choose another folder with --out") from exc
     for line in (said, f"plot: {picture}"):
         write_line(sys.stdout, line)
     return GateInconclusive.exit_code if recovery.after_s is None else 0

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-from bench.errors import BenchError, CredentialError, PermissionMissing, UsageError
+from bench.errors import BenchError, CredentialError, PermissionMissing, RunInvalid, UsageError
 
 
 class FailureKind(StrEnum):
@@ -40,6 +40,8 @@ class FailureKind(StrEnum):
     """The endpoint's auth mode is not the one this run measures."""
     AGENT = "agent"
     """The credential agent died or could not be started."""
+    NO_ROOM = "no_room"
+    """This machine has no room for the agent: descriptors, processes, memory."""
     DENIED = "denied"
     """The endpoint refused a credential right after it was renewed."""
     REFUSED = "refused"
@@ -78,9 +80,11 @@ class Failure:
         return self.temporary or self.kind in _PASSING
 
     def error(self) -> BenchError:
-        """A new exception that says this: exit 2 for a name that does not exist, else 3."""
+        """A new exception that says this: exit 2 for a name that does not exist, 4 for this machine's own, else 3."""
         if self.kind is FailureKind.NOT_FOUND:
             return UsageError(self.message, hint=self.hint)
+        if self.kind is FailureKind.NO_ROOM:
+            return RunInvalid(self.message, hint=self.hint)
         if self.kind is FailureKind.PERMISSION:
             return PermissionMissing(self.message, action=self.action, hint=self.hint)
         if self.kind is FailureKind.DENIED:

@@ -1,6 +1,7 @@
 """`python -m bench.emulator`: read the options, serve, clean up. Edge; owns this process's exit code.
 
-0 stopped as asked, 2 bad options, a bad fault script, a taken port or a file that cannot be written.
+0 stopped as asked, 2 bad options, a bad fault script, a taken port or a file that cannot be written, 4 the machine has
+no room for it: descriptors, ports, disk, memory.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import uvloop
 
-from bench.emulator import options, parent
+from bench.emulator import options, parent, room
 from bench.emulator.admin import read_script
 from bench.emulator.announce import for_people
 from bench.emulator.faults import FaultScriptError
@@ -22,12 +23,15 @@ from bench.emulator.listeners import PortTakenError
 from bench.emulator.server import serve
 from bench.emulator.settings import Settings
 
+_WRONG, _NO_ROOM = 2, 4
+
 
 def main() -> int:
     """Run the emulator until it is stopped; the exit code."""
     settings = options.parse()
     if settings.die_with_parent:
         parent.signal_its_death()
+    room.take_descriptors()
     try:
         script = read_script(settings.faults.read_bytes()) if settings.faults else ()
         with tempfile.TemporaryDirectory(prefix="bench-emulator-") as folder:
@@ -39,6 +43,8 @@ def main() -> int:
     except PortTakenError as exc:
         return _fail(str(exc))
     except OSError as exc:
+        if lacked := room.lacking(exc):
+            return _fail(lacked, code=_NO_ROOM)
         return _fail(f"{exc.filename or 'network or temporary folder'}: {exc.strerror or exc}")
     return 0
 
@@ -51,9 +57,9 @@ def _ready(settings: Settings, said: dict[str, Any]) -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def _fail(line: str) -> int:
+def _fail(line: str, *, code: int = _WRONG) -> int:
     sys.stderr.write(f"bench emulator: {line}\n")
-    return 2
+    return code
 
 
 if __name__ == "__main__":

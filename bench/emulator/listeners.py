@@ -47,8 +47,10 @@ class Listener:
             sock.listen(_BACKLOG)
         except OSError as exc:
             sock.close()
-            if exc.errno == errno.EADDRINUSE:
+            if exc.errno == errno.EADDRINUSE and self.port:
                 raise PortTakenError(self.port) from exc
+            if exc.errno == errno.EADDRINUSE:  # the system says the same where all of its own choice are taken
+                raise OSError(errno.EADDRNOTAVAIL, "no local port is free") from exc
             raise
         self.port = sock.getsockname()[1]
         loop = asyncio.get_running_loop()
@@ -70,5 +72,5 @@ class Listener:
         while not self._refusing and self._server is None:
             try:
                 await self.open()
-            except PortTakenError:
+            except (PortTakenError, OSError):  # or no descriptor is left for now
                 await asyncio.sleep(_RETRY_S)

@@ -28,6 +28,7 @@ from bench.emulator.listeners import Listener
 from bench.emulator.messages import Handled, Request, Response
 from bench.emulator.model import Model
 from bench.emulator.planes import Plane, serve_control, serve_scoring
+from bench.emulator.room import have_descriptors
 from bench.emulator.routes import route
 from bench.emulator.service_time import ServiceTimes
 from bench.emulator.settings import ENDPOINT_NAMES, Settings
@@ -62,12 +63,13 @@ class Emulator:
         self._admin = Admin(self._weather, self._fronts, requests=self._requests, refusals=self._refusals)
 
     async def open(self, script: tuple[Fault, ...]) -> dict[str, Any]:
-        """Bind every port and say where everything is. PortTakenError when one is taken.
+        """Bind every port and say where everything is. PortTakenError when one is taken, OSError without room.
 
         The zero of `script` is this moment, or with `hold_faults` none, until `POST /admin/start` moves it.
         """
         for plane in self._planes.values():
             await plane.open()
+        have_descriptors()
         tls = "_tls" if self._settings.tls else ""
         for mode, name in ENDPOINT_NAMES.items():
             self._state.endpoints[name].scoring_uri = f"{self._ports[mode + tls].url}/score"

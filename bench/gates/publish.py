@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UsageError
+from bench.errors import unwritable
 from bench.gates import azure_pipelines, github
 from bench.gates.result import GateResult
 
@@ -40,6 +40,5 @@ def _append(path: Path, text: str) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(text + "\n")
     except OSError as exc:
-        raise UsageError(
-            f"cannot write the step summary to {path}: {exc.strerror}", hint="is GITHUB_STEP_SUMMARY set by hand?"
-        ) from exc
+        hint = "is GITHUB_STEP_SUMMARY set by hand?"
+        raise unwritable(f"cannot write the step summary to {path}", exc, hint=hint) from exc

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.errors import UsageError
+from bench.errors import UsageError, unwritable
 from bench.history.lines import Entries, entries_of
 from bench.line_file import LineFile
 from bench.rundir import read_bytes
@@ -43,7 +43,7 @@ def add(folder: Path, entry: HistoryEntry) -> bool:
         folder.mkdir(parents=True, exist_ok=True)
         file = LineFile(path)
     except OSError as exc:
-        raise UsageError(f"{path} cannot be written: {exc.strerror}", hint="name a folder with --history") from exc
+        raise unwritable(f"{path} cannot be written", exc, hint="name a folder with --history") from exc
     try:
         if not file.write(msgspec.structs.asdict(entry)):
             raise UsageError(f"{path} cannot be written: {file.why}", hint="name a folder with --history")

@@ -14,7 +14,7 @@ from typing import Any
 from bench.analysis.run import LoadedRun
 from bench.analysis.summary import summarise
 from bench.analysis.trust import TrustVerdict
-from bench.errors import UsageError, first_of
+from bench.errors import BenchError, UsageError, first_of, unwritable
 from bench.gates import baseline as baselines
 from bench.gates import evaluate
 from bench.gates.arguments import Gates
@@ -192,5 +192,5 @@ def _row(label: str, verdict: str, figures: Mapping[str, str]) -> GateRow:
     }
 
 
-def _unwritable(path: Path, exc: OSError) -> UsageError:
-    return UsageError(f"cannot write {path}: {exc.strerror}", hint="is the folder writable, the disk full?")
+def _unwritable(path: Path, exc: OSError) -> BenchError:
+    return unwritable(f"cannot write {path}", exc, hint="is the folder writable, the disk full?")

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from bench.errors import UsageError
+from bench.errors import no_temporary_file
 from bench.plan.options import RUN_OPTIONS
 from bench.process import handover, lifeline
 from bench.process.handover import Handover
@@ -33,7 +33,7 @@ _PATIENCE_S = 10.0
 
 
 class LocustProcess:
-    """A headless Locust with the values of the run's options. UsageError where no temporary file can be made."""
+    """A headless Locust with the values of the run's options. RunInvalid where no temporary file can be made."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class LocustProcess:
 
 @contextlib.contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
-    """A new folder, gone at the end. UsageError when there is no room for one."""
+    """A new folder, gone at the end. RunInvalid when there is no room for one."""
     folder = _new_folder(prefix)
     try:
         yield folder
@@ -126,9 +126,7 @@ def _new_folder(prefix: str) -> Path:
     try:
         return Path(tempfile.mkdtemp(prefix=prefix))
     except OSError as exc:
-        raise UsageError(
-            f"no temporary file can be written: {exc.strerror or exc}", hint="set TMPDIR to a folder with room"
-        ) from exc
+        raise no_temporary_file(exc) from exc
 
 
 def _words(locustfile: Path, values: Mapping[str, Any]) -> list[str]:

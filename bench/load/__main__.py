@@ -1,6 +1,7 @@
 """Locust as `bench` starts it: it has the plan it was handed, reads nothing by itself, ends with its parent. Edge.
 
-Until Locust has loaded the locustfile a signal ends this process at once, for nothing has begun.
+Until Locust has loaded the locustfile a signal ends this process at once, for nothing has begun. What the machine has
+no room for (descriptors, processes, memory) is one line.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench.errors import BenchError, expected
+from bench.load.engine.client_limits import have_descriptors
+from bench.plain_text import write_line
 from bench.process import handover, lifeline, signals, streams
 
 _OF_DESCRIPTORS = "System open file limit"
@@ -24,6 +28,18 @@ def main() -> None:
     taken = handover.take(Path(os.environ.pop(handover.PLAN_VARIABLE)))
     if not lifeline.follow(taken.life, number=lifeline.LOST_PARENT):
         signals.leave(line=b"")
+    try:
+        have_descriptors(what="Locust needs")  # gevent and ZeroMQ would abort
+        _be_locust()
+    except (BenchError, OSError, MemoryError) as exc:
+        lacked = expected(exc)
+        if lacked is None:
+            raise
+        write_line(sys.stderr, f"error: {lacked.describe()}")
+        sys.exit(lacked.exit_code)
+
+
+def _be_locust() -> None:
     import locust.main
     from locust import argument_parser
 

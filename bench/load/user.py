@@ -185,7 +185,7 @@ class ScoringUser(User):
         self._state = LOCUST_STATE_WAITING
         sender = self._sender()
         try:
-            sender.serve(self, number=_sessions[self.environment].next_user())
+            sender.serve(self, users=_sessions[self.environment].wanted_users)
         except StopUser:
             raise
         except Exception as exc:
@@ -300,10 +300,11 @@ def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
             session.master.prepare()
         else:
             _open_web_ui(web_ui, session.master)
-    except BenchError as exc:
-        sys.stderr.write(f"error: {exc.describe()}\n")
+    except Exception as exc:  # noqa: BLE001 - Locust would log it, and go on
+        error = session.master.told(exc, where="the start")
+        write_line(sys.stderr, f"error: {error.describe()}")
         session.master.close(signal=False)
-        sys.exit(exc.exit_code)
+        sys.exit(error.exit_code)
 
 
 def _serve_figures(master: Master) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.plan.prompt_plan import DEFAULT_PROMPTS
 from bench.plan.request_plan import DEFAULT_METHOD, METHODS, listed
 from bench.plan.run_plan import (
     ARRIVALS,
@@ -203,7 +204,50 @@ REQUEST_OPTIONS = (
     Option(
         name="chat",
         metavar="FILE",
-        help="conversations, one a line of a .jsonl file: messages, max_tokens; asks for a streamed answer with usage",
+        help="conversations, one a line of a .jsonl file: messages or turns, max_tokens; asks for a stream with usage",
+    ),
+    Option(
+        name="prompt-tokens",
+        from_browser=True,
+        metavar="LENGTH",
+        help="make chat prompts of so many tokens: 512, 100..800, normal(512, 100), lognormal(512, 300, 16..4096)",
+    ),
+    Option(
+        name="output-tokens", from_browser=True, metavar="LENGTH", help="max_tokens of those prompts, in the same words"
+    ),
+    Option(
+        name="shared-prefix",
+        from_browser=True,
+        metavar="TOKENS",
+        help="begin all those prompts with the same tokens, beside their own",
+    ),
+    Option(
+        name="prompts",
+        from_browser=True,
+        metavar="N",
+        help=f"how many different prompts to make (else {DEFAULT_PROMPTS:,})",
+    ),
+    Option(
+        name="tokenizer",
+        metavar="FILE",
+        help="a tokenizer.json to count their tokens with (else a word counts as a token)",
+    ),
+    Option(
+        name="turns",
+        from_browser=True,
+        metavar="N",
+        help="turns of each made conversation: 3, 1..5; each carries the answers so far",
+    ),
+    Option(
+        name="think-time",
+        from_browser=True,
+        metavar="TIME",
+        help="how long a user waits between an answer and the conversation's next turn",
+    ),
+    Option(
+        name="chat-fields",
+        metavar="JSON",
+        help='further fields of every chat body, as \'{"model": "m", "temperature": 0}\'',
     ),
     Option(name="content-type", metavar="TYPE", help="of every body (else what a file's name says)"),
     Option(name="header", metavar="'NAME: VALUE'", repeat=True, help="a further header; give it again for more"),

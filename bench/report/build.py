@@ -5,7 +5,6 @@ A folder can be reported on again at any time; a killed run's folder gives a rep
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 from bench.analysis import series
 from bench.analysis.run import LoadedRun
 from bench.analysis.summary import summarise
-from bench.errors import BenchError, RunInvalid, UsageError
+from bench.errors import BenchError, UsageError, unwritable
 from bench.report import draw_runs, html, overlay, plots, text, words
 from bench.report.canvas import Plot
 from bench.report.side import sides_of
@@ -129,8 +128,5 @@ def _intent(run: LoadedRun) -> list[str]:
 
 
 def _unwritable(folder: Path, exc: OSError) -> BenchError:
-    """A folder that cannot be written to was a wrong choice; a disk that has filled up leaves a run incomplete."""
-    said = f"cannot write the report to {folder}: {exc.strerror}"
-    if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return RunInvalid(said, hint="make room, then `bench report` makes it again from what is there")
-    return UsageError(said, hint="is the folder writable?")
+    hint = "is the folder writable, the disk full? `bench report` makes it again from what is there"
+    return unwritable(f"cannot write the report to {folder}", exc, hint=hint)

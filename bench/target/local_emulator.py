@@ -17,11 +17,12 @@ import time
 from dataclasses import dataclass
 from typing import IO, Any
 
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, RunInvalid, UsageError, no_temporary_file
 from bench.plan.options import without_secrets
 from bench.target.emulator_admin import EmulatorAdmin
 
 _STARTS_WITHIN_S = 60.0
+_SAYS = "bench emulator: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,10 @@ class LocalEmulator:
 
     @classmethod
     def start(cls, options: str = "") -> LocalEmulator:
-        """Start it on free ports and wait until it serves. UsageError when it refuses its options."""
+        """Start it on free ports and wait until it serves.
+
+        UsageError when it refuses its options, RunInvalid when this machine has no room for it.
+        """
         try:
             words = shlex.split(options)
         except ValueError as exc:
@@ -60,21 +64,18 @@ class LocalEmulator:
             if not line:
                 code = process.wait()
                 said.seek(0)
-                why = (said.read().decode("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
-                if code == 2:
-                    raise UsageError(f"--emulator-options: {why}", hint="see `bench emulator --help`")
-                raise BenchError(f"the emulator did not start: {why}", hint="try `bench emulator` by hand")
+                raise _failure(code, said.read().decode("utf-8", "replace"))
         return cls(facts=json.loads(line), process=process)
 
     def begin_faults(self, zero_ns: int) -> list[dict[str, Any]]:
-        """Make `zero_ns` (monotonic) the zero of the fault script, and return its faults. BenchError without an answer.
+        """Make `zero_ns` (monotonic) the zero of the fault script, and return its faults. RunInvalid without an answer.
 
         Until then none of those with an `at` acts.
         """
         try:
             faults: list[dict[str, Any]] = EmulatorAdmin(self.facts["admin"]).start(zero_ns)["faults"]
         except (OSError, ValueError, KeyError, TypeError) as exc:
-            raise BenchError(f"the emulator does not take the run's zero: {exc}", hint="look whether it lives") from exc
+            raise RunInvalid(f"the emulator does not take the run's zero: {exc}", hint="look whether it lives") from exc
         return faults
 
     def stop(self) -> None:
@@ -90,14 +91,26 @@ class LocalEmulator:
             self.process.stdout.close()
 
 
+def _failure(code: int, said: str) -> BenchError:
+    """Of an emulator that ended before it served, with that exit code."""
+    why = (said.strip().splitlines() or ["it said nothing"])[-1].removeprefix(_SAYS)
+    if code == UsageError.exit_code:
+        return UsageError(f"--emulator-options: {why}", hint="see `bench emulator --help`")
+    if code == RunInvalid.exit_code:
+        return RunInvalid(f"the emulator did not start: {why}")
+    if code < 0:
+        return RunInvalid(
+            f"the emulator was killed by signal {-code} before it served", hint="is this machine out of memory?"
+        )
+    return BenchError(f"the emulator did not start: {why}", hint="try `bench emulator` by hand")
+
+
 def _output() -> IO[bytes]:
     """For its stderr: not a pipe, which nobody would read while the emulator serves."""
     try:
         return tempfile.TemporaryFile()
     except OSError as exc:
-        raise UsageError(
-            f"no temporary file can be written: {exc.strerror or exc}", hint="set TMPDIR to a folder with room"
-        ) from exc
+        raise no_temporary_file(exc) from exc
 
 
 def _line_from(fd: int, *, within_s: float) -> bytes:

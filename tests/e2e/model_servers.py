@@ -1,4 +1,5 @@
-"""Servers that nobody here wrote: MLflow's scoring server and MLServer, each with a model that adds; MLflow's tracking.
+"""Servers that nobody here wrote: MLflow's scoring server and MLServer, each with a model that adds; LLM Katan, which
+streams chats in OpenAI's form, and whose model echoes; MLflow's tracking.
 
 `make servers` installs them.
 """
@@ -60,6 +61,26 @@ def mlserver(folder: Path) -> Iterator[str]:
     (folder / "settings.json").write_text(json.dumps(settings))
     command = [str(venv / "bin" / "mlserver"), "start", "."]
     with running(command, listening="Uvicorn running on", folder=folder) as base:
+        yield base
+
+
+@contextlib.contextmanager
+def llm_katan(folder: Path, *words: str) -> Iterator[str]:
+    """LLM Katan on loopback, with the model `m`; its base URL."""
+    venv = environment("llm_katan")
+    command = [
+        str(venv / "bin" / "llm-katan"),
+        "--model",
+        "m",
+        "--backend",
+        "echo",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+    ]
+    own = ["--max-concurrent", "8", "--stats-file", str(folder / "stats.json"), "--disable-dashboard", *words]
+    with running([*command, *own], listening="Uvicorn running on", folder=folder) as base:
         yield base
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
 import os
 import re
@@ -16,7 +18,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bench.emulator import room
 from bench.emulator.durations import seconds
+from bench.emulator.listeners import Listener, PortTakenError
 from tests.emulator.process import emulator, until
 
 COMMAND = [sys.executable, "-m", "bench.emulator"]
@@ -97,6 +101,29 @@ def test_a_taken_port_is_one_clear_line():
         assert fails("--port", str(port)).startswith(
             f"bench emulator: port {port} on 127.0.0.1 is taken; choose another"
         )
+
+
+@pytest.mark.parametrize("descriptors", [12, 40])
+def test_too_few_descriptors_are_one_clear_line(descriptors):
+    """To start with, or for the first clients, to whom it would look like a target in trouble: exit code 4."""
+    command = ["bash", "-c", f'ulimit -n {descriptors}; exec "$@"', "bash", *COMMAND, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == "bench emulator: out of file descriptors (raise `ulimit -n`)\n"
+
+
+def test_no_free_port_is_no_taken_one(monkeypatch):
+    """The system says the same of a port that is taken and of all that are: only one of them is an option's fault."""
+
+    def refuse(*_):
+        raise OSError(errno.EADDRINUSE, "Address already in use")
+
+    monkeypatch.setattr("socket.socket.bind", refuse, raising=False)
+    with pytest.raises(PortTakenError):
+        asyncio.run(Listener(9999, asyncio.Protocol).open())
+    with pytest.raises(OSError, match="no local port is free") as raised:
+        asyncio.run(Listener(0, asyncio.Protocol).open())
+    assert room.lacking(raised.value) == "no local port is free"
 
 
 def test_a_fixed_port_is_the_first_of_eleven():

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench.errors import EXIT_CODES, UsageError, first_of
+from bench.errors import EXIT_CODES, RunInvalid, UsageError, first_of
 from bench.launch import run as launch
 from bench.launch.locust_process import LocustProcess, temporary_folder
 from bench.launch.locust_words import refuse
@@ -208,7 +208,7 @@ def test_nice_is_only_ever_raised(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_room_for_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line that says what to set."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
-    with pytest.raises(UsageError, match="no temporary file can be written"), temporary_folder("bench-"):
+    with pytest.raises(RunInvalid, match="no temporary file can be written"), temporary_folder("bench-"):
         pass
     with pytest.raises(UsageError, match="cannot be given"):
         run_locust(Path("x.py"), {"users": "1"}, extra=["-t", "5s"])

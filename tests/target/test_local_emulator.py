@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, RunInvalid
 from bench.target.local_emulator import LocalEmulator, _line_from
 
 
@@ -36,8 +36,29 @@ def test_a_fault_script_that_is_a_pipe_does_not_hang(tmp_path: object, monkeypat
 def test_no_room_for_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line that says what to set."""
     monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
-    with pytest.raises(UsageError, match="no temporary file can be written"):
+    with pytest.raises(RunInvalid, match="no temporary file can be written"):
         LocalEmulator.start()
+
+
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [
+        ("kill -9 $$", "was killed by signal 9 before it served"),
+        ("echo 'bench emulator: out of file descriptors' >&2; exit 4", "did not start: out of file descriptors"),
+        ("exit 1", "it said nothing"),
+    ],
+)
+def test_one_that_ends_before_it_serves(
+    program: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed, or without room: the run is invalid, and nobody blames the options. Anything else is a bug."""
+    fake = tmp_path / "python"
+    fake.write_text(f"#!/bin/sh\n{program}\n")
+    fake.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(fake))
+    with pytest.raises(BenchError, match=says) as raised:
+        LocalEmulator.start()
+    assert raised.value.exit_code == (1 if program == "exit 1" else 4)
 
 
 def test_scripted_faults_count_from_the_zero_of_a_run(tmp_path: Path) -> None:

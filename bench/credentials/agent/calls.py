@@ -12,6 +12,7 @@ from typing import Any
 from bench.credentials.failure import Failure, FailureKind
 from bench.credentials.lease import Grant
 from bench.endpoint import AuthMode, Endpoint, SignIn, Workspace
+from bench.errors import lacking
 
 START_DEADLINE_S = 60.0
 """From the start of the process until the SDK is imported: 2 to 4 s warm, more on a cold disk."""
@@ -112,6 +113,10 @@ def died() -> Failure:
 
 def cannot_start(exc: OSError) -> Failure:
     """The operating system did not let the agent start."""
+    lacked = lacking(exc)
+    if lacked is not None:
+        message = f"the credential agent cannot be started: {lacked.message}"
+        return Failure(kind=FailureKind.NO_ROOM, message=message, hint=lacked.hint)
     return Failure(kind=FailureKind.AGENT, message=f"the credential agent cannot be started: {exc.strerror}")
 
 

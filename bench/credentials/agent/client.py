@@ -8,6 +8,7 @@ fork the child starts an agent of its own.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 from collections.abc import Callable
@@ -75,7 +76,8 @@ class Agent(AgentCalls):
             gevent.sleep(self._restart_delay_s)
         if self._running is dead:
             self._running = None
-            self._started()
+            with contextlib.suppress(OSError):  # the next question tries again, and says why not
+                self._started()
 
 
 class _Running:

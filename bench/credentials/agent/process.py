@@ -28,17 +28,22 @@ _CHUNK = 65536
 
 
 class AgentProcess:
-    """A running agent. `reading` and `writing` are non-blocking pipe ends, closed on exec."""
+    """A running agent. `reading` and `writing` are non-blocking pipe ends, closed on exec.
+
+    OSError where the system does not let it start; nothing is left open then.
+    """
 
     def __init__(self, workspace: Workspace, env: Mapping[str, str], sign_in: SignIn) -> None:
-        agent_reads, self.writing = os.pipe()
-        self.reading, agent_writes = os.pipe()
         command = [sys.executable, "-P", "-m", "bench.credentials.agent"]
-        try:
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as its:
+            agent_reads, self.writing = os.pipe()
+            its.callback(os.close, agent_reads)
+            ours.callback(os.close, self.writing)
+            self.reading, agent_writes = os.pipe()
+            its.callback(os.close, agent_writes)
+            ours.callback(os.close, self.reading)
             self.pid = _spawn(command, _environment(env), reads=agent_reads, writes=agent_writes)
-        finally:
-            os.close(agent_reads)
-            os.close(agent_writes)
+            ours.pop_all()
         self._pidfd = _pidfd(self.pid)
         os.set_blocking(self.reading, False)
         os.set_blocking(self.writing, False)

@@ -16,28 +16,47 @@ _SPARE_DESCRIPTORS = 32
 _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
-def make_room(connections: int, *, port_range: Path = _PORT_RANGE) -> None:
-    """Have descriptors for as many connections at once. Raises RunInvalid where this host has too few, or ports.
+class Room:
+    """Of one process in one run. Built before there are connections: what is open then stays so beside them."""
 
-    The soft limit of descriptors is raised as far as the hard one lets it.
-    """
-    needed = connections + _open_descriptors() + _SPARE_DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        if wanted > soft:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        if wanted < needed:
+    def __init__(self, *, port_range: Path = _PORT_RANGE) -> None:
+        self._others = _open_descriptors() + _SPARE_DESCRIPTORS
+        self._port_range = port_range
+        self._users = 0
+
+    def have(self, users: int) -> None:
+        """For a connection of each of so many at once. Raises RunInvalid where this host has not; told once a number.
+
+        Users that are asked for beyond the plan's, by a LoadTestShape, are counted when they come.
+        """
+        if users <= self._users:
+            return
+        self._users = users
+        hint = "raise `ulimit -Hn`, use fewer --users, or spread them over more --processes"
+        _have_descriptors(users + self._others, what=f"{users:,} users need", hint=hint)
+        ports = _local_ports(self._port_range)
+        if ports is not None and users > ports:
             raise RunInvalid(
-                f"{connections:,} users need {needed:,} file descriptors, and this process may have {wanted:,}",
-                hint="raise `ulimit -Hn`, use fewer --users, or spread them over more --processes",
+                f"{users:,} users need as many local ports, and this host has {ports:,} for one target",
+                hint=f"widen {_PORT_RANGE}, use fewer --users, or send from more hosts",
             )
-    ports = _local_ports(port_range)
-    if ports is not None and connections > ports:
-        raise RunInvalid(
-            f"{connections:,} users need as many local ports, and this host has {ports:,} for one target",
-            hint=f"widen {_PORT_RANGE}, use fewer --users, or send from more hosts",
-        )
+
+
+def have_descriptors(*, what: str) -> None:
+    """Have some to begin with. Raises RunInvalid where the hard limit is below that; `what` needs them."""
+    _have_descriptors(_open_descriptors() + _SPARE_DESCRIPTORS, what=what, hint="raise `ulimit -Hn`")
+
+
+def _have_descriptors(needed: int, *, what: str, hint: str) -> None:
+    """The soft limit is raised as far as it must be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < needed:
+        raise RunInvalid(f"{what} {needed:,} file descriptors, and this process may have {wanted:,}", hint=hint)
 
 
 def _open_descriptors() -> int:

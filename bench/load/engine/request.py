@@ -60,12 +60,15 @@ class ScoringFailure(Exception):
 
 @dataclass(slots=True)
 class Tally:
-    """Counters of this process for progress and the web UI."""
+    """Counters of this process for progress and the web UI. `between_turns` are users that will go on with a
+    conversation; `conversations` are how many of each variant ended how."""
 
     requests: int = 0
     failures: int = 0
     auth_failures: int = 0
     in_flight: int = 0
+    between_turns: int = 0
+    conversations: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,6 +122,12 @@ class Scorer:
     @property
     def tally(self) -> Tally:
         return self._bench.tally
+
+    def read_with(self, reader: TokenReader) -> None:
+        """From now on `reader` is told of the events of streamed answers."""
+        self._tokens = reader
+        for connection in self._connections:
+            connection.answer.sink = reader
 
     def hold_records(self) -> None:
         """From now on the last attempt of a request is recorded by `record_held`, and bodies are kept."""

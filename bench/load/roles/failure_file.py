@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.credentials import CredentialManager
+from bench.errors import BenchError, expected
+from bench.load.roles.messages import Failed
 from bench.plan.options import SECRET_VARIABLES
 from bench.process.supervise import Failure
 
@@ -24,13 +26,19 @@ _LOOKS_SECRET = re.compile(
 )
 
 
-def told(failure: Failure, managers: Iterable[CredentialManager]) -> tuple[str, str]:
-    """The error on one line, and the traceback, both without secrets."""
+def told(failure: Failure, managers: Iterable[CredentialManager]) -> Failed:
+    """As a message: the error on one line, and the traceback, both without secrets."""
     leases = [manager.current for manager in managers]
     secrets = {lease.secret for lease in leases if lease is not None}
     secrets |= {os.environ.get(name, "") for name in SECRET_VARIABLES}
-    line = " ".join(f"{type(failure.error).__name__}: {failure.error}".split())
-    return _blotted(line, secrets)[:500], _blotted(failure.traceback, secrets)[-_MOST_CHARACTERS:]
+    known = expected(failure.error)
+    line = known.describe() if known is not None else f"{type(failure.error).__name__}: {failure.error}"
+    return Failed(
+        where=failure.where,
+        error=_blotted(" ".join(line.split()), secrets)[:500],
+        traceback=_blotted(failure.traceback, secrets)[-_MOST_CHARACTERS:],
+        exit_code=known.exit_code if known is not None else BenchError.exit_code,
+    )
 
 
 def keep(folder: Path | None, worker: str, *, where: str, traceback: str) -> Path | None:

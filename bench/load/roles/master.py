@@ -48,14 +48,16 @@ class Master:
         default_modes: tuple[AuthMode, ...],
         relay_key: RelayKey | None,
         shape: Callable[[], Shape | None] = lambda: None,
+        make_room: Callable[[int], object] = lambda _: None,
     ) -> None:
-        """`shape` tells the LoadTestShape that the next run has."""
+        """`shape` tells the LoadTestShape that the next run has; `make_room` has room for so many users, or raises."""
         self.error: BenchError | None = None
         self.options: Mapping[str, Any] = dict(vars(environment.parsed_options))
         """Of the next run. A copy: Locust writes what its web form says into its own."""
         self.preparation = Preparation(environment, self.options, default_modes=default_modes)
         self._environment = environment
         self._chosen_shape = shape
+        self._make_room = make_room
         self.senders: Senders
         if relay_key is not None:
             self.senders = Workers(
@@ -63,7 +65,7 @@ class Master:
                 relay_key,
                 on_flight=self._on_flight,
                 on_worker_flight=self._on_worker_flight,
-                on_failed=self._on_worker_failed,
+                on_failed=self._fail,
             )
         else:
             from bench.load.roles.request_events import RequestEvents  # imports Locust, which patches the process
@@ -84,9 +86,22 @@ class Master:
         """Find the target and read every option. Raises BenchError; a headless Locust does this before all else."""
         self.preparation.prepare(self.options)
 
+    def told(self, exc: Exception, *, where: str) -> BenchError:
+        """What a person is told of an exception before the first run."""
+        if isinstance(exc, BenchError):
+            return exc
+        failure = supervise.failure_of(where, exc)
+        return self._kept("master", failure_file.told(failure, self.senders.managers))
+
     def check(self, options: Mapping[str, Any]) -> None:
         """Whether a run can be started with these, as far as nobody has to be asked. Raises BenchError."""
         self.preparation.check(options)
+
+    def change(self, options: Mapping[str, Any]) -> None:
+        """The run that goes on gets the users and the rate of these. BenchError where it cannot have them."""
+        wanted = self.preparation.load_of(options)
+        self._make_room(wanted.users)
+        self._run.change(arrival_rate=wanted.arrival_rate, users=wanted.users)
 
     def begin(self) -> None:
         """Start a run in a greenlet of its own: finding the target takes seconds, and the web UI must not wait."""
@@ -121,7 +136,7 @@ class Master:
                 supervise.failed(f"closing: {name}", error)
             return
         for name, error in broken:
-            self._keep("master", supervise.failure_of(f"closing: {name}", error))
+            self._on_failure(supervise.failure_of(f"closing: {name}", error))
         gevent.sleep(0)  # what broke a moment ago is told in a greenlet of its own, and belongs into the manifest
         broken = list(close_all([("the manifest", lambda: self._finish(record))]))
         if not broken and (self.error is None) and handover.RUN_VARIABLE not in os.environ:
@@ -129,7 +144,7 @@ class Master:
             if run.reason == "lost" and not self._environment.process_exit_code:
                 self._environment.process_exit_code = RunInvalid.exit_code
         for name, error in broken:
-            self._keep("master", supervise.failure_of(f"closing: {name}", error))
+            self._on_failure(supervise.failure_of(f"closing: {name}", error))
 
     def close(self, *, signal: bool) -> None:
         """Locust is quitting."""
@@ -170,7 +185,7 @@ class Master:
     @property
     def plan(self) -> RunPlan | None:
         """Of the run that goes on, or of the next one."""
-        return self.preparation.plan
+        return self._run.plan or self.preparation.plan
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -253,34 +268,36 @@ class Master:
             self._run.record.worker_flight(record)
             self.board.flight(record)
 
-    def _on_worker_failed(self, worker: str, message: messages.Failed) -> None:
-        self._fail(worker, message)
-
     def _on_failure(self, failure: supervise.Failure) -> None:
-        self._keep("master", failure)
-
-    def _keep(self, worker: str, failure: supervise.Failure) -> None:
         """An exception in this process that nobody expects."""
         if isinstance(failure.error, BenchError):
             self._give_up(failure.error)
             return
-        error, traceback = failure_file.told(failure, self.senders.managers)
-        self._fail(worker, messages.Failed(where=failure.where, error=error, traceback=traceback))
+        self._fail("master", failure_file.told(failure, self.senders.managers))
 
     def _fail(self, worker: str, message: messages.Failed) -> None:
-        """Keep the traceback, and end the run; the first one says so."""
+        """End the run; the first one says so."""
+        error = self._kept(worker, message)
+        if self.error is None or self.error.exit_code != error.exit_code:
+            self._give_up(error)
+
+    def _kept(self, worker: str, message: messages.Failed) -> BenchError:
+        """Keep the traceback; what is said of it."""
         kept = failure_file.keep(self._run.errors, worker, where=message.where, traceback=message.traceback)
-        if self._run.reason == "failed":
-            return
         where = f"; see {kept}" if kept is not None else ""
-        self._give_up(BenchError(f"{worker} broke in {message.where}: {message.error}{where}"))
+        if message.exit_code == BenchError.exit_code:
+            return BenchError(f"{worker} broke in {message.where}: {message.error}{where}")
+        error = BenchError(f"{worker}: {message.error}")
+        error.exit_code = message.exit_code
+        return error
 
     def _give_up(self, error: BenchError) -> None:
         if self.error is None:
             sys.stderr.write(f"error: {error.describe()}\n")
         if self.error is None or error.exit_code == BenchError.exit_code:
             self.error = error
-        self._run.reason = "failed"
+        lacks_room = self.error.exit_code == RunInvalid.exit_code and self._run.zero_ns
+        self._run.reason = "lost" if lacks_room else "failed"
         self._greenlet = None
         if self._environment.web_ui is None:
             self._environment.process_exit_code = self.error.exit_code

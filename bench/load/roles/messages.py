@@ -9,7 +9,7 @@
     master  <── woke ───────  worker     it stood still, and begins nothing before it knows that it was not given up
     master  <── look ───────  worker     once a second: what can be seen of it
     master  <── flight ─────  worker     one credential fetch of its own, in the run's time
-    master  <── failed ─────  worker     an exception that nobody expects
+    master  <── failed ─────  worker     an exception that ends the run
     master  <── piece ──────  worker     of its files, where the master cannot see its disk
     master  <── idle ───────  worker     all sent and answered; it may take over more
     master  <── drained ────  worker     after a cut: all sent, answered and written
@@ -114,12 +114,13 @@ class Flight(Message, frozen=True):
 
 
 class Failed(Message, frozen=True):
-    """`traceback` holds no secret that the worker knows."""
+    """`traceback` holds no secret that the worker knows. `exit_code` is not 1 where it is no bug."""
 
     kind = "bench_failed"
     where: str
     error: str
     traceback: str
+    exit_code: Annotated[int, msgspec.Meta(ge=1, le=11)] = 1
 
 
 class Piece(Message, frozen=True):

@@ -6,21 +6,18 @@ manifest gets its end.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench import clock
 from bench.endpoint import Endpoint
-from bench.errors import BenchError, RunInvalid, UsageError
+from bench.errors import RunInvalid
 from bench.load.roles.flight_file import FlightFile, FlightTimes, Record
 from bench.load.roles.manifest import manifest_of
 from bench.load.roles.manifest_file import ManifestFile
 from bench.plan.run_plan import RunPlan
 from bench.rundir import RunDir
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class RunRecord:
@@ -31,7 +28,7 @@ class RunRecord:
     ) -> None:
         """Raises RunInvalid when the disk has no room, UsageError when `out` cannot be written to."""
         anchor = clock.ClockAnchor.now()
-        self.run = _folder(out, anchor)
+        self.run = RunDir.create(out, anchor)
         self.values: dict[str, Any] = manifest_of(self.run, plan, anchor=anchor, described=described, notes=notes)
         self._manifest = ManifestFile(self.run.manifest)
         try:
@@ -39,7 +36,10 @@ class RunRecord:
             self._flights = FlightFile(self.run.flights, run_id=self.run.run_id)
         except OSError as exc:
             self._manifest.release()
-            raise _cannot_write(self.run.manifest, exc) from exc
+            raise RunInvalid(
+                f"cannot write {self.run.manifest}: {exc.strerror or exc}",
+                hint="make room, or choose another folder with --out",
+            ) from exc
         self._times = FlightTimes(self._flights.write)
         self.unwritten_changes = 0
         """How often the manifest could not be rewritten while the run went on."""
@@ -80,17 +80,3 @@ class RunRecord:
         self._flights.close()
         self.values |= {**changes, "flights": self._flights.written}
         return self._manifest.finish(self.values)
-
-
-def _folder(out: Path, anchor: clock.ClockAnchor) -> RunDir:
-    try:
-        return RunDir.create(out, anchor)
-    except UsageError as exc:
-        if isinstance(exc.__cause__, OSError) and exc.__cause__.errno in _FULL:
-            raise _cannot_write(out, exc.__cause__) from exc
-        raise
-
-
-def _cannot_write(path: Path, exc: OSError) -> BenchError:
-    why = "the disk is full" if exc.errno in _FULL else exc.strerror or str(exc)
-    return RunInvalid(f"cannot write {path}: {why}", hint="make room, or choose another folder with --out")

@@ -18,7 +18,6 @@ from locust.runners import MasterRunner, WorkerRunner
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import RunInvalid, first_of
-from bench.load.engine.client_limits import make_room
 from bench.load.roles import locust_messages
 from bench.load.roles.endings import Endings, exit_now
 from bench.load.roles.locust_options import others_failed
@@ -43,12 +42,14 @@ class Session:
             self.worker = Worker(environment, relay_key, default_modes=default_modes)
         else:
             shared_key = relay_key if isinstance(runner, MasterRunner) else None
-            room = make_room if shared_key is None else lambda _: None  # workers have their own descriptors
-            shapes = Shapes(environment, stop=StopTest, make_room=room)
+            shapes = Shapes(environment, stop=StopTest)
             self.master = Master(
-                environment, default_modes=default_modes, relay_key=shared_key, shape=lambda: shapes.chosen
+                environment,
+                default_modes=default_modes,
+                relay_key=shared_key,
+                shape=lambda: shapes.chosen,
+                make_room=self._make_room,
             )
-        self._users = 0
         self._environment = environment
         self._runner = runner
         self._began = False
@@ -62,6 +63,11 @@ class Session:
         events.test_stop.add_listener(self._on_test_stop)
         events.quitting.add_listener(self._on_quitting)
 
+    def _make_room(self, users: int) -> None:
+        """In this process, where it sends: workers have their own descriptors."""
+        if self.sender is not None:
+            self.sender.make_room(users)
+
     @property
     def sender(self) -> Sender | None:
         """Whoever sends requests in this process; None in a master, and between runs."""
@@ -70,10 +76,10 @@ class Session:
         assert self.master is not None  # noqa: S101 - one of the two
         return self.master.senders.sender if isinstance(self.master.senders, LocalSender) else None
 
-    def next_user(self) -> int:
-        """A new user's number in this process."""
-        self._users += 1
-        return self._users - 1
+    @property
+    def wanted_users(self) -> int:
+        """How many Locust wants in this process by now."""
+        return int(self._runner.target_user_count)
 
     def _end(self, *, by_person: bool) -> None:
         """The run ends in order, and Locust with it."""
@@ -93,7 +99,6 @@ class Session:
     def _on_test_start(self, **_: Any) -> None:
         with supervise.run("the start of the test"):
             self._began = True
-            self._users = 0
             if self.master is not None:
                 self.master.begin()
 

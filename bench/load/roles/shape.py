@@ -22,12 +22,12 @@ from bench.process import supervise
 class Shapes:
     """Those of a locustfile; a web UI may have several to choose from."""
 
-    def __init__(self, environment: Any, *, stop: type[Exception], make_room: Callable[[int], object]) -> None:
-        """`stop` is what ends a test when a shape raises it; `make_room` has room for so many users, or raises."""
+    def __init__(self, environment: Any, *, stop: type[Exception]) -> None:
+        """`stop` is what ends a test when a shape raises it."""
         self._environment = environment
         authored = [environment.shape_class, *(environment.available_shape_classes or {}).values()]
         self._by_id = {
-            key: Shape(one, user_classes=environment.user_classes, stop=stop, make_room=make_room)
+            key: Shape(one, user_classes=environment.user_classes, stop=stop)
             for key, one in {id(one): one for one in authored if one is not None}.items()
         }
 
@@ -46,7 +46,6 @@ class Shape:
         *,
         user_classes: Collection[type],
         stop: type[Exception],
-        make_room: Callable[[int], object] = lambda _: None,
         failed: Callable[[str, Exception], Any] = supervise.failed,
     ) -> None:
         """From here on Locust asks this one."""
@@ -54,7 +53,6 @@ class Shape:
         self._authored = authored
         self._user_classes = user_classes
         self._stop = stop
-        self._make_room = make_room
         self._failed = failed
         self._ask = authored.tick
         self._held = 0
@@ -120,8 +118,6 @@ class Shape:
             return
         users, spawn_rate = asked(answer, user_classes=self._user_classes)
         last = self.stages[-1] if self.stages else None
-        if last is None or users > last.most_users:
-            self._make_room(users)
         if last is None or (last.most_users, last.spawn_rate) != (users, spawn_rate):
             from_s = (monotonic_ns() - self._zero_ns) / 1e9 if last else 0.0
             self.stages.append(ShapeStage(from_s=from_s, fewest_users=users, most_users=users, spawn_rate=spawn_rate))

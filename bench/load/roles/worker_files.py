@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UsageError
+from bench.errors import RunInvalid
 from bench.load.roles.part import Part
 from bench.rundir import RunDir
 
@@ -22,13 +22,13 @@ def is_shared(run: RunDir) -> bool:
 
 
 def own_folder(run: RunDir) -> RunDir:
-    """A folder of this host's for the same run. UsageError when none can be made."""
+    """A folder of this host's for the same run. RunInvalid when none can be made."""
     try:
         own = RunDir(Path(tempfile.mkdtemp(prefix="bench-worker-")) / run.run_id)
         own.samples.mkdir(parents=True)
         own.health.mkdir()
     except OSError as exc:
-        raise UsageError(f"cannot write samples on this host: {exc.strerror}", hint="set TMPDIR") from exc
+        raise RunInvalid(f"cannot write samples on this host: {exc.strerror}", hint="set TMPDIR") from exc
     return own
 
 

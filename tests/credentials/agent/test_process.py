@@ -1,6 +1,7 @@
 """The agent as a process: killed, hanging, forked, orphaned, beside a patched parent; and what it never lets out."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from unittest import mock
 
 import gevent
 import pytest
@@ -17,6 +19,7 @@ import pytest
 from bench.credentials import Agent, AgentSource, CredentialManager, FailureKind, Grant, PlainAgent
 from bench.endpoint import AuthMode
 from bench.errors import CredentialError
+from bench.process import supervise
 from bench.process.orphans import state_of
 from tests.credentials.emulated import Emulator
 
@@ -125,6 +128,37 @@ print(records[0]["attempts"], records[0]["outcome"])
         with pytest.raises(CredentialError, match="agent died") as caught:
             CredentialManager(source).lease()
         assert "import azure.ai.ml" in caught.value.hint
+
+    @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EMFILE])
+    def test_one_that_the_machine_has_no_room_for(self, number, emulator, monkeypatch):
+        """Exit code 4, at once and not after a minute of asking; nothing is left open, so the next one may start."""
+
+        def refuse(*_, **__):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr("bench.credentials.agent.process._spawn", refuse)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        with closing(Agent(emulator.workspace)) as agent:
+            failure = agent.described("ep-key")
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        assert (failure.kind, failure.may_pass, failure.error().exit_code) == (FailureKind.NO_ROOM, False, 4)
+        assert failure.message.startswith("the credential agent cannot be started: ")
+
+    def test_one_that_cannot_be_replaced(self, mortal_agent, monkeypatch):
+        """There is no room for a successor of one that died in mid-run: the run goes on, and the next flight tries."""
+        mortal_agent.ping()
+        broken = []
+        supervise.report_to(broken.append)
+        try:
+            with monkeypatch.context() as full:
+                full.setattr("bench.credentials.agent.process._spawn", mock.Mock(side_effect=OSError(errno.EAGAIN, "")))
+                first = mortal_agent._running
+                os.kill(pid_of(mortal_agent), signal.SIGKILL)
+                first.reader.join()
+            assert broken == []
+            mortal_agent.ping()
+        finally:
+            supervise.report_to(None)
 
     def test_ends_with_its_parent(self, emulator):
         """The parent is killed and can tell it nothing, and a fork of the parent still holds the pipe's other end."""

@@ -1,8 +1,9 @@
-"""`ulimit -n 64`: a run that needs more is refused in a line; one that runs out of them keeps what was measured."""
+"""`ulimit -n`: a run that needs more is refused in a line; one that runs out of them keeps what was measured."""
 
 from __future__ import annotations
 
 import json
+import re
 import resource
 import sys
 import threading
@@ -59,10 +60,10 @@ def uri() -> Iterator[str]:
         server.shutdown()
 
 
-def _limited(cwd: Path, *words: str) -> Done:
+def _limited(cwd: Path, *words: str, most: int = 64, **environment: str) -> Done:
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[1] > 64
-    command = ["bash", "-c", 'ulimit -n 64; exec "$@"', "bash", sys.executable, "-m", "bench", "run", *words]
-    return start_and_wait([*command, "--warm-up", "0s"], cwd=cwd, BENCH_KEY="canary-key")
+    command = ["bash", "-c", f'ulimit -n {most}; exec "$@"', "bash", sys.executable, "-m", "bench", "run", *words]
+    return start_and_wait([*command, "--warm-up", "0s"], cwd=cwd, BENCH_KEY="canary-key", **environment)
 
 
 def test_more_users_than_descriptors_are_refused_in_one_line(tmp_path: Path) -> None:
@@ -72,6 +73,59 @@ def test_more_users_than_descriptors_are_refused_in_one_line(tmp_path: Path) -> 
     (line,) = done.err.splitlines()
     assert line.startswith("error: 60 users need ")
     assert "this process may have 64 (raise `ulimit -Hn`" in line
+
+
+@pytest.mark.parametrize(
+    ("most", "says"),
+    [
+        (6, "this process is out of file descriptors (raise `ulimit -n`)"),
+        (10, "Locust needs 3"),
+        (40, "the emulator did not start: out of file descriptors (raise `ulimit -n`)"),
+    ],
+)
+def test_whoever_has_too_few_to_start(most: int, says: str, tmp_path: Path) -> None:
+    """`bench`, Locust, the emulator: one line, exit code 4, and nobody blames an option."""
+    done = _limited(tmp_path, "--emulator", "--duration", "1s", most=most)
+    assert done.code == 4, done
+    (line,) = done.err.splitlines()
+    assert line.startswith(f"error: {says}")
+
+
+SHAPE = """
+from locust import LoadTestShape
+from bench.load.user import ScoringUser
+class Ours(ScoringUser): pass
+class Shape(LoadTestShape):
+    def tick(self): return 120, 120
+"""
+
+
+@pytest.mark.slow
+def test_users_of_a_shape_are_counted_where_they_are(uri: str, tmp_path: Path) -> None:
+    """Its master cannot know what a worker may open; the worker ends the run, in one line."""
+    (tmp_path / "shape.py").write_text(SHAPE)
+    done = _limited(tmp_path, "--scoring-uri", uri, "--locustfile", "shape.py", "--processes", "2")
+    assert done.code == 4, done
+    (line,) = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert re.match(r"error: w[01]: 60 users need 1\d\d file descriptors, and this process may have 64 \(raise", line)
+    assert "Traceback" not in done.out + done.err
+    assert json.loads((tmp_path / done.run / "manifest.json").read_text())["ended"]["reason"] == "lost"
+
+
+NO_FORK = """
+import errno, os
+def fork():
+    raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+os.fork = fork
+"""
+
+
+def test_no_process_can_be_started(tmp_path: Path) -> None:
+    """`ulimit -u`: Locust forks its workers, and is not let."""
+    (tmp_path / "sitecustomize.py").write_text(NO_FORK)
+    done = _limited(tmp_path, "--emulator", "--processes", "2", PYTHONPATH=str(tmp_path))
+    assert done.code == 4, done
+    assert done.err == "error: no further process can be started (end other processes, or raise `ulimit -u`)\n"
 
 
 @pytest.mark.slow

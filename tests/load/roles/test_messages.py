@@ -47,6 +47,7 @@ WHOLE: list[messages.Message] = [
     messages.Drained(progress=messages.Progress(at_ns=1)),
     messages.Flight(record={"started_ns": 1, "error": "", "longest_wait_ns": 0}),
     messages.Failed(where="a", error="b", traceback="c"),
+    messages.Failed(where="a", error="b", traceback="c", exit_code=4),
     messages.Piece(file="samples", data=b"\x00\xff"),
     messages.Relay(envelope={"from": "a", "sequence": 1, "other_key": True}),
 ]

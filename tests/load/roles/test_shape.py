@@ -10,7 +10,7 @@ import gevent
 import pytest
 
 from bench.clock import monotonic_ns
-from bench.errors import BenchError, RunInvalid
+from bench.errors import BenchError
 from bench.load.roles.shape import Shape
 from bench.load.roles.shape_stages import ShapeStage, asked, folded
 
@@ -96,26 +96,6 @@ def test_a_shape_is_asked_first_when_the_clock_starts(watch: Callable[..., Watch
     assert one.shape.as_json(end_s=9.0)["stages"] == [
         {"from_s": 0.0, "fewest_users": 5, "most_users": 5, "spawn_rate": 5.0}
     ]
-
-
-def test_a_shape_gets_no_more_users_than_there_is_room_for(watch: Callable[..., Watch]) -> None:
-    """Room is made whenever it asks for more than before; where there is none the run ends, and says why."""
-    wanted: list[int] = []
-
-    def make_room(users: int) -> None:
-        wanted.append(users)
-        if users > 60:
-            raise RunInvalid(f"{users} users need more file descriptors")
-
-    one = watch((5, 5), (4, 5), (60, 5), (61, 5))
-    one.shape._make_room = make_room
-    one.start()
-    assert [one.tick() for _ in range(3)] == [(5, 5), (4, 5), (60, 5)]
-    assert one.tick() is None
-    ((where, error),) = one.broken
-    assert (where, str(error)) == ("the LoadTestShape Authored", "61 users need more file descriptors")
-    assert isinstance(error, RunInvalid)
-    assert wanted == [5, 60, 61]
 
 
 def test_the_next_run_begins_anew(watch: Callable[..., Watch]) -> None:
