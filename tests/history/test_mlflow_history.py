@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import trustme
 
 from bench.endpoint import Workspace
 from bench.errors import BenchError, RunInvalid, UsageError
@@ -358,6 +360,37 @@ def test_a_workspace_is_asked_below_its_own_path_with_a_token_that_is_fetched_on
     for what, path, headers in stub.asked:
         assert path == f"/mlflow/v2.0/subscriptions/s/api/2.0/mlflow/{what}"
         assert headers["Authorization"] == f"Bearer {SECRET}"
+
+
+def test_a_token_that_ended_while_the_run_went_on_is_fetched_anew(stub: Stub, run: Path) -> None:
+    """Once: where the new one is refused too, that is said."""
+    fetched = iter(["old", "new", "newer", "newest"])
+    there = in_workspace(stub, lambda *_: next(fetched))
+    there.check()
+    ended = ["Bearer old"]
+    stub.instead = lambda _: (401, b"") if stub.asked[-1][2]["Authorization"] in ended else None
+    assert there.add(entry(), run=run).new
+    ended += ["Bearer new", "Bearer newer"]
+    with pytest.raises(BenchError, match="401"):
+        there.read()
+    assert next(fetched) == "newest"
+
+
+def test_a_certificate_is_looked_at_by_the_rule_of_all_others(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    with serving(Stub(), tls=tls) as stub:
+        with pytest.raises(BenchError, match="certificate that is not trusted") as refused:
+            at(stub).check()
+        assert "REQUESTS_CA_BUNDLE" in refused.value.describe()
+        assert stub.asked == []
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+        assert at(stub).add(entry(), run=run).new
+        assert at(stub).read() == ((entry(),), ())
 
 
 def test_a_proxy_sees_nothing_of_what_stays_here(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
