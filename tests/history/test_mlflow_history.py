@@ -22,6 +22,7 @@ from bench.history.mlflow.messages import batch, creation, line_of
 from bench.history.mlflow.server import TrackingServer
 from bench.history.places import place_of
 from bench.schemas.history import HistoryEntry
+from tests import tinyproxy
 from tests.history.test_ledger import entry
 from tests.history.tracking_stub import SECRET, Stub, serving
 
@@ -391,6 +392,27 @@ def test_a_certificate_is_looked_at_by_the_rule_of_all_others(
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
         assert at(stub).add(entry(), run=run).new
         assert at(stub).read() == ((entry(),), ())
+
+
+@pytest.mark.skipif(tinyproxy.BINARY is None, reason=tinyproxy.MISSING)
+def test_a_server_is_reached_by_way_of_a_proxy_that_asks_who_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tunnel each; the secret is inside, and the proxy's own user is not for the server."""
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    with serving(Stub(), tls=tls) as stub, tinyproxy.tinyproxy(tmp_path, user="me hunter2") as proxy:
+        monkeypatch.setenv("NO_PROXY", "")
+        monkeypatch.setenv("HTTPS_PROXY", proxy.uri)
+        with pytest.raises(BenchError, match="cannot be reached"):
+            at(stub).check()
+        monkeypatch.setenv("HTTPS_PROXY", proxy.uri.replace("//", "//me:hunter2@"))
+        at(stub).check()
+        assert proxy.tunnels_to(int(stub.url.rsplit(":", 1)[1])) >= 1
+        assert [headers.get("Proxy-Authorization") for *_, headers in stub.asked] == [None]
 
 
 def test_a_proxy_sees_nothing_of_what_stays_here(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
