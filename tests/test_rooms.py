@@ -111,7 +111,7 @@ LIBRARIES: dict[str, str] = {
     "gevent": r"process\.supervise|load\.|live\.(headless|otlp_export)|"
     r"credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
-    "locust": r"load\.(__main__|roles\.(locust_messages|locust_monitor|locust_stats|request_events|session)|user)",
+    "locust": r"load\.(__main__|roles\.(locust_(messages|monitor|sockets|stats)|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
     "msgspec": r"plan\.expectation|schemas|history\.ledger|load\.(roles\.|engine\."
@@ -123,9 +123,10 @@ LIBRARIES: dict[str, str] = {
     "requests": r"credentials\.requests_auth|otlp\.collector",
     "trustme": r"emulator\.",
     "uvloop": r"emulator\.",
+    "zmq": r"load\.roles\.locust_sockets",
 }
 """The only modules that may name a library. `load.roles.session` needs Locust's runners to know its role,
-`locust_messages`, `locust_monitor` and `locust_stats` replace functions of it, `user` is its User; nobody else knows
+`locust_messages`, `_monitor`, `_sockets` and `_stats` replace functions of it, `user` is its User; nobody else knows
 that there is a Locust."""
 
 IMPURE = {
