@@ -47,7 +47,7 @@ chaos: $(STAMP) ## runs with one random fault each, two at a time, and their tab
 	@log=$$(mktemp) && { CHAOS_RUNS=$${CHAOS_RUNS:-200} CHAOS_LOG=$$log $(BIN)/python -m pytest -q -n 2 -m chaos tests/chaos; \
 	  code=$$?; $(BIN)/python -m tests.chaos.table $$log results/calibration; rm $$log; exit $$code; }
 
-servers: $(SERVERS)/.installed ## the servers of Azure ML, MLflow, MLServer and httpbin, in an environment of their own, for tests
+servers: $(SERVERS)/.installed ## the servers of Azure ML, MLflow, MLServer, httpbin and LLM Katan, in an environment of their own, for tests
 
 format: $(STAMP) ## format the code and sort its imports
 	$(BIN)/ruff format .

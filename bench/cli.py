@@ -49,6 +49,7 @@ exit codes: 0 ok | 2 bad options or gate | 3 no credential | 4 run invalid or in
 """
 
 _OPTION = re.compile(r"--([a-z][a-z-]*)")
+_NEGATIVE = re.compile(r"-[.\d]")
 
 
 def main() -> NoReturn:
@@ -144,7 +145,7 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_args(self, words: Any = None, namespace: Any = None) -> Any:
         """Without the value of an option that does not exist in the message: it may be a secret."""
-        found, unknown = self.parse_known_args(words, namespace)
+        found, unknown = self.parse_known_args(_with_negative_values(words), namespace)
         if unknown:
             option = next((word.partition("=")[0] for word in unknown if word.startswith("-")), "")
             if not option:
@@ -153,6 +154,10 @@ class _Parser(argparse.ArgumentParser):
         return found
 
     def error(self, message: str, hint: str = "") -> NoReturn:
+        message = message.removeprefix("argument ")
+        flag, missing, _ = message.partition(": expected one argument")
+        if missing:
+            message, hint = f"{flag} needs a value", f"one that begins with a dash is written {flag}=VALUE"
         write_line(sys.stderr, f"error: {message} ({hint or f'`{self.prog} --help` says more'})")
         sys.exit(UsageError.exit_code)
 
@@ -164,6 +169,19 @@ class _Parser(argparse.ArgumentParser):
         known = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
         meant = nearest(option, known)
         return f"did you mean {meant}?" if meant else ""
+
+
+def _with_negative_values(words: list[str]) -> list[str]:
+    """`--duration -1s` as `--duration=-1s`: argparse would take -1s for an option, and say nothing of it."""
+    joined: list[str] = []
+    for place, word in enumerate(words):
+        if word == "--":
+            return joined + words[place:]
+        if _NEGATIVE.match(word) and joined and _OPTION.fullmatch(joined[-1]):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

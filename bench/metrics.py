@@ -124,6 +124,8 @@ STREAM_DURATIONS: dict[str, Word] = {
     ),
 }
 """The durations of streamed answers, in the order of the summary; only a variant that streamed has them."""
+OF_GAPS = ("time_to_second_token", INTER_TOKEN_LATENCY, "worst_inter_token_latency")
+"""Those that the file of gaps tells."""
 OBJECTIVES = (*DURATIONS, *STREAM_DURATIONS)
 """What `--goodput` can ask of a request."""
 LATENCIES = ("response_time", "service_time")

@@ -110,11 +110,23 @@ def count(value: float | None) -> str:
     return DASH if value is None else f"{value:,.0f}"
 
 
+def tokens(value: float | None) -> str:
+    """A length in tokens, which may be a mean: `512`, `512.4`, `1,240`."""
+    return DASH if value is None else f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 def rate(value: float | None) -> str:
     """Requests per second."""
     if value is None or not math.isfinite(value):
         return DASH
     return f"{value:,.{0 if value >= 1000 or value == round(value) else 1}f}/s"
+
+
+def rate_span(found: Mapping[str, Any]) -> str:
+    """The interval of what there was a second, `12.1/s to 12.9/s`; empty where there is none."""
+    if found.get("low") is None or found.get("high") is None:
+        return ""
+    return f"{rate(found['low'])} to {rate(found['high'])}"
 
 
 def percent(share: float | None) -> str:

@@ -66,6 +66,10 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (["gate"], "RUN"),
         (["run", "--method", "POKE"], "invalid choice"),
         (["config"], "action"),
+        (["run", "--emulator", "--duration", "-1s"], "--duration: '-1s' is not a duration"),
+        (["run", "--emulator", "--arrival-rate", "-.5"], "--arrival-rate: -.5 is too small"),
+        (["run", "--emulator", "--duration"], "error: --duration needs a value"),
+        (["export"], "required: otlp"),
         (["run", "--profile", "nihgtly"], "did you mean nightly?"),
         (["run", "--config", "missing.toml"], "missing.toml cannot be read"),
         (["run", "--baseline-allows", "weather"], "invalid choice"),
@@ -101,7 +105,7 @@ def test_where_each_value_came_from(capsys: pytest.CaptureFixture[str], monkeypa
 
 def test_secrets_are_masked(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of the environment, and those in a URI."""
-    for name in ("BENCH_KEY", "BENCH_KEY_2", "BENCH_RELAY_KEY"):
+    for name in ("BENCH_KEY", "BENCH_KEY_2", "BENCH_RELAY_KEY", "MLFLOW_TRACKING_TOKEN"):
         monkeypatch.setenv(name, "hunter2")
     monkeypatch.setenv("BENCH_SCORING_URI", "https://u:hunter2@host/score?code=hunter2")
     for words in (["config", "show"], ["config", "show", "--json"]):

@@ -74,7 +74,10 @@ ROOMS: dict[str, set[str]] = {
         "target",
     },
     "capacity": {*NOUNS, "analysis", "clock", "gates", "launch", "report", "rundir", "runreader"},
-    "history": {"errors", "line_file", "numbers", "plan", "rundir", "schemas"},
+    "history": {
+        *("clock", "credentials", "endpoint", "errors", "line_file", "metrics", "numbers", "plan", "rundir", "schemas"),
+        "target",
+    },
     "comment": {*NOUNS},
     "otlp": {*NOUNS, "rundir", "runreader", "samples"},
     "runset": {
@@ -114,13 +117,15 @@ LIBRARIES: dict[str, str] = {
     "locust": r"load\.(__main__|roles\.(locust_(messages|monitor|sockets|stats)|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
-    "msgspec": r"plan\.expectation|schemas|history\.ledger|load\.(roles\.|engine\."
-    r"(body_checks|chat_file|request_file|tokens))",
+    "msgspec": r"plan\.expectation|schemas|history\.(ledger|mlflow\.messages)|calibration\.stream_peer_tools|"
+    r"load\.(roles\.|engine\."
+    r"(answer_reader|body_checks|chat_fields|chat_file|conversation|prompts|request_file|tokens|vocabulary))",
     "opentelemetry": r"otlp\.(collector|figures|messages|spans)",
     "prometheus_client": r"live\.prometheus|calibration\.watching",
     "pyarrow": r"samples\.",
     "shtab": r"commands\.completion",
     "requests": r"credentials\.requests_auth|otlp\.collector",
+    "tokenizers": r"load\.engine\.vocabulary",
     "trustme": r"emulator\.",
     "uvloop": r"emulator\.",
     "zmq": r"load\.roles\.locust_sockets",
@@ -141,7 +146,8 @@ CONFESSED = {
 
 PURE_BY_DESIGN = {
     *(f"bench.{noun}" for noun in NOUNS),
-    *(f"bench.plan.{noun}" for noun in ("expectation", "options", "reading", "request_plan", "run_plan", "variants")),
+    *(f"bench.plan.{noun}" for noun in ("expectation", "lengths", "options", "prompt_plan", "reading")),
+    *(f"bench.plan.{noun}" for noun in ("request_plan", "run_plan", "variants")),
     *("bench.target.cloud", "bench.target.endpoint_kinds", "bench.target.scoring_uri"),
     *("bench.credentials.lease", "bench.credentials.policy", "bench.load.engine.arrivals", "bench.load.engine.outcome"),
     *("bench.emulator.state", "bench.emulator.faults", "bench.emulator.routes", "bench.emulator.tokens"),

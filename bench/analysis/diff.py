@@ -33,6 +33,7 @@ from bench.analysis.summary import SCHEMA_VERSION, comparison_json, plain, witho
 from bench.analysis.trust import TrustVerdict
 from bench.errors import RunInvalid, UsageError
 from bench.metrics import PRINTED, STREAM_DURATIONS
+from bench.plan.load_changes import change_words
 from bench.plan.load_shape import shape_words
 from bench.plan.run_plan import DEFAULT_MIN_EFFECT_MS
 
@@ -270,6 +271,7 @@ def _differences(
 _LOAD: dict[str, Callable[[LoadedRun], Any]] = {
     "arrival rate": lambda run: run.plan.arrival_rate,
     "stages": lambda run: run.plan.stages,
+    "change by hand": lambda run: change_words(run.plan) or "none",
     "shape": lambda run: shape_words(run.manifest) or "none",
     "users": lambda run: run.plan.users,
     "workload model": lambda run: run.plan.model,
@@ -283,5 +285,6 @@ _PLACE: dict[str, Callable[[LoadedRun], Any]] = {
     "processes": lambda run: run.plan.processes,
     "host": lambda run: run.manifest.get("host", {}).get("hostname"),
     "CPU": lambda run: run.manifest.get("host", {}).get("cpu_model"),
+    "what was streamed": lambda run: ", ".join(name for name in run.variants if streams.are_there(run, name)) or "none",
 }
 """What may be another, and is told."""

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from bench.analysis import quantiles
 from bench.analysis.backlog import busy_share
-from bench.analysis.run import LoadedRun
-from bench.plan.run_plan import RunPlan
+from bench.analysis.conversations import later_turns
+from bench.analysis.run import LoadedRun, Mask
+from bench.plan.load_over_time import asked_rate
 
 SUSTAINABLE_CPU = 0.75
 """Client CPU at which schedules still held in every calibration; the rate that would hold is scaled to it."""
@@ -50,13 +51,13 @@ class Evidence:
 def gather(run: LoadedRun) -> Evidence:
     """Fold samples and health records; never fails for what is missing."""
     begin, until = run.window_ns
-    began = run.samples.began_ns[run.measured & (run.samples.attempt == 0)]
+    began = run.samples.began_ns[_arrivals(run)]
     achieved = int(((began >= begin) & (began < until)).sum()) / run.span_s if run.span_s else 0.0
     busiest, mean = _client_cpu(run)
     stalls_ms = [ms for at_ns, ms in _stalls(run) if begin <= at_ns < until]
     return Evidence(
         lag_ms=_tail(run.samples.durations_ns("schedule_lag", run.measured), 1e-6),
-        asked_rate=_due_rate(run) if run.plan.arrivals == "poisson" else asked_rate(run.plan),
+        asked_rate=_due_rate(run) if run.plan.arrivals == "poisson" else _asked_rate(run),
         achieved_rate=achieved,
         cpu=busiest,
         users_busy=busy_share(run),
@@ -73,23 +74,25 @@ def gather(run: LoadedRun) -> Evidence:
 def _due_rate(run: LoadedRun) -> float:
     """Arrivals (1/s) that were really due: a Poisson schedule of a mean rate has more of them at times, or fewer."""
     begin, until = run.window_ns
-    intended = run.samples.intended_ns[run.measured & (run.samples.attempt == 0)]
+    intended = run.samples.intended_ns[_arrivals(run)]
     due = int(((intended >= begin) & (intended < until)).sum()) + (last_total(run, "dropped_arrivals") or 0)
     return due / run.span_s if run.open_model and run.span_s else 0.0
 
 
-def asked_rate(plan: RunPlan) -> float:
-    """Mean arrival rate (1/s) the plan asked for over its measured part; 0 in the closed model."""
-    if not plan.stages:
-        return plan.arrival_rate or 0.0
-    due, measured, begins = 0.0, 0.0, 0.0
-    for stage in plan.stages:
-        skipped = min(max(plan.warm_up_s - begins, 0.0), stage.duration_s)
-        rate_then = stage.start_rate + (stage.end_rate - stage.start_rate) * skipped / stage.duration_s
-        due += (stage.duration_s - skipped) * (rate_then + stage.end_rate) / 2
-        measured += stage.duration_s - skipped
-        begins += stage.duration_s
-    return due / measured if measured else 0.0
+def _arrivals(run: LoadedRun) -> Mask:
+    """Requests that were begun because an arrival was due, each once; of a closed model, all."""
+    arrivals: Mask = run.measured & (run.samples.attempt == 0)
+    if run.open_model:
+        arrivals &= ~later_turns(run)
+    return arrivals
+
+
+def _asked_rate(run: LoadedRun) -> float:
+    """Mean arrival rate (1/s) the plan asked for over its measured part, in all its stages; 0 in the closed model."""
+    if not (run.plan.stages or run.plan.changes):
+        return run.plan.arrival_rate or 0.0
+    begin_s, until_s = (time_ns / 1e9 for time_ns in run.window_ns)
+    return asked_rate(run.plan, from_s=begin_s, to_s=until_s)
 
 
 def _client_cpu(run: LoadedRun) -> tuple[float, float]:

@@ -7,6 +7,7 @@ block like that of two variants.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from bench.analysis.rates import Share
 from bench.analysis.run import LoadedRun, Mask
 from bench.metrics import PRINTED
 from bench.numbers import plural
+from bench.plan.load_changes import load_name, loads_of
 from bench.plan.run_plan import Stage
 from bench.sample import Outcome
 
@@ -71,8 +73,20 @@ def stages(run: LoadedRun, *, seed: int) -> list[dict[str, Any]]:
 
 
 def stage_spans(run: LoadedRun) -> list[Span]:
-    """The stages of the load: those of the plan, or what its LoadTestShape asked for; none without either."""
-    return plan_spans(run.plan.stages) or _shape_spans(run)
+    """The stages of the load: those of the plan, what a person made of it, or what its LoadTestShape asked for; none
+    where it was one load throughout."""
+    return plan_spans(run.plan.stages) or _changed_spans(run) or _shape_spans(run)
+
+
+def _changed_spans(run: LoadedRun) -> list[Span]:
+    """Named by what was asked for. The last one lasts until the run's end."""
+    loads = loads_of(run.plan)
+    with_users = len({load.users for load in loads}) > 1
+    times_s = [*(load.from_ns / 1e9 for load in loads), max(run.window_ns[1] / 1e9, 0.0)]
+    return [
+        Span(name=load_name(load, with_users=with_users), from_s=times_s[number], to_s=times_s[number + 1])
+        for number, load in enumerate(loads)
+    ]
 
 
 def _shape_spans(run: LoadedRun) -> list[Span]:
@@ -121,7 +135,12 @@ def in_spans(run: LoadedRun, spans: Iterable[Span], *, seed: int) -> list[dict[s
 
 def _names(run: LoadedRun, variant: str, column: str) -> list[str]:
     counts = run.samples.counts(column, run.rows(variant))
-    return sorted(sorted(counts, key=lambda name: -counts[name])[:MOST_PARTS])
+    return sorted(sorted(counts, key=lambda name: -counts[name])[:MOST_PARTS], key=_as_read)
+
+
+def _as_read(name: str) -> str:
+    """`turn 2` before `turn 10`."""
+    return re.sub(r"[0-9]+", lambda digits: digits[0].zfill(20), name)
 
 
 def _block(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bench.analysis.warm_up import WarmUp, last_of, warm_up
 from bench.metrics import DURATIONS
+from bench.plan.load_changes import loads_of
 from bench.plan.run_plan import RunPlan
 from bench.sample import NO_TIME, Outcome, Phase, WorkloadModel
 
@@ -178,9 +179,11 @@ class LoadedRun:
 
     @cached_property
     def stage_starts_s(self) -> tuple[float, ...]:
-        """When each stage of the load begins: of the plan, or of what a LoadTestShape asked for."""
+        """When each stage of the load begins: of the plan, of what a person or a LoadTestShape made of it."""
         if self.plan.stages:
             return tuple(itertools.accumulate((stage.duration_s for stage in self.plan.stages[:-1]), initial=0.0))
+        if self.plan.changes:
+            return tuple(load.from_ns / 1e9 for load in loads_of(self.plan))
         return tuple(stage["from_s"] for stage in (self.manifest.get("shape") or {}).get("stages", ()))
 
     @property

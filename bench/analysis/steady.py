@@ -66,8 +66,8 @@ def unsteady(medians_ms: Floats, *, least_ms: float) -> Unsteady | None:
 
 
 def batch_medians_ms(run: LoadedRun, variant: str) -> Floats:
-    """Medians of service time over the measured time of a run of one rate; empty where a batch has too few requests."""
-    if run.plan.stages or not run.span_s:
+    """Medians of service time over the measured time of a run of one load; empty where a batch has too few requests."""
+    if run.plan.stages or run.plan.changes or not run.span_s:
         return np.zeros(0)
     rows = np.flatnonzero(run.latency_rows(variant))
     begin, until = run.window_ns

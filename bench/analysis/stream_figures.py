@@ -13,7 +13,8 @@ from bench.analysis import streams
 from bench.analysis.figures import durations
 from bench.analysis.rates import own as share_interval
 from bench.analysis.run import LoadedRun, Part
-from bench.metrics import INTER_TOKEN_LATENCY, STREAM_DURATIONS
+from bench.metrics import INTER_TOKEN_LATENCY, OF_GAPS, STREAM_DURATIONS
+from bench.numbers import plural
 from bench.plan.objectives import parse_objectives
 
 
@@ -24,7 +25,11 @@ def block(run: LoadedRun, variant: str, *, seed: int, part: Part | None = None) 
         folds = {metric: streams.fold_stream(run, metric, variant, part) for metric in STREAM_DURATIONS}
         counts = {metric: folded.n for metric, folded in folds.items()}
         counts[INTER_TOKEN_LATENCY] = counts["worst_inter_token_latency"]  # requests, of which gaps are many each
-        found["streams"] = {**asdict(streams.tokens(run, variant, part)), "requests": counts}
+        found["streams"] = {
+            **asdict(streams.tokens(run, variant, part)),
+            "requests": counts,
+            "lengths": streams.lengths(run, variant, part),
+        }
         for metric, folded in folds.items():
             found |= durations(run, metric, folded, seed)
     if run.plan.goodput:
@@ -33,8 +38,17 @@ def block(run: LoadedRun, variant: str, *, seed: int, part: Part | None = None) 
 
 
 def _goodput(run: LoadedRun, variant: str, part: Part | None) -> dict[str, Any]:
-    """Requests that kept every objective, of all that were measured, and a second."""
-    share = streams.good(run, variant, parse_objectives(run.plan.goodput), part)
+    """Requests that kept every objective, of all that were measured, and a second; none where that is not known."""
+    objectives = parse_objectives(run.plan.goodput)
+    on_gaps = any(one.metric in OF_GAPS for one in objectives)
+    if on_gaps and (lost := streams.with_lost_gaps(run, run.rows(variant, part))):
+        unknown = dict.fromkeys(("requests", "rate", "low", "high", "throughput"))
+        return {
+            "objectives": list(run.plan.goodput),
+            **unknown,
+            "why": f"the gaps of {plural(lost, 'answer')} are lost",
+        }
+    share = streams.good(run, variant, objectives, part)
     around, requests = share_interval(share), int(share.hits.sum())
     return {
         "objectives": list(run.plan.goodput),

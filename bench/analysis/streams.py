@@ -57,6 +57,16 @@ def are_there(run: LoadedRun, variant: str, part: Part | None = None) -> bool:
     return bool((run.rows(variant, part) & _streamed(run)).any())
 
 
+def with_lost_gaps(run: LoadedRun, rows: Mask) -> int:
+    """How many of `rows` are streams that ended well and of which not every gap is on disk, or none can be read."""
+    if "lost gaps" not in run.memo:
+        there = np.bincount(run.gaps.row, minlength=len(run.samples))
+        whole = there == np.maximum(run.samples.content_events.astype(np.int64) - 1, 0)
+        run.memo["lost gaps"] = _streamed(run) & run.samples.where("outcome", Outcome.OK) & ~whole
+    lost: Mask = run.memo["lost gaps"]
+    return int((rows & lost).sum())
+
+
 def tokens(run: LoadedRun, variant: str, part: Part | None = None) -> Tokens:
     """What the streams of a variant, or of a part of it, brought."""
     rows, samples = run.rows(variant, part), run.samples
@@ -83,6 +93,20 @@ def tokens(run: LoadedRun, variant: str, part: Part | None = None) -> Tokens:
         if streaming_s
         else math.nan,
     )
+
+
+def lengths(run: LoadedRun, variant: str, part: Part | None = None) -> dict[str, dict[str, float]]:
+    """How long prompts and answers were, in tokens, as the server's usage counted them; without those it did not."""
+    samples = run.samples
+    well = run.rows(variant, part) & samples.where("outcome", Outcome.OK)
+    told = well & samples.where("tokens_from", TokensFrom.USAGE)
+    columns = {"prompt_tokens": samples.prompt_tokens[told], "output_tokens": samples.output_tokens[told]}
+    return {name: _spread(counts) for name, counts in columns.items() if counts.any()}
+
+
+def _spread(counts: NDArray[np.uint32]) -> dict[str, float]:
+    p50, p99 = np.quantile(counts, (0.5, 0.99))
+    return {"least": counts.min(), "p50": p50, "mean": counts.mean(), "p99": p99, "most": counts.max()}
 
 
 def fold_stream(run: LoadedRun, metric: str, variant: str, part: Part | None = None) -> Fold:

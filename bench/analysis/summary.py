@@ -18,7 +18,17 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import auth_failures, compare, decompose, network, refresh_time, stream_figures, streams, trust
+from bench.analysis import (
+    auth_failures,
+    compare,
+    conversations,
+    decompose,
+    network,
+    refresh_time,
+    stream_figures,
+    streams,
+    trust,
+)
 from bench.analysis.compare import DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED, Comparison
 from bench.analysis.figures import durations, requests
 from bench.analysis.fold import fold_picked, fold_variant, pick_variant
@@ -64,6 +74,8 @@ def summarise(
             "machine": {key: run.manifest.get("host", {}).get(key) for key in MACHINE},
             "variants": dict(zip(run.variants, blocks, strict=True)),
         }
+    if (prompts := run.plan.request.prompts) is not None and prompts.made is not None:
+        summary["prompts"] = {"count": prompts.prompts, **asdict(prompts.made)}
     if run.warm_up:
         summary["warm_up"] = {**asdict(run.warm_up), "sentence": run.warm_up.sentence}
     if told := stages(run, seed=seed):
@@ -152,6 +164,7 @@ def _variant(
     block |= stream_figures.block(run, variant, seed=seed)
     if "streams" in block:
         block["streams"]["distribution"] = _stream_curves(run, variant, seed)
+    block |= conversations.block(run, variant)
     if run.plan.trace_share is not None:
         block["slowest"] = slowest(run, variant)
     block["distribution"] = _distribution(run, variant, seed)

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.analysis import evidence, steady
+from bench.analysis import evidence, steady, streams
 from bench.analysis.evidence import Evidence
 from bench.analysis.run import LoadedRun
+from bench.numbers import plural
 from bench.sample import Outcome
 
 LIMITS: Mapping[str, float] = {
@@ -101,6 +102,14 @@ def _incomplete(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
     written = evidence.last_total(run, "written")
     if not broken and written is not None and len(run.samples) < written:
         yield _invalid(f"{len(run.samples)} samples are on disk of {written} that were written: was a file changed?")
+
+
+def _lost_gaps(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
+    if lost := streams.with_lost_gaps(run, run.measured):
+        yield _suspect(
+            f"gaps between tokens of {plural(lost, 'answer')} are lost, and in no figure: "
+            "is the disk full, or a file in chunks/ damaged?"
+        )
 
 
 def _unknown(run: LoadedRun, found: Evidence) -> Iterator[Reason]:
@@ -282,6 +291,7 @@ def _never_settled(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
 
 _CHECKS: tuple[Callable[[LoadedRun, Evidence], Iterator[Reason]], ...] = (
     _incomplete,
+    _lost_gaps,
     _unknown,
     _lost,
     _lost_workers,

@@ -1,14 +1,16 @@
 """Comparisons and gates on the real thing where the answer is known. Edge: starts emulators and runs.
 
 aa         the same auth mode against itself: BETTER or WORSE would be a false alarm
-overhead   the emulator adds a known delay to token validation: the interval must hold it
+overhead   the emulator adds a known delay to token validation: the interval must hold it; also that of the first token
+           of streamed answers
 flapping   one unchanged target, a gate 10 % above its p99: FAIL would be a false alarm; also beside another load
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,11 @@ from bench.gates.expression import parse
 Row = dict[str, Any]
 
 _LOAD = ("--arrival-rate=500", "--users=100", "--warm-up=1s")
+_CHATS = ("--arrival-rate=400", "--users=300", "--warm-up=2s", "--path=/v1/chat/completions")
+_CHAT = {"messages": [{"role": "user", "content": "What does a token cost?"}], "max_tokens": 8}
+_STEADY_FIRST_TOKENS = "--first-token-exponential 5ms"
+"""50 ms and an exponential of 5 ms: 1 ms takes a tenth of the answers that it takes with the emulator's usual 20 ms."""
+_DELAYS_MS = (0.3, 1.0)
 _HEADROOM = 1.1
 
 
@@ -42,21 +49,46 @@ def aa(*, runs: int, seconds: float) -> Iterator[Row]:
 
 def overhead(*, runs: int, seconds: float) -> Iterator[Row]:
     """Runs of key against aml_token with 0.3 and 1 ms added to token validation."""
-    for delay_ms in (0.3, 1.0):
+    for delay_ms in _DELAYS_MS:
         for number in range(runs):
             summary = _compared("key,aml_token", seconds=seconds, delay_ms=delay_ms, seed=number)
-            found = summary["comparison"]["response_time_ms"]
-            yield {
-                "load": f"{delay_ms:g} ms added, run {number + 1}",
-                **{
-                    f"{name} {part}": found[name][part]
-                    for name in ("p50", "mean")
-                    for part in ("estimate", "low", "high", "verdict")
-                },
-                "p50 holds it": _holds(found["p50"], delay_ms),
-                "mean holds it": _holds(found["mean"], delay_ms),
-                "trust": summary["trust"]["verdict"],
-            }
+            yield _held(summary, "response_time", delay_ms, number)
+
+
+def overhead_of_streams(*, runs: int, seconds: float) -> Iterator[Row]:
+    """Runs of key against aad_token on chats, the same added before the first token."""
+    with tempfile.TemporaryDirectory(prefix="bench-known-") as folder:
+        chat = Path(folder) / "chat.jsonl"
+        chat.write_text(json.dumps(_CHAT) + "\n", encoding="utf-8")
+        load = (*_CHATS, f"--chat={chat}")
+        for delay_ms in _DELAYS_MS:
+            for number in range(runs):
+                summary = _compared(
+                    "key,aad_token",
+                    seconds=seconds,
+                    delay_ms=delay_ms,
+                    seed=number,
+                    load=load,
+                    options=_STEADY_FIRST_TOKENS,
+                )
+                gap = summary["comparison"]["inter_token_latency_ms"]["p50"]
+                yield _held(summary, "time_to_first_token", delay_ms, number) | {"gap p50 verdict": gap["verdict"]}
+
+
+def _held(summary: dict[str, Any], metric: str, delay_ms: float, number: int) -> Row:
+    """What a run said of a delay that is known."""
+    found = summary["comparison"][f"{metric}_ms"]
+    return {
+        "load": f"{delay_ms:g} ms added, run {number + 1}",
+        **{
+            f"{name} {part}": found[name][part]
+            for name in ("p50", "mean")
+            for part in ("estimate", "low", "high", "verdict")
+        },
+        "p50 holds it": _holds(found["p50"], delay_ms),
+        "mean holds it": _holds(found["mean"], delay_ms),
+        "trust": summary["trust"]["verdict"],
+    }
 
 
 def beside_load(*, runs: int, seconds: float) -> Iterator[Row]:
@@ -90,13 +122,14 @@ def flapping(*, runs: int, seconds: float) -> Iterator[Row]:
                 }
 
 
-def _compared(modes: str, *, seconds: float, delay_ms: float, seed: int) -> dict[str, Any]:
-    delay = f" --token-validation-delay {delay_ms}ms" if delay_ms else ""
+def _compared(
+    modes: str, *, seconds: float, delay_ms: float, seed: int, load: Sequence[str] = _LOAD, options: str = ""
+) -> dict[str, Any]:
+    delay = f"--token-validation-delay {delay_ms}ms" if delay_ms else ""
+    emulator = f"--emulator-options=--seed {seed + 1} {delay} {options}".rstrip()
+    words = ["--emulator", emulator, f"--auth-mode={modes}", f"--seed={seed}", *load, f"--duration={seconds:g}s"]
     with tempfile.TemporaryDirectory(prefix="bench-known-") as folder:
-        words = ["--emulator", f"--emulator-options=--seed {seed + 1}{delay}", f"--auth-mode={modes}", f"--seed={seed}"]
-        return bench(
-            [*words, *_LOAD, f"--duration={seconds:g}s"], core=None, environment={}, cwd=Path(folder), command="compare"
-        )[1]
+        return bench(words, core=None, environment={}, cwd=Path(folder), command="compare")[1]
 
 
 def _holds(estimate: dict[str, Any], truth_ms: float) -> str:

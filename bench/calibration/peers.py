@@ -65,7 +65,7 @@ def _against_truth(tool: str, rate: int, setting: Setting, folder: Path) -> Row 
     truth_file = folder / f"truth-{tool}-{rate}"
     with emulator_on(setting.cores.server, "", truth_file) as facts:
         job = Job(uri=facts["scoring_uri"]["key"], seconds=setting.seconds, rate=rate, folder=folder)
-        row = _row(tool, job, setting.cores.client, _key(facts))
+        row = _row(tool, job, setting.cores.client, key_of(facts))
     if row is None:
         return None
     records = truth.records(truth_file.read_bytes())
@@ -131,7 +131,8 @@ def _timed(command: list[str], environment: dict[str, str], core: int | None) ->
     return out, used.ru_utime + used.ru_stime, time.monotonic() - began
 
 
-def _key(facts: dict[str, Any]) -> str:
+def key_of(facts: dict[str, Any]) -> str:
+    """The key of a running emulator's endpoint, asked for as a user would."""
     agent = PlainAgent(Workspace(**facts["workspace"]), env=facts["env"])
     try:
         granted = agent.fetch(facts["endpoints"]["key"], AuthMode.KEY)

@@ -60,10 +60,15 @@ class StreamErrors:
 
 def read(raw: bytes) -> dict[str, TrueStream]:
     """The streams of a file by their request id; a last one that was cut off is left out."""
-    return dict(_streams(raw))
+    return dict(_named(raw))
 
 
-def _streams(raw: bytes) -> Iterator[tuple[str, TrueStream]]:
+def streams(raw: bytes) -> Iterator[TrueStream]:
+    """All of them, of clients that give no id as well."""
+    return (stream for _, stream in _named(raw))
+
+
+def _named(raw: bytes) -> Iterator[tuple[str, TrueStream]]:
     place = HEADER_BYTES
     while place + _HEAD.size <= len(raw):
         request_id, received_ns, count = _HEAD.unpack_from(raw, place)

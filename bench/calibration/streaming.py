@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 TOKENS = 64
 _WARM_UP_S = 2
-_CHAT = {"messages": [{"role": "user", "content": "How true is it?"}], "max_tokens": TOKENS}
+CHAT = {"messages": [{"role": "user", "content": "How true is it?"}], "max_tokens": TOKENS}
 _COLUMNS = ("sequence", "intended_ns", "sent_ns", "first_token_ns", "content_events")
 
 
@@ -41,9 +41,9 @@ def _one(rate: int, setting: Setting) -> Row:
     with tempfile.TemporaryDirectory(prefix="bench-calibrate-") as name:
         folder = Path(name)
         chat = folder / "chat.jsonl"
-        chat.write_text(json.dumps(_CHAT) + "\n", encoding="utf-8")
+        chat.write_text(json.dumps(CHAT) + "\n", encoding="utf-8")
         truth_file = folder / "truth"
-        words = [f"--arrival-rate={rate}", "--arrivals=poisson", f"--users={_users(rate)}", f"--chat={chat}"]
+        words = [f"--arrival-rate={rate}", "--arrivals=poisson", f"--users={users_for(rate)}", f"--chat={chat}"]
         words += ["--path=/v1/chat/completions", f"--duration={setting.seconds:g}s", f"--warm-up={_WARM_UP_S}s"]
         with emulator_on(setting.cores.server, LIVES, truth_file) as facts:
             run, summary = bench(
@@ -79,7 +79,7 @@ def _one(rate: int, setting: Setting) -> Row:
     }
 
 
-def _users(rate: int) -> int:
+def users_for(rate: int) -> int:
     """Enough for streams of up to 1.5 s, and few enough that all have connected when the warm-up is over.
 
     The truth of a stream begins where its request was read: a connect before it would be taken for an error.

@@ -9,9 +9,12 @@ examples:
   bench calibrate --stalls             a target that stands still 0.5 s in every 5 s
   bench calibrate --workers            CPU per request on 1, 2 and 4 workers
   bench calibrate --peers              stock Locust, k6, wrk and hey beside it, where they are installed
+  bench calibrate --streaming --peers  aiperf and guidellm beside it, where PATH has them, at 20 and 60 chats a second
   bench calibrate --costs              what a lease, a sample, a task, an event of a stream and watching a run cost
   bench calibrate --aa 20              key against itself: does it raise false alarms?
   bench calibrate --overhead 3         a known delay in token validation: do the intervals hold it?
+  bench calibrate --streaming --overhead 3 --seconds 30
+                                       the same added to the first token of streamed answers
   bench calibrate --flapping 50        one unchanged target, a gate 10 % above its p99: does it fail?
   bench calibrate --beside-load 50     the same while another load comes and goes on this machine
   bench calibrate --statistics         do the 95 % intervals cover the truth? (simulation)
@@ -53,9 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", metavar="N", type=float, default=10.0, help="measured part of each run")
     parser.add_argument("--repeat", metavar="N", type=int, default=1, help="runs a row; the quietest machine's is told")
     parser.add_argument("--out", metavar="DIR", default="results/calibration", help="folder for the tables")
+    parser.add_argument("--streaming", action="store_true", help="streamed answers: first tokens and gaps")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--tls", action="store_true", help="the rates over TLS")
-    what.add_argument("--streaming", action="store_true", help="streamed answers: first tokens and gaps")
     what.add_argument("--classes", action="store_true", help="small and large requests, class by class")
     what.add_argument("--stalls", action="store_true", help="a stalling target")
     what.add_argument("--workers", action="store_true", help="several worker processes")
@@ -79,8 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _histories(arguments)
     from bench.calibration import table
 
-    names = ("streaming", "classes", "tls", "stalls", "workers", "peers", "costs", *_COUNTED)
-    name = next((word for word in names if getattr(arguments, word)), "rates")
+    name = _name(arguments)
     rows = []
     for row in _rows(name, arguments):
         rows.append(row)
@@ -93,10 +95,27 @@ def run(arguments: argparse.Namespace) -> int:
     machine = _machine()
     out = Path(arguments.out)
     write_json(out / f"{name}.json", {"schema_version": 1, "machine": machine, "rows": rows})
-    title = "bench calibrate" if name == "rates" else f"bench calibrate --{_flag(name)}"
+    words = [f"--{_flag(word)}" for word in ("streaming", *_TABLES) if getattr(arguments, word)]
+    title = " ".join(["bench calibrate", *words])
     page = f"# {title}\n\n{_sentence(machine)}\n\n{table.markdown(shown)}\n"
     (out / f"{name}.md").write_text(page, encoding="utf-8")
     return 0
+
+
+_TABLES = ("classes", "tls", "stalls", "workers", "peers", "costs", *_COUNTED)
+_OF_STREAMS = ("peers", "overhead")
+"""Those that there are of streamed answers as well."""
+
+
+def _name(arguments: argparse.Namespace) -> str:
+    """The table that is asked for: its file's name."""
+    asked = [word for word in (*_TABLES, "statistics", "audit", "histories") if getattr(arguments, word)]
+    if not arguments.streaming:
+        return asked[0] if asked else "rates"
+    if asked and asked[0] not in _OF_STREAMS:
+        there = " or ".join(f"--{_flag(word)}" for word in _OF_STREAMS)
+        raise UsageError(f"--streaming does not go with --{_flag(asked[0])}", hint=f"alone, or with {there}")
+    return "_".join(["streaming", *asked])
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -104,6 +123,7 @@ def _check(arguments: argparse.Namespace) -> None:
     within(arguments.seconds, "seconds", least=1, most=86_400)
     within(arguments.repeat, "repeat", least=1, most=1000)
     within(arguments.trials, "trials", least=1, most=1_000_000)
+    _name(arguments)
     for name in (*_COUNTED, "histories"):
         within(getattr(arguments, name), _flag(name), least=0, most=10_000)
 
@@ -113,9 +133,11 @@ def _flag(name: str) -> str:
 
 
 def _rows(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    from bench.calibration import classes, costs, known_effects, peers, scenarios, streaming
+    from bench.calibration import classes, costs, known_effects, peers, scenarios, stream_peers, streaming
     from bench.calibration.bench_run import Setting, two_cores
 
+    if name == "streaming_overhead":
+        return known_effects.overhead_of_streams(runs=arguments.overhead, seconds=arguments.seconds)
     if name in _COUNTED:
         experiment = getattr(known_effects, name)
         return iter(experiment(runs=getattr(arguments, name), seconds=arguments.seconds))
@@ -125,6 +147,8 @@ def _rows(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     setting = Setting(seconds=seconds, repeat=max(arguments.repeat, 1), cores=two_cores())
     if name == "peers":
         return peers.all_of_them(setting)
+    if name == "streaming_peers":
+        return stream_peers.streaming_peers(setting)
     if name == "stalls":
         return scenarios.stalls(setting)
     if name == "workers":

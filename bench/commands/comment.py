@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import UsageError, unwritable
+from bench.errors import BenchError, UsageError, unwritable
 from bench.plain_text import write_line
 
 if TYPE_CHECKING:
@@ -34,7 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pull-request", metavar="N", default="", help="its number, where the job is not one of it")
     parser.add_argument("--author", metavar="NAME", default="", help="whose comment is updated on GitHub (the bot's)")
     parser.add_argument("--key", metavar="WORD", default="run", help="tells several comments of one pull request apart")
-    parser.add_argument("--history", metavar="DIR", default="", help="show the watched figures over the runs before")
+    parser.add_argument(
+        "--history",
+        metavar="DIR",
+        default="",
+        help="show the watched figures over the runs before (or mlflow:EXPERIMENT)",
+    )
     parser.add_argument(
         "--link",
         metavar="NAME=URL",
@@ -88,13 +93,22 @@ def _of_job(environ: os._Environ[str]) -> list[tuple[str, str]]:
     return [("job", environ["CI_JOB_URL"])] if environ.get("CI_JOB_URL") else []
 
 
-def _sparklines(folder: str) -> list[Sparkline]:
-    if not folder:
+def _sparklines(history: str) -> list[Sparkline]:
+    """None where its server cannot be had: that costs the comment only these."""
+    if not history:
         return []
     from bench.comment.body import Sparkline
-    from bench.history import ledger, page
+    from bench.history import page
+    from bench.history.places import place_of
     from bench.history.watch import watch
 
+    try:
+        entries, _ = place_of(history).read()
+    except UsageError:
+        raise
+    except BenchError as exc:
+        write_line(sys.stderr, f"note: the history is left out: {exc.describe()}")
+        return []
     return [
         Sparkline(
             name=series.name,
@@ -102,5 +116,5 @@ def _sparklines(folder: str) -> list[Sparkline]:
             bars=page.sparkline(series.values),
             shifts=tuple(page.shift_lines(series)),
         )
-        for series in watch(ledger.read(Path(folder))[0]).series
+        for series in watch(entries).series
     ]

@@ -27,7 +27,9 @@ _SHARE_WITHOUT_TRACES = 0.01
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("to", choices=("otlp",), help="what it is sent as: OpenTelemetry's protocol over HTTP")
+    parser.add_argument(
+        "to", metavar="otlp", choices=("otlp",), help="what it is sent as: OpenTelemetry's protocol over HTTP"
+    )
     parser.add_argument("run", nargs="?", metavar="RUN", default="", help="run folder (the newest)")
     parser.add_argument("--results", metavar="DIR", default="results", help="where runs are")
     parser.add_argument(

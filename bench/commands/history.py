@@ -6,8 +6,9 @@ examples:
   bench history changes --history perf --gate      (exit 10 when the newest runs are worse for a lasting shift)
   bench history report --history perf --out history.html
 
-The history is one small line a run in DIR/history.jsonl, to be kept in git or wherever a pipeline keeps files. Only
-runs of the newest run's load and machine are held against each other.
+The history is one small line a run in DIR/history.jsonl, to be kept in git or wherever a pipeline keeps files; with
+--history mlflow:EXPERIMENT a run of that experiment, on the server that MLFLOW_TRACKING_URI names. Only runs of the
+newest run's load and machine are held against each other.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from bench.errors import UsageError, unwritable
 from bench.history.adding import add_run
+from bench.history.places import Place, place_of
 from bench.plain_text import write_line
 from bench.rundir import write_bytes
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("add", "show", "changes", "report"), help="what to do")
     parser.add_argument("runs", metavar="RUN", nargs="*", help="folders of runs, or of sets of runs, to add")
-    parser.add_argument("--history", metavar="DIR", default="history", help="folder of the history")
+    parser.add_argument("--history", metavar="DIR", default="history", help="its folder, or mlflow:EXPERIMENT")
     parser.add_argument("--commit", metavar="SHA", default="", help="commit of the runs (else CI's, else git's)")
     parser.add_argument("--branch", metavar="NAME", default="", help="branch of the runs (else CI's, else git's)")
     parser.add_argument("--gate", action="store_true", help="exit 10 when the newest runs are worse for a shift")
@@ -39,15 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    folder = Path(arguments.history)
+    place = place_of(arguments.history)
     if arguments.action == "add":
-        return _add(folder, arguments)
+        return _add(place, arguments)
     if arguments.runs:
-        raise UsageError(f"`bench history {arguments.action}` takes no run", hint="name the folder with --history")
-    from bench.history import ledger, page
+        raise UsageError(f"`bench history {arguments.action}` takes no run", hint="name the history with --history")
+    from bench.history import page
     from bench.history.watch import watch
 
-    entries, problems = ledger.read(folder)
+    entries, problems = place.read()
     for problem in problems:
         write_line(sys.stderr, f"note: {problem}")
     watched = watch(entries)
@@ -86,15 +88,17 @@ def _judge(watched: Watched, *, newest: int, min_change: float) -> int:
     return 0
 
 
-def _add(folder: Path, arguments: argparse.Namespace) -> int:
+def _add(place: Place, arguments: argparse.Namespace) -> int:
     if not arguments.runs:
         raise UsageError("no run to add", hint="write `bench history add RUN`")
     from bench.runset.folder import figures_and_manifest
 
     for name in arguments.runs:
         found = figures_and_manifest(Path(name))
-        added = add_run(*found, folder, commit=arguments.commit, branch=arguments.branch)
-        write_line(sys.stdout, f"{'added' if added else 'there already'}: {name}")
+        added = add_run(*found, place, run=Path(name), commit=arguments.commit, branch=arguments.branch)
+        write_line(sys.stdout, f"{'added' if added.new else 'there already'}: {name}")
+        if added.missing:
+            write_line(sys.stderr, f"note: the report is not kept there: {added.missing}")
     return 0
 
 

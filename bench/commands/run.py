@@ -18,7 +18,8 @@ from bench.arguments import add_options, add_settings_arguments
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
 from bench.gates.arguments import Gates, add_gate_argument, check_gates, read_gates
-from bench.history.adding import add_run, check_folder
+from bench.history.adding import add_run
+from bench.history.places import place_of
 from bench.launch.run import locustfile_for
 from bench.launch.watch import Watch
 from bench.plan.options import (
@@ -87,8 +88,9 @@ def run_and_finish(arguments: argparse.Namespace, variants: tuple[str, ...], *, 
     for option in ("locustfile", "payload", "ca_file", "client_cert", "client_key"):
         refuse_pipe(values[option], option=f"--{option.replace('_', '-')}")
     locustfile = Path(arguments.locustfile) if arguments.locustfile else locustfile_for(default_file)
-    if arguments.history:
-        check_folder(Path(arguments.history))
+    history = place_of(arguments.history) if arguments.history else None
+    if history is not None:
+        history.check()
     voice = voice_of(arguments)
     for option, source in arguments.sources.items():
         if source != DEFAULT:
@@ -97,21 +99,24 @@ def run_and_finish(arguments: argparse.Namespace, variants: tuple[str, ...], *, 
         locustfile=locustfile, values=values, extra=tuple(arguments.locust), gates=gates, watch=watch, voice=voice
     )
     folder, code = runs.as_set(asked) if asked is not None else runs.once(confirm=arguments.confirm)
-    if arguments.history and folder is not None:
+    if history is not None and folder is not None:
         from bench.runset.folder import figures_and_manifest
 
-        added = add_run(*figures_and_manifest(folder), Path(arguments.history))
-        voice.say(f"history: {'added to' if added else 'already in'} {arguments.history}")
+        added = add_run(*figures_and_manifest(folder), history, run=folder)
+        voice.say(f"history: {'added to' if added.new else 'already in'} {history.shown}")
+        if added.missing:
+            voice.say(f"history: the report is not kept there: {added.missing}")
     return code
 
 
 def _classes(plan: RunPlan, locustfile: str) -> tuple[str, ...] | None:
     """The classes of requests the run will have; a locustfile's tasks name theirs only when they run."""
-    if plan.request.requests:
-        from bench.load.engine.request_file import load_requests  # msgspec, and every line of it
+    request = plan.request
+    if request.requests or (not locustfile and (request.chat or request.prompts is not None)):
+        from bench.load.engine.request_source import classes_of  # msgspec, and every line of a file
 
-        refuse_pipe(plan.request.requests, option="--requests")
-        return load_requests(plan.request).classes
+        refuse_pipe(request.requests, option="--requests")
+        return classes_of(request)
     return None if locustfile else ()
 
 

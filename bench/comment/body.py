@@ -24,6 +24,7 @@ _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,49}")
 _URL = re.compile(r"[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+")
 _WORST = ("FAIL", "NO_DATA", "INCONCLUSIVE", "PASS")
 _ROWS = (("response_time_ms", "p50"), ("response_time_ms", "p99"), ("service_time_ms", "p50"))
+_STREAM_ROWS = (("time_to_first_token_ms", "p50"), ("time_to_first_token_ms", "p99"), ("inter_token_latency_ms", "p99"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,16 +102,18 @@ _SHOWN = ("measured", "interval", "threshold")
 
 
 def _figures(summary: Mapping[str, Any]) -> list[str]:
+    streamed = any(block.get("streams") for block in summary["variants"].values())
+    columns = (*_ROWS, *(_STREAM_ROWS if streamed else ()))
     rows = [
         (
             code(name),
             numbers.count(block["requests"]),
-            *(code(_time(block, metric, statistic)) for metric, statistic in _ROWS),
+            *(code(_time(block, metric, statistic)) for metric, statistic in columns),
             numbers.percent(block["error_rate"]),
         )
         for name, block in summary["variants"].items()
     ]
-    heads = [f"{metric.removesuffix('_ms').replace('_', ' ')} {statistic}, ms" for metric, statistic in _ROWS]
+    heads = [f"{metric.removesuffix('_ms').replace('_', ' ')} {statistic}, ms" for metric, statistic in columns]
     return _table(("variant", "requests", *heads, "failed"), rows)
 
 

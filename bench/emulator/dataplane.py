@@ -15,7 +15,7 @@ from bench.emulator.model import Job, Model, Slots
 from bench.emulator.scoring_wire import ScoreRequest, ScoringConnection
 from bench.emulator.service_time import ServiceTimes
 from bench.emulator.state import EndpointState, State
-from bench.emulator.streaming import PATH, Stream, Streams
+from bench.emulator.streaming import PATH, Stream, Streams, TooManyTokens
 from bench.emulator.token_budget import TokenBudget
 from bench.emulator.wallclock import WallClock
 
@@ -82,7 +82,10 @@ class ScoringFront:
         if slots.pending >= slots.pending_limit:
             reason = ("ms-azureml-model-error-reason", "too_many_pending_request")
             return self._refuse(connection, request, 429, "", reason)
-        stream = self._streams.asked(request.body) if request.body else None
+        try:
+            stream = self._streams.asked(request.body) if request.body else None
+        except TooManyTokens as exc:
+            return self._refuse(connection, request, 400, str(exc))
         if self._budget is not None and stream is not None and not self._budget.take(now_s, stream.budget):
             text, headers = self._budget.refusal()
             return self._refuse(connection, request, 429, text, *headers)

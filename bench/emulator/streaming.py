@@ -19,6 +19,18 @@ WHOLE, CUT, ERROR, HANG = "", "cut", "error", "hang"
 """How a stream ends: with all its tokens, broken off, with an error the model had, or never."""
 
 
+class TooManyTokens(ValueError):
+    """A body asks for more than a model gives; the text is what OpenAI's 400 says of it (`invalid_value`)."""
+
+    def __init__(self, name: str, asked: int) -> None:
+        message = (
+            f"{name} is too large: {asked}. This model supports at most {MOST_TOKENS} completion tokens, "
+            f"whereas you provided {asked}."
+        )
+        error = {"message": message, "type": "invalid_request_error", "param": name, "code": "invalid_value"}
+        super().__init__(json.dumps({"error": error}))
+
+
 def _event(value: Any) -> bytes:
     data = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
     text = f"data: {data}\n\n".encode()
@@ -82,7 +94,7 @@ class Streams:
         ).next_ns
 
     def asked(self, body: bytes) -> Stream | None:
-        """The stream that a body asks for; None when it asks for a plain answer."""
+        """The stream that a body asks for; None when it asks for a plain answer. Raises TooManyTokens."""
         if b'"stream"' not in body:
             return None
         try:
@@ -91,8 +103,11 @@ class Streams:
             return None
         if not isinstance(asked, dict) or asked.get("stream") is not True:
             return None
-        most = asked.get("max_completion_tokens", asked.get("max_tokens"))
-        tokens = most if isinstance(most, int) and 0 < most <= MOST_TOKENS else self._tokens
+        name = "max_completion_tokens" if "max_completion_tokens" in asked else "max_tokens"
+        most = asked.get(name)
+        if isinstance(most, int) and most > MOST_TOKENS:
+            raise TooManyTokens(name, most)
+        tokens = most if isinstance(most, int) and most > 0 else self._tokens
         options = asked.get("stream_options")
         wants_usage = isinstance(options, dict) and options.get("include_usage") is True
         ending = self._ending()

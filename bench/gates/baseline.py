@@ -26,10 +26,13 @@ FOLDER = Path("results/baselines")
 
 _TRUST = ("verdict", "reasons", "asked_rate", "achieved_rate", "dropped_arrivals", "unwritten_samples")
 _VARIANT = {
-    *("auth_mode", "requests", "latency_samples", "throughput", "error_rate", "error_rate_interval"),
-    *("outcomes", "outcome_rates", "within", "auth_failures", "refreshes", "goodput"),
+    *("auth_mode", "requests", "latency_samples", "throughput", "throughput_interval", "error_rate"),
+    *("error_rate_interval", "outcomes", "outcome_rates", "within", "auth_failures", "refreshes", "goodput"),
 }
-_STREAMS = ("requests", "output_tokens", "throughput", "throughput_per_user")
+_STREAMS = (
+    *("requests", "output_tokens", "throughput", "throughput_per_user"),
+    *("throughput_interval", "throughput_per_user_interval"),
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _REQUEST = ("path", "content_type")
 
@@ -201,6 +204,7 @@ def _load(plan: Mapping[str, Any]) -> dict[str, Any]:
         "arrivals": plan.get("arrivals"),
         "stages": [dict(stage) for stage in plan.get("stages", ())],
         "users": plan.get("users"),
+        "changes by hand": list(plan.get("changes", ())) or None,
         "deployment": plan.get("deployment"),
         "goodput": list(plan.get("goodput", ())) or None,
         **{name.replace("_", " "): request.get(name) or None for name in _REQUEST},

@@ -1,7 +1,7 @@
 """Finds a gate's figure in a summary, and how sure the run is of it. Pure.
 
 A time and the share of an outcome have the interval the summary gives them. What is counted (counts, `max`,
-`throughput`, `achieved_rate`) is what happened, and has none.
+`achieved_rate`, of one run what there was of something a second) is what happened, and has none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 
 from bench.analysis.figures import deadline_name
 from bench.gates.gate import Gate
-from bench.metrics import ACHIEVED_RATE, GOODPUT, OVERHEADS, STREAM_DURATIONS, Kind
+from bench.metrics import ACHIEVED_RATE, FIRST_TOKEN_OVERHEAD, GOODPUT, OVERHEADS, STREAM_DURATIONS, Kind
+from bench.numbers import listed
 from bench.sample import Outcome
 
 Interval = tuple[float, float]
@@ -76,12 +77,12 @@ def _find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
     if block is not None and gate.request_class is not None:
         classes = block.get("classes") or {}
         if gate.request_class not in classes:
-            return Figure(doubt=_no_class(classes))
+            return Figure(doubt=_OF_SINGLE_RUNS if "runs" in summary else _no_class(classes))
         block = classes[gate.request_class]
     if block is None or not block.get("requests"):
         return NOTHING
     if why := _never_measured(gate.metric.name, block):
-        return Figure(doubt="it is told of single runs only, not of a set" if "runs" in summary else why)
+        return Figure(doubt=why)
     match gate.metric.kind:
         case Kind.TIME:
             return _time(gate, block)
@@ -98,7 +99,10 @@ def _find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
                 return _at_least(_events("error", block), block)
             return Figure(value=_count(gate.metric.name, block), counted=True, requests=block["requests"])
         case Kind.THROUGHPUT:
-            return Figure(value=_throughput(gate.metric.name, block), counted=True, requests=block["requests"])
+            return _throughput(gate.metric.name, block)
+
+
+_OF_SINGLE_RUNS = "classes are told of single runs only, not of a set"
 
 
 def _no_class(classes: Iterable[str]) -> str:
@@ -111,7 +115,8 @@ def _never_measured(metric: str, block: Mapping[str, Any]) -> str:
     if metric in (GOODPUT, "goodput_throughput"):
         return "" if "goodput" in block else "the run had no --goodput to keep"
     if metric in STREAM_DURATIONS or metric.startswith("output_token"):
-        return "" if "streams" in block else "no answer was streamed (text/event-stream)"
+        runs = f" of {listed(block['without_streams'])}" if block.get("without_streams") else ""
+        return "" if "streams" in block else f"no answer{runs} was streamed (text/event-stream)"
     return ""
 
 
@@ -151,15 +156,18 @@ def _time(gate: Gate, block: Mapping[str, Any]) -> Figure:
     return _estimated(value, estimate, requests)
 
 
-def _throughput(metric: str, block: Mapping[str, Any]) -> float | None:
+def _throughput(metric: str, block: Mapping[str, Any]) -> Figure:
+    """What a run counted; of a set a mean, with its interval between runs."""
     where = {
         "output_token_throughput": (block.get("streams", {}), "throughput"),
         "output_token_throughput_per_user": (block.get("streams", {}), "throughput_per_user"),
         "goodput_throughput": (block.get("goodput", {}), "throughput"),
     }
     found, key = where.get(metric, (block, "throughput"))
-    value: float | None = found.get(key)
-    return value
+    value, estimate = found.get(key), found.get(f"{key}_interval")
+    if value is None or estimate is None:
+        return Figure(value=value, counted=True, requests=block["requests"], doubt=found.get("why", ""))
+    return _estimated(value, estimate, block["requests"])
 
 
 def _comparisons(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -170,6 +178,8 @@ def _comparisons(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _overhead(gate: Gate, summary: Mapping[str, Any], candidate: str) -> Figure:
     comparison = _comparisons(summary).get(candidate, {})
+    if comparison and gate.metric.name == FIRST_TOKEN_OVERHEAD and "time_to_first_token_ms" not in comparison:
+        return Figure(doubt="not both variants streamed their answers (text/event-stream)")
     estimate = comparison.get(f"{OVERHEADS[gate.metric.name]}_ms", {}).get(gate.quantile, {})
     if estimate.get("estimate") is None:
         low = estimate.get("low")
@@ -249,6 +259,8 @@ def _share_of(found: Mapping[str, Any] | None, block: Mapping[str, Any]) -> Figu
     if found is None:
         return NOTHING
     requests = block["requests"]
+    if found["rate"] is None:
+        return Figure(doubt=found.get("why", ""))
     value = found["rate"] if "checked" in block else found["requests"] / requests
     interval = None if found["low"] is None or found["high"] is None else (found["low"], found["high"])
     return Figure(value=value, interval=interval, requests=requests)

@@ -19,8 +19,8 @@ def subject(gate: Gate, variant: str) -> str:
 def no_data(gate: Gate, variant: str, figure: Figure) -> str:
     """Why a figure cannot be judged: it does not exist, or rests on too few requests."""
     if figure.value is None:
-        reason = "no comparison was made" if gate.metric.name in OVERHEADS else figure.doubt or "no request tells it"
-        return f"{subject(gate, variant)} has no data: {reason}"
+        nothing = "no comparison was made" if gate.metric.name in OVERHEADS else "no request tells it"
+        return f"{subject(gate, variant)} has no data: {figure.doubt or nothing}"
     return (
         f"{subject(gate, variant)} rests on {figure.requests:,} requests, too few to judge it"
         f"{_more(figure.more_needed)}"

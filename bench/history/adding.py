@@ -1,6 +1,6 @@
 """Adding a run, or a set of runs, to a history: its commit and branch, then the line. Edge: CI's variables, git.
 
-The line is all that is kept: the run's folder may go.
+The line is all that is read again: the run's folder may go.
 """
 
 from __future__ import annotations
@@ -11,27 +11,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UsageError
-from bench.history import ledger
 from bench.history.entry import as_entry
+from bench.history.lines import Added
+from bench.history.places import Place
 
 _COMMIT = ("GITHUB_SHA", "BUILD_SOURCEVERSION", "CI_COMMIT_SHA")
 _BRANCH = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "BUILD_SOURCEBRANCHNAME", "CI_COMMIT_REF_NAME")
 _STAMP = len("20261124-081530")
 
 
-def check_folder(folder: Path) -> None:
-    """UsageError, before anything is sent, for what cannot be the folder of a history."""
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--history {folder} is not a folder", hint="name the folder, not the file in it")
-    if (folder / ledger.FILE).exists():
-        ledger.read(folder)
-
-
 def add_run(
-    summary: Mapping[str, Any], manifest: Mapping[str, Any], folder: Path, *, commit: str = "", branch: str = ""
-) -> bool:
-    """Append what was measured to the history in `folder`; False when it is there already."""
+    summary: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    place: Place,
+    *,
+    run: Path,
+    commit: str = "",
+    branch: str = "",
+) -> Added:
+    """Add what was measured in the folder `run` to a history, unless it is there already. Raises what `place` does."""
     entry = as_entry(
         summary,
         manifest,
@@ -39,7 +37,7 @@ def add_run(
         commit=commit or _from_ci(_COMMIT) or _git("rev-parse", "HEAD"),
         branch=branch or _from_ci(_BRANCH) or _git("rev-parse", "--abbrev-ref", "HEAD"),
     )
-    return ledger.add(folder, entry)
+    return place.add(entry, run=run)
 
 
 def _from_ci(names: tuple[str, ...]) -> str:

@@ -11,12 +11,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.errors import RunInvalid
+from bench.metrics import LATENCIES, STREAM_DURATIONS
 from bench.plan.load_shape import shape_words
 from bench.schemas.history import HistoryEntry, Spread
 from bench.schemas.values import VERSION
 
-WATCHED = ("response_time.p50", "response_time.p99", "service_time.p50", "error_rate")
-"""What shifts are looked for in; more is higher is worse for all of them."""
+WATCHED = (
+    *("response_time.p50", "response_time.p99", "service_time.p50", "error_rate"),
+    *("time_to_first_token.p50", "time_to_first_token.p99", "inter_token_latency.p50"),
+)
+"""What shifts are looked for in, where any run has it; higher is worse for all of them."""
 
 _QUANTILES = ("p50", "p90", "p95", "p99", "p99.9")
 _SAME_LOAD = ("arrival_rate", "arrivals", "stages", "users", "duration_s", "payload_sha256", "processes", "timeout_s")
@@ -51,7 +55,8 @@ def as_entry(
 def _load(summary: Mapping[str, Any], plan: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
     """What must be the same for two lines to be of one series: a mean of five runs differs less than one run does."""
     runs = {"runs": len(summary["runs"])} if "runs" in summary else {}
-    return {"variants": names, **{key: plan.get(key) for key in _SAME_LOAD}, **runs}
+    changes = {"changes": plan["changes"]} if plan.get("changes") else {}
+    return {"variants": names, **{key: plan.get(key) for key in _SAME_LOAD}, **changes, **runs}
 
 
 def _shape(manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -62,15 +67,25 @@ def _shape(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 def _figures(block: Mapping[str, Any]) -> dict[str, Spread]:
     figures: dict[str, Spread] = {}
-    for metric in ("response_time", "service_time"):
+    for metric in (*LATENCIES, *(STREAM_DURATIONS if "streams" in block else ())):
         values, intervals = block[f"{metric}_ms"], block.get(f"{metric}_ms_interval", {})
         for name in _QUANTILES:
             interval = intervals.get(name, {})
             figures[f"{metric}.{name}"] = (values.get(name), interval.get("low"), interval.get("high"))
     interval = block.get("error_rate_interval", {})
     figures["error_rate"] = (block.get("error_rate"), interval.get("low"), interval.get("high"))
-    figures["throughput"] = (block.get("throughput"), None, None)
+    figures["throughput"] = _rate(block, "throughput")
+    if "streams" in block:
+        figures["output_token_throughput"] = _rate(block["streams"], "throughput")
+    if goodput := block.get("goodput"):
+        figures["goodput"] = (goodput["rate"], goodput["low"], goodput["high"])
     return figures
+
+
+def _rate(block: Mapping[str, Any], key: str) -> Spread:
+    """What there was a second; of a set with its interval between runs."""
+    interval = block.get(f"{key}_interval") or {}
+    return (block.get(key), interval.get("low"), interval.get("high"))
 
 
 def _fingerprint(what: Mapping[str, Any]) -> str:

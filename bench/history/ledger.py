@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from bench import schemas
-from bench.errors import RunInvalid, UsageError, unwritable
+from bench.errors import UsageError, unwritable
+from bench.history.lines import Entries, entries_of
 from bench.line_file import LineFile
 from bench.rundir import read_bytes
 from bench.schemas.history import HistoryEntry
@@ -18,7 +18,7 @@ from bench.schemas.history import HistoryEntry
 FILE = "history.jsonl"
 
 
-def read(folder: Path) -> tuple[tuple[HistoryEntry, ...], tuple[str, ...]]:
+def read(folder: Path) -> Entries:
     """The runs in the order they were made, and one sentence for each line that cannot be used.
 
     UsageError when there is no history; RunInvalid when a newer version of this tool wrote it.
@@ -31,22 +31,7 @@ def read(folder: Path) -> tuple[tuple[HistoryEntry, ...], tuple[str, ...]]:
     except (OSError, ValueError) as exc:
         why = exc.strerror if isinstance(exc, OSError) else exc
         raise UsageError(f"{path} cannot be read: {why}", hint="name a folder with --history") from exc
-    entries: dict[str, HistoryEntry] = {}
-    problems = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = schemas.decode_as(line, HistoryEntry)
-        except schemas.NewerVersion as exc:
-            raise RunInvalid(f"{path}, line {number} {exc}", hint="install the newer version") from exc
-        except ValueError as exc:
-            problems.append(f"{path}, line {number} {exc}: it is left out")
-            continue
-        if entry.run_id in entries and entries[entry.run_id] != entry:
-            problems.append(f"{path}, line {number}: run {entry.run_id} again, with other figures; the first counts")
-        entries.setdefault(entry.run_id, entry)
-    return tuple(sorted(entries.values(), key=lambda entry: (entry.at, entry.run_id))), tuple(problems)
+    return entries_of((f"{path}, line {n}", line) for n, line in enumerate(lines, start=1) if line.strip())
 
 
 def add(folder: Path, entry: HistoryEntry) -> bool:

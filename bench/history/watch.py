@@ -73,7 +73,12 @@ def watch(entries: Sequence[HistoryEntry]) -> Watched:
                 reasons["of another machine"] += 1
             else:
                 runs.append(entry)
-    pairs = [(variant, metric) for variant in (runs[-1].figures if runs else ()) for metric in WATCHED]
+    pairs = [
+        (variant, metric)
+        for variant in (runs[-1].figures if runs else ())
+        for metric in WATCHED
+        if any(metric in entry.figures.get(variant, {}) for entry in runs)
+    ]
     return Watched(
         runs=tuple(runs),
         series=tuple(_series(runs, variant, metric, max_p_value=P_TOGETHER / len(pairs)) for variant, metric in pairs),

@@ -14,9 +14,10 @@ from bench import numbers
 from bench.live.rolling import WINDOW_S, Figures, VariantFigures
 from bench.live.sketch import Sketch
 from bench.live.view import View
+from bench.plan.load_changes import load_at, load_name
 from bench.plan.run_plan import RunPlan
 
-MOST_POINTS = 3600
+MOST_POINTS = 1200
 MOST_EVENTS = 200
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
 _SILENT_S = 3.0
@@ -62,6 +63,11 @@ class Board:
         self._script = []
         self.note(0.0, f"run {run_id} begins")
 
+    def change(self, plan: RunPlan) -> None:
+        """Somebody has changed the load, in the last of the plan's changes."""
+        last, self._plan = load_at(plan), plan
+        self.note(last.from_ns / 1e9, f"by hand: {load_name(last, with_users=True)}", mark="change")
+
     def expect(self, faults: Iterable[Mapping[str, Any]]) -> None:
         """The run's scripted faults, as its manifest tells them: each is noted when its time has come."""
         for fault in faults:
@@ -72,7 +78,7 @@ class Board:
         self._script.sort()
 
     def note(self, at_s: float, text: str, *, mark: str = "") -> None:
-        """Something happened. What has a `mark` (`refresh`, `fault`, `loss`) is shown in the charts."""
+        """Something happened. What has a `mark` (`refresh`, `fault`, `loss`, `change`) is shown in the charts."""
         self._events.append({"run": self.run_id, "at_s": round(at_s, 1), "text": text, "mark": mark})
 
     def flight(self, record: Mapping[str, Any], *, zero_ns: int = 0) -> None:
@@ -275,8 +281,8 @@ def _plan_of(plan: RunPlan | None) -> dict[str, Any] | None:
         "variants": [
             {"name": one.name, "auth_mode": str(one.auth_mode), "uri": one.shown_uri} for one in plan.variants
         ],
-        "arrival_rate": plan.arrival_rate,
-        "users": plan.users,
+        "arrival_rate": load_at(plan).arrival_rate,
+        "users": load_at(plan).users,
         "warm_up_s": plan.warm_up_s,
         "duration_s": plan.duration_s,
         "target": plan.target,

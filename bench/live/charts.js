@@ -14,7 +14,7 @@ function table(id, head, rows) {
   const top = element("tr"); top.append(...head.map(word => element("th", word, {scope: "col"})));
   $(id).replaceChildren(top, ...body);
 }
-const MARKS = {refresh: ["var(--faint)", "1 3"], fault: ["var(--doubtful)", ""], loss: ["var(--bad)", ""]};
+const MARKS = {refresh: ["var(--faint)", "1 3"], fault: ["var(--doubtful)", ""], loss: ["var(--bad)", ""], change: ["var(--c0)", "6 3"]};
 function chart(title, series, {points, stacked = false, marks = []}) {
   const W = 400, H = 130, L = 44, B = 16, figure = element("figure"), caption = element("figcaption", title);
   const times = points.map(point => point.at_s), end = Math.max(10, ...times.slice(-1)), begin = Math.max(0, (times[0] || 0) - 1);

@@ -10,10 +10,11 @@ from bench.plan.options import RUN_OPTIONS
 _GROUPS = (
     ("Load", ("user_count", "spawn_rate", "arrival_rate", "arrivals", "stages", "speed", "timeout", "idle_timeout")),
     ("Time", ("warm_up", "duration")),
+    ("Made prompts", ("prompt_tokens", "output_tokens", "shared_prefix", "prompts", "turns", "think_time")),
     ("Comparison", ("min_effect", "seed")),
 )
 _REST = "Everything else"
-_UNITS = {"TIME": "a time: 500ms, 30s, 5m", "N": "a number"}
+_UNITS = {"TIME": "a time: 500ms, 30s, 5m", "N": "a number", "LENGTH": "512, or 100..800", "TOKENS": "a number"}
 _BY_NAME = {option.dest: option for option in RUN_OPTIONS}
 _LOCUSTS = {
     "user_count": ("num_users", "users", "the cap on requests in flight; can be changed while a run goes on"),

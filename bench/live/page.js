@@ -24,7 +24,7 @@ function draw(state) {
 }
 function show(state) {
   if (state.run_id !== run) { run = state.run_id; points = []; }
-  points.push(...state.points); if (points.length > 3600) points = points.filter((_, n) => n % 2 === 0);
+  points.push(...state.points); if (points.length > 1200) points = points.filter((_, n) => n % 2 === 0);
   const words = {ready: "No run yet", running: "Running", ended: "Ended: " + state.ending};
   $("title").textContent = (words[state.state] || state.state) + (run ? " · " + run : "");
   document.title = words[state.state] || "Live page";
@@ -86,7 +86,7 @@ $("compare").onclick = async () => {
 };
 
 // -- starting, changing and stopping a run ----------------------------------------------------------
-const LIVE = "user_count";
+const LIVE = plan => plan && plan.arrival_rate ? ["user_count", "arrival_rate"] : ["user_count"];
 function field(one) {
   const row = element("div", null, {class: "field"}), id = "field-" + one.name, help = `${one.help}${one.unit ? ` (${one.unit})` : ""}`;
   const input = one.choices.length ? element("select", null, {id, name: one.name}) : element("input", null, {id, name: one.name,
@@ -106,10 +106,14 @@ async function loadForm() {
     const set = element("fieldset"); set.append(element("legend", group.title), ...group.fields.map(field)); return set;
   }));
 }
+let load = "";
 function showForm(state) {
-  const runs = state.state === "running";
-  for (const input of $("groups").querySelectorAll("input, select")) input.disabled = runs && input.name !== LIVE;
-  $("start").textContent = runs ? "Change the users" : "Start";
+  const runs = state.state === "running", plan = state.plan, now = runs ? `${plan.users}/${plan.arrival_rate}` : "";
+  if (runs && now !== load) for (const [name, value] of [["user_count", plan.users], ["arrival_rate", plan.arrival_rate]])
+    if ($("field-" + name) && value != null) $("field-" + name).value = value; // also where somebody else has changed it
+  if (!runs || $("field-user_count")) load = now;
+  for (const input of $("groups").querySelectorAll("input, select")) input.disabled = runs && !LIVE(state.plan).includes(input.name);
+  $("start").textContent = runs ? "Change the load" : "Start";
   $("stop").hidden = !runs;
 }
 function sayWrong(message) {

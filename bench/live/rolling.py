@@ -102,13 +102,13 @@ class Rolling:
             self._seconds.append((second, {}))
         now = self._seconds[-1][1]
         names = {code: name for name, code in self._words["variant"].items()}
-        for code in np.unique(rows["variant"]).tolist():
+        for code, count in _counted(rows["variant"]):
             variant = names[code]
-            own = rows[rows["variant"] == code]
+            own = rows if count == len(rows) else rows[rows["variant"] == code]
             added = self._sum_of(own)
             now.setdefault(variant, _Sum()).merge(added)
             self._whole.setdefault(variant, _Sum()).merge(added)
-            self._replays[variant] += int((own["attempt"] > 0).sum())
+            self._replays[variant] += int(np.count_nonzero(own["attempt"]))
 
     def figures(self, now_s: float) -> dict[str, VariantFigures]:
         """By variant. `now_s` since the run's zero."""
@@ -129,18 +129,25 @@ class Rolling:
     def _sum_of(self, rows: NDArray[Any]) -> _Sum:
         outcomes = {code: name for name, code in self._words["outcome"].items()}
         causes = {code: name for name, code in self._words["cause"].items()}
-        kinds, counts = np.unique(rows["outcome"].astype(np.int64) * 256 + rows["cause"], return_counts=True)
         made = _Sum()
-        for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
+        for kind, count in _counted(rows["outcome"].astype(np.int64) * 256 + rows["cause"]):
             outcome, cause = outcomes[kind >> 8], causes.get(kind & 255, "")
             made.outcomes[f"{outcome}: {cause}" if cause else outcome] += count
-        ok = rows[rows["outcome"] == self._words["outcome"][Outcome.OK]]
+        good = rows["outcome"] == self._words["outcome"][Outcome.OK]
+        ok = rows if good.all() else rows[good]
         made.response_time.add(ok["done_ns"] - ok["intended_ns"])
         made.service_time.add(ok["done_ns"] - ok["sent_ns"])
-        streams = ok[ok["tokens_from"] != self._words["tokens_from"][TokensFrom.NONE]]
-        if len(streams):
-            made.add_streams(streams)
+        streamed = ok["tokens_from"] != self._words["tokens_from"][TokensFrom.NONE]
+        if streamed.any():
+            made.add_streams(ok[streamed])
         return made
+
+
+def _counted(codes: NDArray[Any]) -> list[tuple[int, int]]:
+    """Each code that there is, and how often."""
+    counts = np.bincount(codes)
+    found = np.flatnonzero(counts)
+    return list(zip(found.tolist(), counts[found].tolist(), strict=True))
 
 
 def merge(several: Iterable[Mapping[str, VariantFigures]]) -> dict[str, VariantFigures]:

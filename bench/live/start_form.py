@@ -18,6 +18,8 @@ _LOCUST_NUMBERS = {"user_count": "num_users", "spawn_rate": "spawn_rate"}
 """Locust's own numbers of the load: the field's name, the option's."""
 _CHOSEN = ("user_classes", "shape_class")
 _RATE_OR_STAGES = {"arrival_rate": "stages", "stages": "arrival_rate"}
+_CHANGING = {*_LOCUST_NUMBERS, "arrival_rate"}
+"""The fields that mean something while a run goes on."""
 _NAME_LENGTH = 40
 
 
@@ -50,7 +52,7 @@ class StartForm:
         return frozenset(ours | ({"host", *self.authored} if every else set()))
 
     def read(self, form: Mapping[str, Sequence[str]], *, running: Mapping[str, Any] | None = None) -> Asked:
-        """The run that `form` asks for; `running` are the options of the one under way, of which users alone change.
+        """The run that `form` asks for; `running` are the options of the one under way: only its load changes.
 
         Raises UsageError with the name of the field that a browser may not set, or that is given twice.
         """
@@ -103,7 +105,7 @@ class StartForm:
 
 def _refuse_changes(asked: Mapping[str, str], running: Mapping[str, Any]) -> None:
     for name, value in asked.items():
-        if name not in _LOCUST_NUMBERS and _text(running.get(name)) != value:
+        if name not in _CHANGING and _text(running.get(name)) != value:
             raise UsageError(f"{_shown(name)} cannot be changed while a run goes on", hint="stop it, and start anew")
 
 

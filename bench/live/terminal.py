@@ -15,9 +15,9 @@ from bench import numbers
 from bench.live.sketch import Sketch
 from bench.live.terminal_board import Minute, Rates, Screen, render
 from bench.live.view import View
-from bench.load.engine.arrivals import asked_rate
 from bench.metrics import kind_of_failure
 from bench.plain_text import harmless
+from bench.plan.load_over_time import asked_rate
 from bench.plan.run_plan import RunPlan
 
 _EVERY_S = 1.0

@@ -45,6 +45,8 @@ class Starts(Protocol):
 
     def check(self, values: Mapping[str, Any]) -> None: ...
 
+    def change(self, options: Mapping[str, Any]) -> None: ...
+
 
 def install(web_ui: Any, started: Mapping[str, Any], master: Starts | None) -> None:
     """Guard `web_ui`, which has not begun to listen. `master` starts the runs; None when the locustfile's users do."""
@@ -114,8 +116,10 @@ def _asked(web_ui: Any, started: Mapping[str, Any], master: Starts | None) -> As
     _refuse_without_workers(web_ui.environment.runner)
     if master is None:
         return _form(web_ui, started).read(fields)
-    if runs:  # nothing but the users can change: the payload is not read again, which would hold up what is due
-        return _form(web_ui, started).read(fields, running=master.options)
+    if runs:  # nothing but the load can change: the payload is not read again, which would hold up what is due
+        asked = _form(web_ui, started).read(fields, running=master.options)
+        master.change(asked.options)
+        return asked
     asked = _form(web_ui, started).read(fields)
     master.check(asked.options)
     return asked

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.plan.prompt_plan import DEFAULT_PROMPTS
 from bench.plan.request_plan import DEFAULT_METHOD, METHODS, listed
 from bench.plan.run_plan import (
     ARRIVALS,
@@ -30,7 +31,7 @@ MOST_SPEED = 1_000_000.0
 LONGEST_S = 30 * 86_400.0
 """Beyond these it is a slip of the hand: no machine has the ports, no run lasts a month."""
 
-SECRET_VARIABLES = ("BENCH_KEY", "BENCH_TOKEN", "BENCH_RELAY_KEY")
+SECRET_VARIABLES = ("BENCH_KEY", "BENCH_TOKEN", "BENCH_RELAY_KEY", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_PASSWORD")
 """Never options, for the process list would show them."""
 
 
@@ -203,7 +204,50 @@ REQUEST_OPTIONS = (
     Option(
         name="chat",
         metavar="FILE",
-        help="conversations, one a line of a .jsonl file: messages, max_tokens; asks for a streamed answer with usage",
+        help="conversations, one a line of a .jsonl file: messages or turns, max_tokens; asks for a stream with usage",
+    ),
+    Option(
+        name="prompt-tokens",
+        from_browser=True,
+        metavar="LENGTH",
+        help="make chat prompts of so many tokens: 512, 100..800, normal(512, 100), lognormal(512, 300, 16..4096)",
+    ),
+    Option(
+        name="output-tokens", from_browser=True, metavar="LENGTH", help="max_tokens of those prompts, in the same words"
+    ),
+    Option(
+        name="shared-prefix",
+        from_browser=True,
+        metavar="TOKENS",
+        help="begin all those prompts with the same tokens, beside their own",
+    ),
+    Option(
+        name="prompts",
+        from_browser=True,
+        metavar="N",
+        help=f"how many different prompts to make (else {DEFAULT_PROMPTS:,})",
+    ),
+    Option(
+        name="tokenizer",
+        metavar="FILE",
+        help="a tokenizer.json to count their tokens with (else a word counts as a token)",
+    ),
+    Option(
+        name="turns",
+        from_browser=True,
+        metavar="N",
+        help="turns of each made conversation: 3, 1..5; each carries the answers so far",
+    ),
+    Option(
+        name="think-time",
+        from_browser=True,
+        metavar="TIME",
+        help="how long a user waits between an answer and the conversation's next turn",
+    ),
+    Option(
+        name="chat-fields",
+        metavar="JSON",
+        help='further fields of every chat body, as \'{"model": "m", "temperature": 0}\'',
     ),
     Option(name="content-type", metavar="TYPE", help="of every body (else what a file's name says)"),
     Option(name="header", metavar="'NAME: VALUE'", repeat=True, help="a further header; give it again for more"),
@@ -286,7 +330,7 @@ SET_OPTIONS = (
         help="go on run after run until a figure is known so well: 'overhead.p50 +- 0.1ms'",
     ),
     Option(name="confirm", switch=True, help="when a gate fails, run again: exit 10 only when it fails again"),
-    Option(name="history", metavar="DIR", help="add what was measured to the history in DIR"),
+    Option(name="history", metavar="DIR", help="add what was measured to the history in DIR, or mlflow:EXPERIMENT"),
 )
 LOCUSTFILE_OPTION = Option(name="locustfile", metavar="FILE", help="your own locustfile with a ScoringUser")
 SETTABLE_OPTIONS = (*RUN_OPTIONS, *JUDGING_OPTIONS, *ENDING_OPTIONS, *SET_OPTIONS, LOCUSTFILE_OPTION)

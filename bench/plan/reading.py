@@ -111,7 +111,7 @@ def plan_of(values: Mapping[str, Any], *, target: str, variants: tuple[Variant, 
         start_timeout_s=_duration(text, "start-timeout", default_s=DEFAULT_START_TIMEOUT_S),
         arrivals_from=arrivals_from,
         speed=_number({"speed": text.get("speed") or "1"}, "speed", most=MOST_SPEED),
-        request=request_plan_of(text),
+        request=request_plan_of(text, think_s=_duration(text, "think-time", default_s=0.0)),
         trace_share=share_of(text["traceparent"], option="--traceparent") if text.get("traceparent") else None,
         goodput=tuple(one.text for one in parse_objectives(listed(text.get("goodput", "")))),
     )

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from bench.errors import UsageError
 from bench.plan.expectation import Expectation, expectation_of
+from bench.plan.prompt_plan import PromptPlan, prompt_plan_of
 
 Header = tuple[str, str]
 Route = tuple[str, str]
@@ -46,7 +47,8 @@ _OWN = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestPlan:
     """Part of the run's plan. `header_env` pairs a header's name with the environment variable that holds its value,
-    so that the plan, which goes into the manifest, holds no secret."""
+    so that the plan, which goes into the manifest, holds no secret. `chat_fields` is a JSON object; `think_s` is the
+    pause before a turn of a conversation that does not say otherwise."""
 
     content_type: str = ""
     headers: tuple[Header, ...] = ()
@@ -56,6 +58,9 @@ class RequestPlan:
     requests: str = ""
     requests_sha256: str = ""
     chat: str = ""
+    chat_fields: str = ""
+    prompts: PromptPlan | None = None
+    think_s: float = 0.0
     expect: tuple[str, ...] = ()
     expect_json: tuple[str, ...] = ()
     expect_body: tuple[str, ...] = ()
@@ -74,20 +79,23 @@ class RequestPlan:
         }
         words = {
             name: str(values[name])
-            for name in ("content_type", "path", "method", "requests", "requests_sha256", "chat")
+            for name in ("content_type", "path", "method", "requests", "requests_sha256", "chat", "chat_fields")
             if name in values
         }
+        prompts = values.get("prompts")
         texts = {name: tuple(map(str, values.get(name, ()))) for name in ("expect", "expect_json", "expect_body")}
-        known: dict[str, Any] = {**words, **pairs, **texts}
-        return cls(**known)
+        known: dict[str, Any] = {**words, **pairs, **texts, "think_s": float(values.get("think_s", 0.0))}
+        return cls(**known, prompts=PromptPlan.from_json(prompts) if prompts else None)
 
 
-def request_plan_of(text: Mapping[str, str]) -> RequestPlan:
+def request_plan_of(text: Mapping[str, str], *, think_s: float = 0.0) -> RequestPlan:
     """What the options ask for, by their names. UsageError names the option that cannot be read."""
     headers = tuple(parse_header(line, option="--header") for line in listed(text.get("header", "")))
     from_environment = tuple(_header_env(line) for line in listed(text.get("header_env", "")))
     _refuse_twice([*headers, *from_environment])
-    sources = [f"--{name}" for name in ("payload", "requests", "chat") if text.get(name)]
+    sources = [
+        f"--{name.replace('_', '-')}" for name in ("payload", "requests", "chat", "prompt_tokens") if text.get(name)
+    ]
     if len(sources) > 1:
         raise UsageError(f"{' and '.join(sources[-2:])} exclude each other", hint="give one of them")
     expect, expect_json, expect_body = (listed(text.get(name, "")) for name in ("expect", "expect_json", "expect_body"))
@@ -100,10 +108,29 @@ def request_plan_of(text: Mapping[str, str]) -> RequestPlan:
         method=method_of(text.get("method") or DEFAULT_METHOD, where="--method"),
         requests=text.get("requests", ""),
         chat=text.get("chat", ""),
+        chat_fields=chat_fields_of(text.get("chat_fields", "")),
+        prompts=prompt_plan_of(text),
+        think_s=think_s,
         expect=expect,
         expect_json=expect_json,
         expect_body=expect_body,
     )
+
+
+def chat_fields_of(text: str) -> str:
+    """A JSON object of fields that every chat body gets, as it was written. UsageError for what cannot be one."""
+    if not text:
+        return ""
+    hint = """write '{"model": "m", "temperature": 0}'"""
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise UsageError(f"--chat-fields: {text[:40]!r} is not JSON", hint=hint) from exc
+    if not isinstance(fields, dict):
+        raise UsageError(f"--chat-fields: {text[:40]!r} is no JSON object", hint=hint)
+    if taken := [name for name in ("messages", "prompt", "turns") if name in fields]:
+        raise UsageError(f"--chat-fields: {taken[0]} is each conversation's own", hint="write it into the --chat file")
+    return text
 
 
 def listed(text: str) -> tuple[str, ...]:

@@ -47,6 +47,18 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadChange:
+    """What a person made of the load of a run that goes on: from `from_ns` of the run on, both hold.
+
+    `arrival_rate` is None in the closed model.
+    """
+
+    from_ns: int
+    arrival_rate: float | None
+    users: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
     """One side of a comparison, or the only side of a plain run.
 
@@ -81,6 +93,7 @@ class RunPlan:
     `idle_timeout_s`, where it is not 0, is how long a streamed answer may stand still between two events.
     `trace_share` of the requests are marked as sampled in their `traceparent`; None: none has one.
     `users` is the cap on requests in flight over all workers; `min_effect_ms` the smallest difference that matters.
+    `changes` are what became of rate and users while the run went on (`bench.plan.load_changes`).
     """
 
     target: str
@@ -109,6 +122,7 @@ class RunPlan:
     request: RequestPlan = _PLAIN
     goodput: tuple[str, ...] = ()
     trace_share: float | None = None
+    changes: tuple[LoadChange, ...] = ()
 
     @property
     def model(self) -> WorkloadModel:
@@ -128,6 +142,7 @@ class RunPlan:
             for variant in values["variants"]
         )
         known["stages"] = tuple(Stage(**_known(Stage, stage)) for stage in values.get("stages", ()))
+        known["changes"] = tuple(LoadChange(**_known(LoadChange, change)) for change in values.get("changes", ()))
         known["goodput"] = tuple(map(str, values.get("goodput", ())))
         known["request"] = RequestPlan.from_json(values.get("request", {}))
         return cls(**known)

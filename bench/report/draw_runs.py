@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import numbers
+from bench import metrics, numbers
 from bench.report import hover
 from bench.report.axes import legend
 from bench.report.canvas import Plot, draw_style, finish, new_figure
@@ -29,9 +29,21 @@ class _Mark:
 
 
 def runs_plot(summary: Mapping[str, Any]) -> Plot | None:
-    """Response times of every run, and below them each candidate's difference; None where no run has a figure."""
+    """Response times of every run, first tokens where it streamed, and below them each candidate's difference.
+
+    None where no run has a figure.
+    """
     variants = strokes({name: block["auth_mode"] for name, block in summary["variants"].items()})
-    rows = [*_absolute(summary, variants), *_compared(summary, variants)]
+    titles = {"response_time": "response time"}
+    if any(block.get("streams") for block in summary["variants"].values()):
+        titles[metrics.TIME_TO_FIRST_TOKEN] = "first token"
+    rows = [_absolute(summary, variants, metric, title) for metric, title in titles.items()]
+    rows += [
+        _compared(summary, variants, one, metric, title)
+        for one in comparisons(summary)
+        for metric, title in titles.items()
+        if f"{metric}_ms" in one
+    ]
     if not any(mark.value is not None for row in rows for marks in row.marks for mark in marks.values()):
         return None
     told = numbers.plural(sum(not line["left_out"] for line in summary["runs"]), "run")
@@ -63,41 +75,38 @@ class _Row:
     differences: bool
 
 
-def _absolute(summary: Mapping[str, Any], variants: Mapping[str, Stroke]) -> list[_Row]:
+def _absolute(summary: Mapping[str, Any], variants: Mapping[str, Stroke], metric: str, title: str) -> _Row:
     def marks(quantile: str) -> dict[tuple[str, int], _Mark]:
         found = {}
         for name, block in summary["variants"].items():
             for place, line in enumerate(summary["runs"]):
-                figure = line["figures"].get(name, {}).get(f"response_time.{quantile}")
-                interval = line["intervals"].get(name, {}).get(f"response_time.{quantile}", {})
+                figure = line["figures"].get(name, {}).get(f"{metric}.{quantile}")
+                interval = line["intervals"].get(name, {}).get(f"{metric}.{quantile}", {})
                 found[name, place] = _mark(line["run_id"], figure, interval, counts=not line["left_out"])
-            own = block["response_time_ms_interval"].get(quantile, {})
-            found[name, len(summary["runs"])] = _mark(_TOGETHER, block["response_time_ms"].get(quantile), own)
+            own = block.get(f"{metric}_ms_interval", {}).get(quantile, {})
+            value = block.get(f"{metric}_ms", {}).get(quantile)
+            found[name, len(summary["runs"])] = _mark(_TOGETHER, value, own)
         return found
 
-    titles = [f"response time {quantile}, ms" for quantile in _QUANTILES]
-    return [_Row(titles, [marks(quantile) for quantile in _QUANTILES], variants, differences=False)]
+    titles = [f"{title} {quantile}, ms" for quantile in _QUANTILES]
+    return _Row(titles, [marks(quantile) for quantile in _QUANTILES], variants, differences=False)
 
 
-def _compared(summary: Mapping[str, Any], variants: Mapping[str, Stroke]) -> list[_Row]:
-    def marks(comparison: Mapping[str, Any], quantile: str) -> dict[tuple[str, int], _Mark]:
+def _compared(
+    summary: Mapping[str, Any], variants: Mapping[str, Stroke], comparison: Mapping[str, Any], metric: str, title: str
+) -> _Row:
+    def marks(quantile: str) -> dict[tuple[str, int], _Mark]:
         candidate, found = comparison["candidate"], {}
         for place, line in enumerate(summary["runs"]):
-            told = line["differences"].get(candidate, {}).get(f"response_time.{quantile}", {})
+            told = line["differences"].get(candidate, {}).get(f"{metric}.{quantile}", {})
             found[candidate, place] = _mark(line["run_id"], told.get("estimate"), told, counts=not line["left_out"])
-        own = comparison["response_time_ms"].get(quantile, {})
+        own = comparison[f"{metric}_ms"].get(quantile, {})
         found[candidate, len(summary["runs"])] = _mark(_TOGETHER, own.get("estimate"), own)
         return found
 
-    return [
-        _Row(
-            [f"{one['candidate']} less {one['baseline']} at {quantile}, ms" for quantile in _QUANTILES],
-            [marks(one, quantile) for quantile in _QUANTILES],
-            variants,
-            differences=True,
-        )
-        for one in comparisons(summary)
-    ]
+    of = "" if metric == "response_time" else f"{title} of "
+    titles = [f"{of}{comparison['candidate']} less {comparison['baseline']} at {q}, ms" for q in _QUANTILES]
+    return _Row(titles, [marks(quantile) for quantile in _QUANTILES], variants, differences=True)
 
 
 def _mark(name: str, value: float | None, interval: Mapping[str, Any], *, counts: bool = True) -> _Mark:

@@ -18,17 +18,23 @@ LATENCIES = tuple((f"{name}_ms", metrics.DURATIONS[name].title) for name in metr
 
 _STREAM_STATISTICS = ("p50", "p90", "p99", "mean")
 """There are many durations of a stream; the rest of each is in summary.json."""
+_LENGTHS = {"prompt_tokens": "tokens of a prompt, by the server", "output_tokens": "tokens of an answer, by the server"}
+_LENGTH_STATISTICS = ("p50", "p99", "mean")
 _COLOURS = {"good": "32", "bad": "31", "doubt": "33", "bold": "1"}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the figures: a cell a variant, the difference, and its verdict. A heading has no cells."""
+    """One line of the figures: a cell a variant, the difference, and its verdict. A heading has no cells.
+
+    `spans` are the intervals of the cells, where there is room for them.
+    """
 
     label: str
     cells: tuple[str, ...] = ()
     difference: str = ""
     verdict: str = ""
+    spans: tuple[str, ...] = ()
 
 
 def render_table(summary: Summary, colour: bool = False, gates: Sequence[GateRow] = ()) -> str:
@@ -180,23 +186,51 @@ def stream_rows(summary: Summary) -> Iterator[Row]:
     compared = next(iter(words.comparisons(summary)), {})
     if any(variant.get("goodput") for variant in variants):
         shares = [variant.get("goodput") or {} for variant in variants]
-        yield Row("good requests", tuple(numbers.percent(one.get("rate")) for one in shares))
-        yield Row("goodput", tuple(numbers.rate(one.get("throughput")) for one in shares))
+        spans = tuple(numbers.share_span(one) for one in shares)
+        yield Row("good requests", tuple(numbers.percent(one.get("rate")) for one in shares), spans=spans)
+        yield _rate_row("goodput", shares, "throughput")
     streamed = [variant.get("streams") for variant in variants]
     if not any(streamed):
         return
     told = [one or {} for one in streamed]
     yield Row("streamed answers", tuple(numbers.count(one.get("answers")) for one in told))
     yield Row("output tokens", tuple(numbers.count(one.get("output_tokens")) for one in told))
-    yield Row("output tokens a second", tuple(numbers.rate(one.get("throughput")) for one in told))
-    yield Row("  of one user", tuple(numbers.rate(one.get("throughput_per_user")) for one in told))
+    yield _rate_row("output tokens a second", told, "throughput")
+    yield _rate_row("  of one user", told, "throughput_per_user")
+    if any(variant.get("conversations") for variant in variants):
+        held = [variant.get("conversations") or {"count": 0, "ended": {}} for variant in variants]
+        yield Row("conversations", tuple(numbers.count(one["count"]) for one in held))
+        yield Row("  and how they ended", tuple(numbers.by_frequency(one["ended"]) for one in held))
+    yield from _length_rows(summary, told)
     for metric, word in metrics.STREAM_DURATIONS.items():
         yield Row(f"{word.title}, ms")
         for statistic in _STREAM_STATISTICS:
             found = compared.get(f"{metric}_ms", {}).get(statistic, {})
             cells = tuple(words.response_time(v, statistic, f"{metric}_ms") for v in variants)
             verdict = found.get("verdict", "") if numbers.interval(found) else ""
-            yield Row(f"  {statistic}", cells, numbers.estimate(found), verdict)
+            spans = tuple(numbers.span(v.get(f"{metric}_ms_interval", {}).get(statistic, {})) for v in variants)
+            yield Row(f"  {statistic}", cells, numbers.estimate(found), verdict, spans)
+
+
+def _rate_row(label: str, blocks: Sequence[Mapping[str, Any]], key: str) -> Row:
+    """What there was a second, with the interval between the runs of a set."""
+    spans = tuple(numbers.rate_span(block.get(f"{key}_interval") or {}) for block in blocks)
+    return Row(label, tuple(numbers.rate(block.get(key)) for block in blocks), spans=spans)
+
+
+def _length_rows(summary: Summary, streams: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+    """Tokens of prompts and answers as the server counted them, beside what was asked for, where prompts were made."""
+    made = summary.get("prompts") or {}
+    for name, title in _LENGTHS.items():
+        anew = " anew each turn" if name == "prompt_tokens" and made.get("turns", 1) > 1 else ""
+        lengths = [(one.get("lengths") or {}).get(name) or {} for one in streams]
+        asked = made.get(name) or {}
+        if not any(lengths) and not asked:
+            continue
+        yield Row(title)
+        for statistic in _LENGTH_STATISTICS:
+            beside = f" ({numbers.tokens(asked[statistic])} asked{anew})" if asked else ""
+            yield Row(f"  {statistic}", tuple(numbers.tokens(one.get(statistic)) + beside for one in lengths))
 
 
 def _share_difference(found: Mapping[str, Any]) -> tuple[str, str]:

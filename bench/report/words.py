@@ -5,7 +5,7 @@ Everything is read out of `summary.json` (design, section 6) and gives text with
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 from bench import metrics
@@ -22,6 +22,8 @@ from bench.numbers import (
     rate,
 )
 from bench.plan.expectation import MOST_OF_A_CORE
+from bench.plan.load_changes import change_words
+from bench.plan.prompt_plan import PromptPlan
 from bench.plan.run_plan import RunPlan
 from bench.sample import Cause, Outcome, TokensFrom
 
@@ -82,12 +84,26 @@ def plan_sentence(plan: RunPlan, *, shape: str = "") -> str:
         load = f"{plural(len(plan.stages), 'stage')}, {plan.arrivals} arrivals"
     else:
         load = "closed model (a user sends again once its answer came)"
+    load += f" ({change_words(plan)})" if plan.changes else ""
     length = f", for {plan.duration_s:,g} s" if plan.duration_s is not None else ""
     warm_up = f", after {plan.warm_up_s:,g} s of warm-up that no figure counts" if plan.warm_up_s else ""
     if plan.warm_up_auto:
         warm_up = f", once service time has settled, after {plan.warm_up_s:,g} s of warm-up at most"
     most = f"users by the LoadTestShape {shape}" if shape else f"at most {plural(plan.users, 'request')} in flight"
-    return f"{load}{length}{warm_up}, {most}"
+    made = _prompts_sentence(plan.request.prompts) if plan.request.prompts is not None else ""
+    return f"{load}{length}{warm_up}, {most}{made}"
+
+
+def _prompts_sentence(prompts: PromptPlan) -> str:
+    """`; 1,000 prompts of 100..800 tokens after 200 shared ones, answers of 64 at most`."""
+    shared = f" after {prompts.shared_prefix:,} shared ones" if prompts.shared_prefix else ""
+    answers = f", answers of {prompts.output_tokens} at most" if prompts.output_tokens else ""
+    if prompts.made is None or prompts.made.turns == 1:
+        return f"; {plural(prompts.prompts, 'prompt')} of {prompts.prompt_tokens} tokens{shared}{answers}"
+    return (
+        f"; {plural(prompts.prompts, 'conversation')} of {prompts.turns} turns, each of {prompts.prompt_tokens} tokens"
+        f"{shared}{answers}"
+    )
 
 
 def trust_sentence(trust: Mapping[str, Any]) -> str:
@@ -146,9 +162,15 @@ def token_sentence(summary: Summary) -> str:
 
 def stream_remarks(summary: Summary) -> list[str]:
     """What a reader of the figures of streamed answers must know beside them."""
-    said = []
+    said = [*_prompts_remark(summary)]
     for name, variant in summary["variants"].items():
         told = variant.get("streams")
+        if variant.get("without_streams"):
+            said.append(
+                f"no answer of {name} was streamed in {listed(variant['without_streams'])}: no figure of streams"
+            )
+        if variant.get("goodput", {}).get("why"):
+            said.append(f"the goodput of {name} is not known: {variant['goodput']['why']}")
         if not told:
             continue
         if told["tokenless"]:
@@ -164,6 +186,16 @@ def stream_remarks(summary: Summary) -> list[str]:
             counted = plural(told["tokens_from"][TokensFrom.EVENTS], "answer")
             said.append(f"the tokens of {counted} of {name} are events that were counted: the server told no usage")
     return said
+
+
+def _prompts_remark(summary: Summary) -> Iterator[str]:
+    made = summary.get("prompts")
+    requests = sum(variant["requests"] for variant in summary["variants"].values())
+    if made and made["turns"] == 1 and requests > made["count"]:
+        yield (
+            f"{plural(made['count'], 'prompt')} went round in {plural(requests, 'request')}: a server that keeps what "
+            "it has read may answer sooner from then on (give more --prompts)"
+        )
 
 
 _SEVERAL = 1.05

@@ -8,22 +8,33 @@ runs allow, for runs without a failure do not differ. A count is a sum. What one
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean, stdev
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
-from bench.analysis.bootstrap import LEVEL, Interval
+from bench.analysis.bootstrap import Interval
 from bench.analysis.compare import judge
 from bench.analysis.run import METRICS
-from bench.analysis.student import t_quantile
 from bench.analysis.summary import SCHEMA_VERSION, plain
 from bench.analysis.trust import TrustVerdict
+from bench.metrics import LATENCIES, STREAM_DURATIONS
+from bench.runset import stream_figures
 from bench.runset.lines import comparisons_of, line
 from bench.runset.member import Member, believed
+from bench.runset.over_runs import (
+    LEAST_RUNS,
+    Block,
+    between,
+    durations,
+    greatest,
+    mean_of,
+    rate_of,
+    share_interval,
+    share_of,
+    sum_of,
+    summed,
+)
 
-Block = Mapping[str, Any]
-
-LEAST_RUNS = 2
 _NEVER: Block = {"count": 0, "share": 0.0, "low": None, "high": None}
 _FROM_REPORTS = "where it arises is told in the report of each run"
 
@@ -44,9 +55,10 @@ def combine(members: Sequence[Member], *, set_id: str, asked: int, ended: str) -
         "machine": summaries[0].get("machine", {}),
         "measured_s": math.fsum(one["measured_s"] for one in summaries),
         "variants": {
-            name: _variant([one["variants"][name] for one in summaries]) for name in _shared(summaries, "variants")
+            name: _variant({one["run_id"]: one["variants"][name] for one in summaries})
+            for name in _shared(summaries, "variants")
         },
-        "problems": [],
+        "problems": [f"run {one['run_id']}: {problem}" for one in summaries for problem in one.get("problems", ())],
     }
     if comparisons:
         summary["comparison"] = comparisons[0]
@@ -54,15 +66,6 @@ def combine(members: Sequence[Member], *, set_id: str, asked: int, ended: str) -
         summary["comparisons"] = comparisons
     clean: dict[str, Any] = plain(summary)
     return clean
-
-
-def between(figures: Sequence[float], *, least: float = 0.0, wider: float = 1.0) -> Interval:
-    """Student's interval of the mean over runs, half as wide as `least` at least; none of a single run."""
-    mean = fmean(figures)
-    if len(figures) < LEAST_RUNS:
-        return Interval(low=math.nan, high=math.nan)
-    half = wider * t_quantile((1 + LEVEL) / 2, len(figures) - 1) * stdev(figures) / math.sqrt(len(figures))
-    return Interval(low=mean - max(half, least), high=mean + max(half, least))
 
 
 def _trust(members: Sequence[Member], summaries: Sequence[Block], *, asked: int) -> dict[str, Any]:
@@ -82,122 +85,73 @@ def _trust(members: Sequence[Member], summaries: Sequence[Block], *, asked: int)
         "verdict": verdict,
         "reasons": reasons,
         "client_late": [f"run {one['run_id']}: {why}" for one in summaries for why in one["trust"]["client_late"]],
-        "schedule_lag_ms": {name: _greatest(lag[name] for lag in lags) for name in lags[0]},
-        **{name: _mean([one[name] for one in blocks]) for name in ("asked_rate", "achieved_rate")},
-        **{name: _sum(one[name] for one in blocks) for name in ("dropped_arrivals", "unwritten_samples")},
-        **{name: _greatest(one[name] for one in blocks) for name in ("cpu", "users_busy_share")},
-        "sustainable_rate": _mean([one["sustainable_rate"] for one in blocks]),
+        "schedule_lag_ms": {name: greatest(lag[name] for lag in lags) for name in lags[0]},
+        **{name: mean_of([one[name] for one in blocks]) for name in ("asked_rate", "achieved_rate")},
+        **{name: sum_of(one[name] for one in blocks) for name in ("dropped_arrivals", "unwritten_samples")},
+        **{name: greatest(one[name] for one in blocks) for name in ("cpu", "users_busy_share")},
+        "sustainable_rate": mean_of([one["sustainable_rate"] for one in blocks]),
         "stalls": {
-            "count": _sum(one["count"] for one in stalls),
-            **{name: _greatest(one[name] for one in stalls) for name in ("share", "longest_ms")},
+            "count": sum_of(one["count"] for one in stalls),
+            **{name: greatest(one[name] for one in stalls) for name in ("share", "longest_ms")},
         },
         "overhead_ms": blocks[0]["overhead_ms"],
         "limits": blocks[0]["limits"],
     }
 
 
-def _variant(blocks: Sequence[Block]) -> dict[str, Any]:
+def _variant(by_run: Mapping[str, Block]) -> dict[str, Any]:
+    blocks = list(by_run.values())
     requests = sum(block["requests"] for block in blocks)
-    outcomes = _summed(block["outcomes"] for block in blocks)
+    outcomes = summed(block["outcomes"] for block in blocks)
     auth, refreshes = ([block[name] for block in blocks] for name in ("auth_failures", "refreshes"))
-    throughput = [block["throughput"] for block in blocks]
     combined = {
         "auth_mode": blocks[0]["auth_mode"],
         "requests": requests,
         "latency_samples": sum(block["latency_samples"] for block in blocks),
-        "throughput": _mean(throughput),
+        **rate_of(blocks, "throughput"),
         "error_rate": _error_rate(blocks, requests, outcomes),
-        "error_rate_interval": _share(blocks, "error_rate", "error_rate_interval"),
+        "error_rate_interval": share_interval(blocks, "error_rate", "error_rate_interval"),
         "outcomes": outcomes,
         "outcome_rates": _shares([block["outcome_rates"] for block in blocks]),
         "failures": _failures(blocks),
         "failure_rates": _failure_rates(blocks),
         "auth_failures": {
             "count": sum(one["count"] for one in auth),
-            "rate": _mean([one["rate"] for one in auth]),
-            "rate_interval": _share(auth, "rate", "rate_interval"),
-            "by_cause": _summed(one["by_cause"] for one in auth),
+            "rate": mean_of([one["rate"] for one in auth]),
+            "rate_interval": share_interval(auth, "rate", "rate_interval"),
+            "by_cause": summed(one["by_cause"] for one in auth),
         },
         "refreshes": {
-            "count": _sum(one["count"] for one in refreshes),
-            "failures": _sum(one["failures"] for one in refreshes),
+            "count": sum_of(one["count"] for one in refreshes),
+            "failures": sum_of(one["failures"] for one in refreshes),
             "response_time": None,
         },
         "deployments": {},
         "classes": {},
     }
     if checks := [block["checked"] for block in blocks if "checked" in block]:
-        combined["checked"] = _summed(checks)
+        combined["checked"] = summed(checks)
+    if held := [block["conversations"] for block in blocks if "conversations" in block]:
+        ended = summed(one["ended"] for one in held)
+        combined["conversations"] = {"count": sum(ended.values()), "ended": ended}
     if all("within" in block for block in blocks):
         combined["within"] = _withins([block["within"] for block in blocks])
     for metric in METRICS:
-        combined |= _durations(metric, blocks)
-    return combined
+        combined |= durations(metric, blocks)
+    return combined | stream_figures.combined(by_run)
 
 
 def _error_rate(blocks: Sequence[Block], requests: int, outcomes: Mapping[str, int]) -> float | None:
     """From the counts; where not all bodies were looked at they say too little, and it is the mean of the runs."""
     if any("checked" in block for block in blocks):
-        return _mean([block["error_rate"] for block in blocks])
+        return mean_of([block["error_rate"] for block in blocks])
     return (requests - outcomes.get("ok", 0)) / requests if requests else None
-
-
-def _durations(metric: str, blocks: Sequence[Block]) -> dict[str, Any]:
-    """As in the summary of a run: figures, intervals, and what is only known from below."""
-    name = f"{metric}_ms"
-    figures: dict[str, float | None] = {}
-    intervals, censored = {}, {}
-    for statistic in blocks[0][name]:
-        values = [block[name].get(statistic) for block in blocks]
-        least = [block.get(f"{name}_censored", {}).get(statistic, {}).get("above") for block in blocks]
-        figures[statistic] = _mean(values) if statistic != "max" else _greatest(values)
-        if None in values and any(one is not None for one in least):
-            known = [value if value is not None else low for value, low in zip(values, least, strict=True)]
-            if None not in known:
-                censored[statistic] = {"above": _mean(known)}
-        own = [block[f"{name}_interval"].get(statistic) for block in blocks]
-        if None not in own:
-            intervals[statistic] = _time_interval(values, [one for one in own if one is not None])
-    return {
-        name: figures,
-        f"{name}_interval": intervals,
-        **({f"{name}_censored": censored} if censored else {}),
-    }
-
-
-def _time_interval(values: Sequence[float | None], own: Sequence[Block]) -> dict[str, Any]:
-    """That between runs; none where a run is too short for the quantile, for no number of such runs repairs it."""
-    more_needed = max((one.get("more_needed") or 0 for one in own), default=0)
-    known = [value for value in values if value is not None]
-    if more_needed or len(known) < len(values):
-        lows = [one["low"] for one in own if one["low"] is not None]
-        low = fmean(lows) if len(lows) == len(own) and len(known) < len(values) else None
-        return {"low": low, "high": None, **({"more_needed": more_needed} if more_needed else {})}
-    found = between(known)
-    return {"low": found.low, "high": found.high}
-
-
-def _share(blocks: Sequence[Block], rate: str, interval: str) -> dict[str, float | None]:
-    """The interval of a share over the runs, within 0 and 1."""
-    rates = [block.get(rate) for block in blocks]
-    limits = [block.get(interval) or {} for block in blocks]
-    if any(one is None for one in rates) or any(one.get(end) is None for one in limits for end in ("low", "high")):
-        return {"low": None, "high": None}
-    below, above = (
-        math.sqrt(math.fsum((one[end] - value) ** 2 for one, value in zip(limits, rates, strict=True))) / len(rates)
-        for end in ("low", "high")
-    )
-    known = [float(rate) for rate in rates if rate is not None]
-    found, mean = between(known), fmean(known)
-    low, high = (mean if math.isnan(end) else end for end in (found.low, found.high))
-    return {"low": max(0.0, min(low, mean - below)), "high": min(1.0, max(high, mean + above))}
 
 
 def _shares(groups: Sequence[Mapping[str, Block]]) -> dict[str, Any]:
     """One share a name."""
     return {
-        name: {"rate": _mean([group[name]["rate"] for group in groups])}
-        | _share([{**group[name], "limits": group[name]} for group in groups], "rate", "limits")
+        name: share_of([group[name] for group in groups])
         for name in groups[0]
         if all(name in group for group in groups)
     }
@@ -246,8 +200,8 @@ def _counted(entries: Sequence[Block]) -> dict[str, Any]:
     told = [{"share": entry["share"], "limits": entry} for entry in entries]
     return {
         "count": sum(entry["count"] for entry in entries),
-        "share": _mean([entry["share"] for entry in entries]),
-        **_share(told, "share", "limits"),
+        "share": mean_of([entry["share"] for entry in entries]),
+        **share_interval(told, "share", "limits"),
     }
 
 
@@ -275,7 +229,8 @@ def _comparison(found: Sequence[Block]) -> dict[str, Any]:
                 statistic: _difference([one[block].get(statistic, {}) for one in found], least_ms)
                 for statistic in first[block]
             }
-            for block in ("response_time_ms", "service_time_ms")
+            for block in (f"{metric}_ms" for metric in (*LATENCIES, *STREAM_DURATIONS))
+            if all(block in one for one in found)
         },
         **{name: _difference([one[name] for one in found], least_rate) for name in ("auth_failure_rate", "error_rate")},
         "decomposition": {"sentence": _FROM_REPORTS},
@@ -294,25 +249,3 @@ def _difference(estimates: Sequence[Block], min_effect: float) -> dict[str, Any]
 
 def _shared(summaries: Sequence[Block], key: str) -> list[str]:
     return [name for name in summaries[0][key] if all(name in one[key] for one in summaries)]
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known and len(known) == len(values) else None
-
-
-def _sum(values: Iterable[int | None]) -> int | None:
-    every = list(values)
-    return None if None in every else sum(value for value in every if value is not None)
-
-
-def _greatest(values: Iterable[float | None]) -> float | None:
-    return max((value for value in values if value is not None), default=None)
-
-
-def _summed(groups: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for group in groups:
-        for name, number in group.items():
-            total[name] = total.get(name, 0) + number
-    return total

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bench.metrics import LATENCIES
+from bench.metrics import INTER_TOKEN_LATENCY, LATENCIES, TIME_TO_FIRST_TOKEN
 from bench.runset.member import Member
 
 Block = Mapping[str, Any]
 
+_METRICS = (*LATENCIES, TIME_TO_FIRST_TOKEN, INTER_TOKEN_LATENCY)
 _SHOWN = ("p50", "p99")
 _ENDS = ("low", "high")
 
@@ -35,18 +36,21 @@ def comparisons_of(summary: Block) -> list[Block]:
 
 
 def _figures(block: Block) -> dict[str, float | None]:
-    return {f"{metric}.{name}": block[f"{metric}_ms"].get(name) for metric in LATENCIES for name in _SHOWN}
+    return {f"{metric}.{name}": block[f"{metric}_ms"].get(name) for metric, name in _told(block)}
 
 
 def _intervals(block: Block) -> Iterator[tuple[str, dict[str, float | None]]]:
-    for metric in LATENCIES:
-        for name in _SHOWN:
-            found = block[f"{metric}_ms_interval"].get(name) or {}
-            yield f"{metric}.{name}", {end: found.get(end) for end in _ENDS}
+    for metric, name in _told(block):
+        found = block[f"{metric}_ms_interval"].get(name) or {}
+        yield f"{metric}.{name}", {end: found.get(end) for end in _ENDS}
 
 
 def _differences(comparison: Block) -> Iterator[tuple[str, dict[str, float | None]]]:
-    for metric in LATENCIES:
-        for name in _SHOWN:
-            found = comparison[f"{metric}_ms"].get(name) or {}
-            yield f"{metric}.{name}", {key: found.get(key) for key in ("estimate", *_ENDS)}
+    for metric, name in _told(comparison):
+        found = comparison[f"{metric}_ms"].get(name) or {}
+        yield f"{metric}.{name}", {key: found.get(key) for key in ("estimate", *_ENDS)}
+
+
+def _told(block: Block) -> Iterator[tuple[str, str]]:
+    """(metric, quantile) of what a line shows; of streamed answers only where there were some."""
+    return ((metric, name) for metric in _METRICS if f"{metric}_ms" in block for name in _SHOWN)

@@ -17,6 +17,7 @@ from bench.gates.expression import parse
 from bench.gates.gate import Gate
 from bench.gates.measure import find, judged_variants
 from bench.gates.result import show
+from bench.metrics import ACHIEVED_RATE, Kind
 
 LEAST_RUNS = 5
 WIDER = 1.2
@@ -64,6 +65,6 @@ def parse_precision(text: str) -> Precision:
         raise UsageError(f"--until {text!r}: {exc.message.partition(': ')[2] or exc.message}", hint=exc.hint) from exc
     if gate.bound.on_baseline or not gate.bound.number:
         raise UsageError(f"--until {text!r}: the width must be above 0", hint=_EXAMPLE)
-    if gate.quantile == "max" or not (gate.metric.quantiles or gate.metric.name.endswith("_rate") or gate.deadline):
+    if gate.quantile == "max" or gate.metric.kind is Kind.COUNT or gate.metric.name == ACHIEVED_RATE:
         raise UsageError(f"--until {text!r}: {gate.metric.name} has no interval", hint=_EXAMPLE)
     return Precision(text=" ".join(text.split()), gate=gate)

@@ -104,6 +104,7 @@ class Recorder:
         )
         self._writer = SealedWriter(path, self._schema)
         self._schema = self._writer.schema
+        self._types = [(field.name, field.type) for field in self._schema]
         self._batch(np.frombuffer(self._rows, dtype=_DTYPE, count=1))  # the first batch ever costs 60 ms: not in a run
 
     def blank_rows(self, count: int) -> Any:
@@ -145,11 +146,11 @@ class Recorder:
 
     def _batch(self, rows: Any) -> Any:
         columns = []
-        for (name, kind), field in zip(COLUMNS, self._schema, strict=True):
+        for name, arrow_type in self._types:
             buffers = [None, pa.py_buffer(np.ascontiguousarray(rows[name]))]
-            if kind == "word":
+            if name in self.words:
                 words = self.words[name].as_arrow()
-                columns.append(pa.DictionaryArray.from_buffers(field.type, len(rows), buffers, words))
+                columns.append(pa.DictionaryArray.from_buffers(arrow_type, len(rows), buffers, words))
             else:
-                columns.append(pa.Array.from_buffers(field.type, len(rows), buffers))
+                columns.append(pa.Array.from_buffers(arrow_type, len(rows), buffers))
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)

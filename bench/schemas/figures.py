@@ -46,23 +46,29 @@ class Refreshes(Struct, frozen=True):
 
 
 class StreamFigures(Struct, frozen=True, kw_only=True):
-    """What streamed answers brought; `requests` are how many the figures of each metric rest on."""
+    """What streamed answers brought; `requests` are how many the figures of each metric rest on, `lengths` the tokens
+    of prompts and answers as the server counted them."""
 
     requests: dict[str, Count]
+    lengths: dict[str, dict[str, Figure]] = {}
     output_tokens: Count = 0
     throughput: Figure = None
     throughput_per_user: Figure = None
+    throughput_interval: Interval | None = None
+    throughput_per_user_interval: Interval | None = None
 
 
 class Goodput(Struct, frozen=True, kw_only=True):
-    """Requests that kept every objective; `rate` of all of them, `throughput` a second."""
+    """Requests that kept every objective; `rate` of all of them, `throughput` a second; else `why` it is not known."""
 
     objectives: list[str]
-    requests: Count
+    requests: Count | None
     rate: Figure
     low: Figure
     high: Figure
     throughput: Figure = None
+    throughput_interval: Interval | None = None
+    why: str = ""
 
 
 class Checked(Struct, frozen=True):
@@ -73,10 +79,14 @@ class Checked(Struct, frozen=True):
 
 
 class StreamedFigures(Struct, frozen=True, kw_only=True):
-    """The figures of streamed answers, where there were any, and of goodput, where something was asked of requests."""
+    """The figures of streamed answers, where there were any, and of goodput, where something was asked of requests.
+
+    `without_streams` are the runs of a set that streamed nothing: it then has no figure of streams.
+    """
 
     streams: StreamFigures | msgspec.UnsetType = msgspec.UNSET
     goodput: Goodput | msgspec.UnsetType = msgspec.UNSET
+    without_streams: list[Name] = []
     time_to_first_token_ms: dict[str, Figure] = {}
     service_time_to_first_token_ms: dict[str, Figure] = {}
     time_to_second_token_ms: dict[str, Figure] = {}
@@ -119,6 +129,7 @@ class VariantFigures(StreamedFigures, frozen=True, kw_only=True):
     requests: Count
     latency_samples: Count
     throughput: Figure
+    throughput_interval: Interval | None = None
     error_rate: Figure
     outcomes: dict[str, Count]
     auth_failures: AuthFailures

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from bench.plan.run_plan import ARRIVALS, TRACE, RunPlan, Stage, Variant
+from bench.plan.load_changes import are_possible
+from bench.plan.run_plan import ARRIVALS, TRACE, LoadChange, RunPlan, Stage, Variant
 from bench.schemas.values import Rate, Seconds
 
 _BOUNDS: dict[str, Any] = {
@@ -59,5 +60,9 @@ def plan_fault(values: dict[str, Any]) -> str:
         return "has a stage that cannot be"
     if stages and values["arrival_rate"] is not None:
         return "has both a rate and stages"
+    changes = tuple(msgspec.convert(values.get("changes", ()), tuple[LoadChange, ...]))
+    is_open = values["arrival_rate"] is not None
+    if not are_possible(changes) or any((change.arrival_rate is not None) != is_open for change in changes):
+        return "has a change of its load that cannot be"
     names = [variant["name"] for variant in values["variants"]]
     return "has the same variant twice" if len(set(names)) < len(names) else ""

@@ -211,7 +211,7 @@ class HealthTick(Struct, frozen=True, kw_only=True):
 
 
 class HealthEnd(Struct, frozen=True, kw_only=True):
-    """The last line of `health/<worker>.jsonl`: what a worker has done and lost."""
+    """The last line of `health/<worker>.jsonl`: what a worker has done and lost. `conversations` by variant and end."""
 
     run_id: str = ""
     worker: str = ""
@@ -223,3 +223,4 @@ class HealthEnd(Struct, frozen=True, kw_only=True):
     recorded: Count = 0
     gaps_written: Count = 0
     gaps_unwritten: Count = 0
+    conversations: dict[str, dict[str, Count]] = {}

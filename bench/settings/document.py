@@ -14,6 +14,7 @@ from typing import Any
 from bench import schemas
 from bench.errors import UsageError
 from bench.plan.options import MOST_USERS, SETTABLE_OPTIONS, Option
+from bench.plan.prompt_plan import NEED_PROMPT_TOKENS
 from bench.plan.reading import auth_modes_of, plan_of
 from bench.plan.run_plan import parse_duration_s
 from bench.settings.lines import key_lines
@@ -208,4 +209,5 @@ def _check(option: Option, text: str) -> None:
     elif option.name in {"sign-in-timeout", "extend-up-to"}:
         parse_duration_s(text, option=option.name)
     else:
-        plan_of({**_ALONE, option.dest: text}, target="", variants=(), payload_sha256="")
+        with_it = {"prompt_tokens": "1"} if option.dest in NEED_PROMPT_TOKENS else {}
+        plan_of({**_ALONE, **with_it, option.dest: text}, target="", variants=(), payload_sha256="")

@@ -36,6 +36,7 @@ class Asked:
     variant: str = "key"
     phase: str = "measure"
     request_class: str = ""
+    late_cause: str = ""
 
 
 def write_streamed(
@@ -76,7 +77,7 @@ def write_streamed(
         row |= {"server_time_ns": (done - sent) // 2 if one.outcome == "ok" else NO_TIME, "done_ns": done}
         row |= {"first_token_ns": times[0] if times else NO_TIME, "last_token_ns": times[-1] if times else NO_TIME}
         row |= {"outcome": one.outcome, "cause": one.cause, "variant": one.variant, "phase": one.phase}
-        row["request_class"] = one.request_class
+        row |= {"request_class": one.request_class, "late_cause": one.late_cause}
         if one.streamed:
             row |= {"content_events": len(times), "output_tokens": len(times) if one.tokens is None else one.tokens}
             row["tokens_from"] = "events" if one.tokens is None else "usage"

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from bench.analysis import trust
-from bench.analysis.evidence import asked_rate
 from bench.analysis.run import LoadedRun
 from bench.analysis.trust import TrustVerdict
 from bench.plan.run_plan import parse_stages
@@ -124,9 +123,10 @@ def test_with_stages_the_asked_rate_is_the_mean_over_the_measured_part(
     make_run: MakeRun, stages: str, warm_up_s: float, expected: float
 ) -> None:
     """Ramps count by their area, and what the warm-up covers does not count."""
-    run = make_run(rate=50, duration_s=4)
-    plan = dataclasses.replace(run.plan, arrival_rate=None, stages=parse_stages(stages), warm_up_s=warm_up_s)
-    assert asked_rate(plan) == pytest.approx(expected)
+    planned = parse_stages(stages)
+    lasts_s = sum(stage.duration_s for stage in planned) - warm_up_s
+    run = make_run(rate=50, duration_s=lasts_s, warm_up_s=warm_up_s, stages=planned)
+    assert trust.of(run).evidence.asked_rate == pytest.approx(expected)
 
 
 LOSS = {"worker": "w1", "at_ns": 12_300_000_000, "why": "its process died", "lost_samples": 3, "taken_over": True}

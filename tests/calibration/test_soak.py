@@ -1,4 +1,7 @@
-"""Memory of the harness at full speed: a longer run needs a bigger disk, not a bigger machine."""
+"""Memory of the harness at full speed: a longer run needs a bigger disk, not a bigger machine.
+
+With SOAK_TABLE=FOLDER the streams' memory minute by minute is written there as a table.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from typing import Any
 import pytest
 
 from bench import schemas
+from bench.calibration import table
 from bench.calibration.plain_server import plain_server
 from tests.e2e.command import clean_environment
 
@@ -53,7 +57,27 @@ def test_memory_does_not_follow_the_number_of_tokens(tmp_path: Path) -> None:
     end = ticks[-1]
     assert (end["written"], end["gaps_unwritten"]) == (end["recorded"], 0), end
     assert end["gaps_written"] > end["recorded"], end  # a gap longer than 1.68 s has several rows
+    if folder := os.environ.get("SOAK_TABLE"):
+        _write_table(Path(folder), memory, ticks)
     _stays(memory, after_s=_STREAMS_SETTLE_S, seconds=seconds)
+
+
+def _write_table(folder: Path, memory: list[tuple[float, int]], ticks: list[dict[str, Any]]) -> None:
+    """The greatest resident memory and number of streams of each minute."""
+    *each, end = ticks
+    rows = [
+        {
+            "minute": minute + 1,
+            "resident MB, at most": max(sizes) / 1e6,
+            "streams at once, at most": max(tick["in_flight"] for tick in each[minute * 60 : (minute + 1) * 60]),
+            "CPU of Locust": sum(tick["cpu"] for tick in each[minute * 60 : (minute + 1) * 60]) / 60,
+        }
+        for minute in range(len(each) // 60)
+        if (sizes := [size for at_s, size in memory if minute * 60 <= at_s < (minute + 1) * 60])
+    ]
+    told = f"{end['recorded']:,} streams, {end['gaps_written']:,} gaps written, {end['gaps_unwritten']} lost."
+    page = f"# A thousand streams at once\n\n`make soak` with SOAK_TABLE: {told}\n\n{table.markdown(rows)}\n"
+    (folder / "streaming_soak.md").write_text(page, encoding="utf-8")
 
 
 def _soaked(

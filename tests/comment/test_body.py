@@ -121,6 +121,20 @@ def test_a_run_s_comment_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "<https://ci.example/r.html>" in text
 
 
+def test_a_history_whose_server_is_down_costs_the_comment_only_its_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that was named wrongly is a mistake all the same."""
+    folder = write_member(tmp_path, 0, sides=(Side("key"),))
+    words = (str(folder.path), "--to", str(tmp_path / "comment.md"), "--history")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    assert bench(*words, "mlflow:perf") == 0
+    assert "the history is left out" in capsys.readouterr().err
+    assert "over the runs before" not in (tmp_path / "comment.md").read_text()
+    with pytest.raises(UsageError, match="does not exist"):
+        bench(*words, str(tmp_path / "nowhere"))
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     folder = write_member(tmp_path, 0, sides=(Side("key"),))
     with pytest.raises(UsageError, match="cannot write"):

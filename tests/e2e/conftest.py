@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,21 +14,12 @@ import pytest
 from tests.e2e.command import clean_environment
 
 
-@pytest.fixture(scope="session")
-def emulator() -> Iterator[dict[str, Any]]:
-    """What a running emulator said of itself."""
+@contextmanager
+def emulating(*options: str) -> Iterator[dict[str, Any]]:
+    """An emulator of 1 ms, with more options; what it says of itself."""
+    fast = ("--service-base", "1ms", "--service-exponential", "0ms")
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "bench.emulator",
-            "--json",
-            "--die-with-parent",
-            "--service-base",
-            "1ms",
-            "--service-exponential",
-            "0ms",
-        ],
+        [sys.executable, "-m", "bench.emulator", "--json", "--die-with-parent", *fast, *options],
         stdout=subprocess.PIPE,
         text=True,
         env=clean_environment(),
@@ -36,6 +28,13 @@ def emulator() -> Iterator[dict[str, Any]]:
     yield json.loads(process.stdout.readline())
     process.terminate()
     process.wait(timeout=300)
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[dict[str, Any]]:
+    """What a running emulator said of itself."""
+    with emulating() as said:
+        yield said
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
-"""Two servers of models that nobody here wrote, each with a model that adds: MLflow's scoring server, and MLServer.
+"""Servers that nobody here wrote: MLflow's scoring server and MLServer, each with a model that adds; LLM Katan, which
+streams chats in OpenAI's form, and whose model echoes; MLflow's tracking.
 
 `make servers` installs them.
 """
@@ -60,4 +61,36 @@ def mlserver(folder: Path) -> Iterator[str]:
     (folder / "settings.json").write_text(json.dumps(settings))
     command = [str(venv / "bin" / "mlserver"), "start", "."]
     with running(command, listening="Uvicorn running on", folder=folder) as base:
+        yield base
+
+
+@contextlib.contextmanager
+def llm_katan(folder: Path, *words: str) -> Iterator[str]:
+    """LLM Katan on loopback, with the model `m`; its base URL."""
+    venv = environment("llm_katan")
+    command = [
+        str(venv / "bin" / "llm-katan"),
+        "--model",
+        "m",
+        "--backend",
+        "echo",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+    ]
+    own = ["--max-concurrent", "8", "--stats-file", str(folder / "stats.json"), "--disable-dashboard", *words]
+    with running([*command, *own], listening="Uvicorn running on", folder=folder) as base:
+        yield base
+
+
+@contextlib.contextmanager
+def tracking(folder: Path) -> Iterator[str]:
+    """MLflow's tracking server on loopback, with a database and files of its own; its base URL."""
+    venv = environment("mlflow")
+    store = ["--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "./files"]
+    place = ["--host", "127.0.0.1", "--port", "0", "--workers", "1"]
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command = [str(venv / "bin" / "python"), "-m", "mlflow", "server", *store, *place]
+    with running(command, listening="Uvicorn running on", folder=folder, variables=quiet) as base:
         yield base

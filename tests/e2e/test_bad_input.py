@@ -99,6 +99,15 @@ def test_run_as_processes(words: list[str], code: int, says: list[str], tmp_path
     _is_one_clear_line(bench("run", *words, cwd=tmp_path, BENCH_KEY="k"), code, *says)
 
 
+def test_no_server_for_the_history(tmp_path: Path) -> None:
+    """It is asked before anything is sent: no run is made that could not be kept."""
+    words = ("run", "--emulator", "--duration", "1s", "--history", "mlflow:perf")
+    _is_one_clear_line(bench(*words, cwd=tmp_path), 2, "MLFLOW_TRACKING_URI")
+    where = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:1"}
+    _is_one_clear_line(bench(*words, cwd=tmp_path, **where), 1, "127.0.0.1:1", "is MLFLOW_TRACKING_URI right")
+    assert not (tmp_path / "results").exists()
+
+
 def test_no_secret(here: Callable[..., Done]) -> None:
     """A bare scoring URI without a secret says which variable holds it, and that it is never an option."""
     _is_one_clear_line(here("run", "--scoring-uri", NOBODY), 3, "BENCH_KEY is not set", "never an option")

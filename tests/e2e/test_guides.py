@@ -15,7 +15,7 @@ from tests.e2e.command import bench
 pytestmark = pytest.mark.slow
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
-PAGES = ("payloads", "comparing-deployments", "tasks", "streaming", "runs")
+PAGES = ("payloads", "comparing-deployments", "tasks", "streaming", "conversations", "runs")
 
 
 def commands(page: str) -> list[str]:
@@ -40,6 +40,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "shop.py").write_text(shop)
     (chats,) = re.findall(r"```json\n(.*?)```", (GUIDES / "streaming.md").read_text(), re.DOTALL)
     (tmp_path / "chats.jsonl").write_text(chats)
+    (talks,) = re.findall(r"```json\n(.*?)```", (GUIDES / "conversations.md").read_text(), re.DOTALL)
+    (tmp_path / "talks.jsonl").write_text(talks)
     (tmp_path / "cat.png").write_bytes(b"\x89PNG")
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
     (tmp_path / "pictures").mkdir()

@@ -1,4 +1,4 @@
-"""Whole runs against MLflow's scoring server and MLServer: their routes, their bodies, and what they refuse."""
+"""Whole runs against MLflow's scoring server, MLServer and LLM Katan: their routes, their bodies, what they refuse."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.command import Done, bench
-from tests.e2e.model_servers import mlflow, mlserver
+from tests.e2e.model_servers import llm_katan, mlflow, mlserver
 
 pytestmark = pytest.mark.slow
 REQUESTS = 20
@@ -85,3 +85,23 @@ def test_mlserver_refuses_a_wrong_input(mlserver_base: str, tmp_path: Path) -> N
     """422 for an input without shape, type and data."""
     done, figures = _run(mlserver_base, "--path", INFER, body='{"inputs": [{"name": "x"}]}', cwd=tmp_path)
     _was_refused(done, figures, status=422, cause="unprocessable", words="Field required")
+
+
+def test_llm_katan_converses(tmp_path: Path) -> None:
+    """It counts the words of all messages: each turn came with every answer before it, and some turns fail."""
+    (tmp_path / "server").mkdir()
+    asked = ("--prompt-tokens", "10", "--turns", "3", "--chat-fields", '{"model": "m"}', "--prompts", "40")
+    with llm_katan(tmp_path / "server", "--ttft-ms", "20", "--itl-ms", "1", "--error-rate", "0.1") as base:
+        load = ("--users", "4", "--duration", "5s", "--warm-up", "0")
+        uri = ("--scoring-uri", f"{base}/v1/chat/completions")
+        done = bench("run", *uri, *asked, *load, cwd=tmp_path, BENCH_KEY="k")
+    assert done.code in {0, 4}, done
+    figures = done.summary_at(tmp_path)["variants"]["key"]
+    lengths = [figures["classes"][f"turn {turn}"]["streams"]["lengths"] for turn in (1, 2, 3)]
+    answer = lengths[0]["output_tokens"]["most"]
+    assert [one["prompt_tokens"]["most"] for one in lengths] == [10, 20 + answer, 30 + 2 * answer]
+    assert [one["prompt_tokens"]["least"] for one in lengths] == [10, 20 + answer, 30 + 2 * answer]
+    ended = figures["conversations"]["ended"]
+    assert ended["whole"] > 0
+    assert ended["turn_failed"] == figures["requests"] - figures["outcomes"]["ok"] > 0
+    assert figures["service_time_to_first_token_ms"]["p50"] >= 20

@@ -46,6 +46,7 @@ def test_a_stream_and_its_truth(tmp_path: Path):
         default = running.chat(secret, CHAT, request_id="default")
         asked = CHAT | {"max_tokens": 8, "stream_options": {"include_usage": True}}
         longer = running.chat(secret, asked, request_id="longer", path="/score")
+        refused = [running.chat(secret, CHAT | {name: 100_001}) for name in ("max_tokens", "max_completion_tokens")]
         assert pending(running) == 0
         kept = running.admin("GET", "stats")["endpoints"]["ep-key"]
     assert plain.headers["content-type"] == "application/json"
@@ -64,6 +65,10 @@ def test_a_stream_and_its_truth(tmp_path: Path):
         assert all(later - sooner >= 4_000_000 for sooner, later in itertools.pairwise(dues))
         assert all(sent >= due for due, sent in stream.tokens)
     assert kept["deployments"]["blue"]["scored"] == 3
+    assert [(answer.status, answer.json["error"]["param"]) for answer in refused] == [
+        (400, "max_tokens"),
+        (400, "max_completion_tokens"),
+    ]
 
 
 @pytest.mark.parametrize("fault", ["cut", "error", "hang"])

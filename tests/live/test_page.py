@@ -12,9 +12,19 @@ import pytest
 
 from bench import numbers
 from bench.live.page import FAULTS
+from bench.runreader import load_run
 from tests.e2e.command import LOCUSTFILES
 from tests.emulator.process import until
 from tests.live.web_ui import FORM, WebUi, web_ui
+
+REFUSED_EDITS = (
+    *({"user_count": "20", "arrival_rate": rate} for rate in ("0", "-1", "nan", "1e12", "fast")),
+    *({"user_count": users, "arrival_rate": "80"} for users in ("0", "1", "1e9", "many")),
+    {"user_count": "20", "arrival_rate": "80", "spawn_rate": "0"},
+    {"user_count": "20", "stages": "9s@80"},
+    {"user_count": "20", "arrival_rate": "80", "duration": "9s"},
+    {"user_count": "20", "arrival_rate": "80", "scoring_uri": "http://127.0.0.1:9/"},
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +36,12 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WebUi, Pat
         assert ui.swarm().said["success"] is True
         until(lambda: len(state(ui)["points"]) > 1, within_s=300)
         running = state(ui)
-        running["edited"] = ui.swarm(user_count="20", arrival_rate="20").said
+        running["refused"] = [ui.swarm(**edit) for edit in REFUSED_EDITS]
+        running["strangers"] = [
+            ui.swarm(headers, user_count="20", arrival_rate="80")
+            for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"})
+        ]
+        running["edited"] = ui.swarm(user_count="22", arrival_rate="80").said
         assert ui.send("POST", "/bench/fault", body="name=rotate+the+key", headers={"Content-Type": FORM}).status == 200
         until(lambda: bool(state(ui)["runs"]), within_s=300)
         yield ui, cwd, running
@@ -91,12 +106,28 @@ def test_while_it_runs_each_variant_has_its_own_figures(ended: tuple[WebUi, Path
         assert p50 == numbers.milliseconds(running["variants"][name]["recent"]["response_time_ms"]["p50"])
 
 
-def test_another_rate_while_it_runs_is_refused(ended: tuple[WebUi, Path, dict[str, Any]]) -> None:
-    """In words, and the run that goes on is left as it was asked for (F4)."""
-    edited = ended[2]["edited"]
-    assert edited["success"] is False
-    assert "arrival_rate cannot be changed while a run goes on" in edited["message"]
-    assert state(ended[0])["plan"]["arrival_rate"] == 50
+def test_another_load_while_it_runs_is_a_stage_of_it(ended: tuple[WebUi, Path, dict[str, Any]]) -> None:
+    """F4: asked by the page alone, recorded, sent, shown, told by itself in the report, and no reason for doubt."""
+    ui, cwd, running = ended
+    assert [answer.status for answer in running["strangers"]] == [403, 403]
+    for answer, edit in zip(running["refused"], REFUSED_EDITS, strict=True):
+        assert answer.said["success"] is False, edit
+        assert "\n" not in answer.said["message"]
+    assert running["edited"]["success"] is True
+    end = state(ui)
+    assert (end["plan"]["arrival_rate"], end["plan"]["users"]) == (80, 22)
+    assert [event["text"] for event in end["events"] if event["mark"] == "change"] == ["by hand: 80/s, 22 users"]
+    run = load_run(cwd / "results" / end["run_id"])
+    (change,) = run.plan.changes
+    assert (change.arrival_rate, change.users) == (80, 22)
+    due_ns = run.samples.intended_ns[run.samples.attempt == 0]
+    from_ns = change.from_ns
+    assert (due_ns < from_ns).sum() == pytest.approx(50 * from_ns / 1e9, abs=1)
+    assert (due_ns >= from_ns).sum() == pytest.approx(80 * (6 - from_ns / 1e9), abs=1)
+    summary = json.loads((run.path / "summary.json").read_text())
+    assert [stage["name"] for stage in summary["stages"]] == ["50/s, 20 users", "80/s, 22 users"]
+    assert summary["trust"]["asked_rate"] == pytest.approx(len(due_ns) / 6, rel=0.01)
+    assert "changed by hand to 80/s and 22 users from" in (run.path / "report.html").read_text()
 
 
 def test_when_it_has_ended_all_of_it_is_kept(ended: tuple[WebUi, Path, dict[str, Any]]) -> None:
@@ -145,9 +176,9 @@ def test_stored_runs_can_be_drawn(ended: tuple[WebUi, Path, dict[str, Any]]) -> 
 def test_the_form_is_grouped_and_holds_what_a_browser_may_set(ended: tuple[WebUi, Path, dict[str, Any]]) -> None:
     """One duration, units, no target."""
     groups = json.loads(ended[0].send("GET", "/bench/form").body)
-    assert [group["title"] for group in groups] == ["Load", "Time", "Comparison"]
+    assert [group["title"] for group in groups] == ["Load", "Time", "Made prompts", "Comparison"]
     fields = {field["name"]: field for group in groups for field in group["fields"]}
     assert fields.keys() >= {"user_count", "arrival_rate", "duration"}
     assert not fields.keys() & {"run_time", "host", "scoring_uri", "payload", "emulator_options", "out"}
-    assert (fields["arrival_rate"]["value"], fields["duration"]["value"]) == ("50", "6s")
+    assert (fields["arrival_rate"]["value"], fields["duration"]["value"]) == ("80", "6s")
     assert all(field["help"] for field in fields.values())

@@ -29,8 +29,8 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "F4": (
         "another rate while a run goes on was ignored",
         (
-            "live/test_page.py::test_another_rate_while_it_runs_is_refused",
-            "live/test_start_form.py::test_a_run_that_goes_on_changes_its_users_only",
+            "live/test_page.py::test_another_load_while_it_runs_is_a_stage_of_it",
+            "live/test_start_form.py::test_a_run_that_goes_on_changes_its_load_only",
         ),
     ),
     "F5": ("the end of a run wiped all of it", ("live/test_page.py::test_when_it_has_ended_all_of_it_is_kept",)),

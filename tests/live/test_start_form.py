@@ -125,13 +125,15 @@ def test_allowed_from_the_browser() -> None:
             allowing.read({name: ["x"]})
 
 
-def test_a_run_that_goes_on_changes_its_users_only() -> None:
+def test_a_run_that_goes_on_changes_its_load_only() -> None:
     """And says which field it cannot change (F4), instead of leaving it unread."""
     running = form().read({"arrival_rate": ["50"]}).options
     same = form().read({"user_count": ["9"], "arrival_rate": ["50"], "duration": [""]}, running=running)
     assert same.options == {**running, "num_users": "9"}
-    with pytest.raises(UsageError, match="arrival_rate cannot be changed while a run goes on"):
-        form().read({"user_count": ["9"], "arrival_rate": ["20"]}, running=running)
+    assert form().read({"arrival_rate": ["20"]}, running=running).options == {**running, "arrival_rate": "20"}
+    for name, value in (("duration", "9s"), ("stages", "9s@9"), ("seed", "4"), ("warm_up", "3s"), ("scoring_uri", "x")):
+        with pytest.raises(UsageError, match=f"{name} cannot be (changed while a run goes on|set from a browser)"):
+            form().read({"user_count": ["9"], name: [value]}, running=running)
 
 
 def test_the_form_shows_what_may_be_set_and_was_set_last() -> None:

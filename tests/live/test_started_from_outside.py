@@ -75,9 +75,9 @@ def test_each_run_is_as_started_but_for_what_it_asks(ui: WebUi, target: socket.s
     assert list(fields)[:3] == ["arrival_rate", "arrivals", "stages"]
     assert fields["arrival_rate"]["default_value"] == "40"
     assert "scoring_uri" not in fields
-    refused = ui.swarm(user_count="3", spawn_rate="10", arrival_rate="50")
-    assert "arrival_rate cannot be changed while a run goes on" in refused.said["message"]
-    assert ui.swarm(user_count="3", spawn_rate="10", arrival_rate="40").said["success"]
+    refused = ui.swarm(user_count="3", spawn_rate="10", arrival_rate="50", duration="9s")
+    assert "duration cannot be changed while a run goes on" in refused.said["message"]
+    assert ui.swarm(user_count="3", spawn_rate="10", arrival_rate="50").said["success"]
     _stop(ui)
     assert ui.swarm().said["success"]
     _plan(ui, 1)

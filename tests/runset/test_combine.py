@@ -15,8 +15,9 @@ from bench.gates.evaluate import evaluate
 from bench.gates.expression import parse
 from bench.report.draw_runs import runs_plot
 from bench.runreader import load_run
-from bench.runset.combine import between, combine
+from bench.runset.combine import combine
 from bench.runset.member import Member
+from bench.runset.over_runs import between
 from tests.analysis.synthetic import Side, write_run
 
 
@@ -210,3 +211,14 @@ def test_every_count_is_a_sum_over_the_runs(path: tuple[str, ...], summary: dict
 
 def test_it_fits_its_schema(summary: dict[str, Any]) -> None:
     msgspec.convert(combined([run(summary, n) for n in range(3)]), schemas.SetSummary)
+
+
+def test_conversations_are_counted_over_the_runs(summary: dict[str, Any]) -> None:
+    """By how they ended; a set of runs without any has none."""
+    members = [run(summary, number) for number in range(3)]
+    assert "conversations" not in combined(members)["variants"]["key"]
+    for member, ended in zip(members, ({"whole": 5}, {"whole": 2, "no_text": 1}, {}), strict=True):
+        assert member.summary is not None
+        member.summary["variants"]["key"]["conversations"] = {"count": sum(ended.values()), "ended": ended}
+    found = combined(members)["variants"]["key"]["conversations"]
+    assert found == {"count": 8, "ended": {"whole": 7, "no_text": 1}}

@@ -10,8 +10,8 @@ system's.
     -> {"id": 1, "op": "fetch", "endpoint": "e", "auth_mode": "key"}
     <- {"id": 1, "answer": {...}}  or  {"id": 1, "failure": {...}}              in order of completion, not of asking
 
-Operations: describe, fetch, regenerate, principal, ping. A few threads serve them, so that one that hangs holds up no
-other. Secrets travel through the pipe and are in no message about a failure.
+Operations: describe, fetch, regenerate, principal, arm_token, ping. A few threads serve them, so that one that hangs
+holds up no other. Secrets travel through the pipe and are in no message about a failure.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ def _answer(control_plane: ControlPlane | Failure, request: dict[str, Any]) -> d
             return control_plane.regenerate(request["endpoint"], request["key"])
         case "principal":
             return control_plane.principal()
+        case "arm_token":
+            return control_plane.arm_token()
         case _:
             return {}
 

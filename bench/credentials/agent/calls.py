@@ -72,6 +72,13 @@ class AgentCalls(ABC):
         """The same, with a failure as a value."""
         return self.ask("principal")
 
+    def arm_token(self) -> str:
+        """A token of the control plane's, which a workspace's MLflow API takes too. CredentialError for none."""
+        answer = self.ask("arm_token")
+        if isinstance(answer, Failure):
+            raise answer.error()
+        return str(answer["token"])
+
     def ping(self) -> None:
         """Start the agent ahead of time. CredentialError when it does not come up."""
         answer = self.ask("ping")

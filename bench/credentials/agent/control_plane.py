@@ -108,6 +108,10 @@ class ControlPlane:
         """Who asks, by the claims of its ARM token (not verified; it is our own)."""
         return self._attempt("", self._claims)
 
+    def arm_token(self) -> dict[str, str] | Failure:
+        """The token itself."""
+        return self._attempt("", lambda: {"token": self._identity.get_token_info(self._cloud.arm_scope).token})
+
     def _attempt(self, endpoint: str, call: Callable[[], T]) -> T | Failure:
         try:
             return call()

@@ -1,7 +1,8 @@
 """When requests are due: a seeded schedule as arithmetic. Pure; knows no clock and no user.
 
 Every worker computes the same schedule and takes each `workers`-th arrival of it, so a split run is the same schedule
-as a single one.
+as a single one. Where the rate was changed by hand another schedule begins, with a seed of its own: nobody has to go
+through what was due before to know what is due from then on.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
+from bench.plan.load_over_time import Stretch, stretches_of
 from bench.plan.run_plan import RunPlan, Stage
 
 
@@ -22,18 +25,8 @@ class Arrival(NamedTuple):
     variant: int
 
 
-def stages_of(plan: RunPlan) -> tuple[Stage, ...]:
-    """The plan's rate over time; a plain `arrival_rate` is one stage over warm-up and duration."""
-    if plan.stages:
-        return plan.stages
-    if plan.arrival_rate is None:
-        return ()
-    duration_s = math.inf if plan.duration_s is None else plan.warm_up_s + plan.duration_s
-    return (Stage(duration_s=duration_s, start_rate=plan.arrival_rate, end_rate=plan.arrival_rate),)
-
-
-def due_times_ns(stages: Sequence[Stage], *, arrivals: str, seed: int) -> Iterator[int]:
-    """Due times in order, in ns since the run's start.
+def due_times_ns(stages: Sequence[Stage], *, arrivals: str, seed: int | str) -> Iterator[int]:
+    """Due times in order, in ns since the start of the stages.
 
     The k-th arrival is due when the integral of the rate reaches k (constant) or the sum of k unit
     exponentials (Poisson: the time-rescaling theorem, so ramps keep their shape).
@@ -98,29 +91,41 @@ def schedule(
     workers: int = 1,
     variant: int | None = None,
     dues_ns: Iterable[int] | None = None,
+    splits: Sequence[tuple[int, int]] = (),
+    after_ns: int = -1,
 ) -> Iterator[Arrival]:
     """The arrivals that `worker` of `workers` has to send, in the order they are due; a late one has none.
 
     With `variant`, only those of that one. `dues_ns` are a trace's due times, in order, instead of the plan's rate.
+    `splits` are (offset, step) pairs that are applied to each stretch of the load, one after the other. A stretch in
+    which nothing is due later than `after_ns` is left out; of the others nothing is.
     """
     if worker >= workers:
         return
+    first = 0
+    for stretch in stretches_of(plan):
+        if stretch.until_ns is None or stretch.until_ns > after_ns:
+            arrivals = _of_stretch(stretch, plan, first, worker, workers, variant, dues_ns)
+            for offset, step in splits:
+                arrivals = islice(arrivals, offset, None, step)
+            yield from arrivals
+        first += stretch.expected
+
+
+def _of_stretch(
+    stretch: Stretch,
+    plan: RunPlan,
+    first: int,
+    worker: int,
+    workers: int,
+    variant: int | None,
+    dues_ns: Iterable[int] | None,
+) -> Iterator[Arrival]:
+    """Those of one worker; `first` is the number of the stretch's first. Hot: all of them are looked at here."""
+    seed = f"{plan.seed}-{stretch.number}" if stretch.number else str(plan.seed)
     if dues_ns is None:
-        dues_ns = due_times_ns(stages_of(plan), arrivals=plan.arrivals, seed=plan.seed)
-    order = variant_order(len(plan.variants), seed=str(plan.seed))
+        dues_ns = due_times_ns(stretch.stages, arrivals=plan.arrivals, seed=seed)
+    order = variant_order(len(plan.variants), seed=seed)
     for number, (due_ns, one) in enumerate(zip(dues_ns, order, strict=False)):
         if number % workers == worker and (variant is None or variant == one):
-            yield Arrival(due_ns, number, one)
-
-
-def asked_rate(plan: RunPlan, *, from_s: float, to_s: float) -> float:
-    """Mean rate (1/s) that the plan asks for between two times; 0 in the closed model."""
-    expected, started_s = 0.0, 0.0
-    for stage in stages_of(plan):
-        low, high = max(from_s, started_s), min(to_s, started_s + stage.duration_s)
-        if high > low:
-            slope = 0.0 if math.isinf(stage.duration_s) else (stage.end_rate - stage.start_rate) / stage.duration_s
-            middle_rate = stage.start_rate + slope * ((low + high) / 2 - started_s)
-            expected += (high - low) * middle_rate
-        started_s += stage.duration_s
-    return expected / (to_s - from_s) if to_s > from_s else 0.0
+            yield Arrival(stretch.from_ns + due_ns, first + number, one)

@@ -42,6 +42,10 @@ class _Queue:
         if arrival is not None:
             self.due_ns = self.zero_ns + arrival.due_ns
 
+    def left(self) -> Iterator[Arrival]:
+        """What was not handed out, the next one first."""
+        return self.arrivals if self.next is None else chain((self.next,), self.arrivals)
+
 
 def _is_of(variant: int) -> Callable[[Arrival], bool]:
     return lambda arrival: arrival.variant == variant
@@ -136,8 +140,15 @@ class Dispatcher:
     def add(self, arrivals: Iterator[Arrival]) -> None:
         """Hand these out too, each when it is due; those that are overdue at once. They may be of any variant."""
         for variant, (queue, copy) in enumerate(zip(self._queues, tee(arrivals, len(self._queues)), strict=True)):
-            own = queue.arrivals if queue.next is None else chain((queue.next,), queue.arrivals)
-            queue.arrivals = merge(own, filter(_is_of(variant), copy))
+            queue.arrivals = merge(queue.left(), filter(_is_of(variant), copy))
+            queue.advance()
+        self._hub.loop.run_callback(self._on_time)
+
+    def replace(self, from_ns: int, arrivals: Iterator[Arrival]) -> None:
+        """From `from_ns` (since the run's zero) on these are due, and nothing else that was to be handed out then."""
+        for variant, (queue, copy) in enumerate(zip(self._queues, tee(arrivals, len(self._queues)), strict=True)):
+            before = takewhile(lambda arrival: arrival.due_ns < from_ns, queue.left())
+            queue.arrivals = chain(before, filter(_is_of(variant), copy))
             queue.advance()
         self._hub.loop.run_callback(self._on_time)
 

@@ -52,6 +52,12 @@ class Scorer:
     def tally(self) -> Tally:
         return self._bench.tally
 
+    def read_with(self, reader: TokenReader) -> None:
+        """From now on `reader` is told of the events of streamed answers."""
+        self._tokens = reader
+        for connection in self._connections:
+            connection.answer.sink = reader
+
     def hold_records(self) -> None:
         """From now on the last attempt of a request is recorded by `record_held`, and bodies are kept."""
         self._holds = True

@@ -8,11 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.errors import RunInvalid, UsageError
-from bench.load.engine import trace
+from bench.load.engine import chat_fields, trace
 from bench.load.engine.bodies import Framing, load_bodies
 from bench.load.engine.chat_file import load_chats
+from bench.load.engine.conversation import class_of
 from bench.load.engine.feeder import Feeder
+from bench.load.engine.prompts import make_prompts
 from bench.load.engine.request_file import load_requests
+from bench.plan.lengths import Lengths
+from bench.plan.prompt_plan import MOST_TURNS, Made
+from bench.plan.request_plan import RequestPlan
 from bench.plan.run_plan import TRACE, RunPlan
 
 
@@ -23,12 +28,15 @@ class OtherFile(RunInvalid):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSource:
     """`dues_ns` are a trace's times, None where the plan's rate decides. `sha256` is that of payload or request file,
-    `classes` the words that tell requests apart."""
+    or of the prompts that were made (`made`), `classes` the words that tell requests apart. Where requests begin
+    conversations, `turns` is how many the longest has, else 0."""
 
     feeder: Feeder
     sha256: str
     dues_ns: Sequence[int] | None = None
     classes: tuple[str, ...] = ()
+    made: Made | None = None
+    turns: int = 0
 
 
 def load(plan: RunPlan, *, check: bool = True) -> RequestSource:
@@ -36,13 +44,7 @@ def load(plan: RunPlan, *, check: bool = True) -> RequestSource:
     request = plan.request
     times_s: Sequence[float] = trace.read_times_s(plan.arrivals_from) if plan.arrivals_from else ()
     if not request.requests:
-        framing = Framing(content_type=request.content_type, bodiless=request.method in {"GET", "DELETE"})
-        if request.chat:
-            bodies, sha256 = load_chats(request.chat, framing=framing)
-        else:
-            bodies, sha256 = load_bodies(plan.payload, framing=framing, check=check)
-        feeder = Feeder.of(bodies, seed=plan.seed)
-        return RequestSource(feeder=feeder, sha256=sha256, dues_ns=_dues(times_s, plan))
+        return _of_bodies(plan, times_s, check=check)
     file = load_requests(request)
     if file.at_s and times_s:
         raise UsageError("--arrivals-from, and the request file has at_s", hint="give the times once")
@@ -55,12 +57,60 @@ def load(plan: RunPlan, *, check: bool = True) -> RequestSource:
     )
 
 
+def _of_bodies(plan: RunPlan, times_s: Sequence[float], *, check: bool) -> RequestSource:
+    """Requests that differ in their bodies only."""
+    request = plan.request
+    framing = Framing(content_type=request.content_type, bodiless=request.method in {"GET", "DELETE"})
+    made, turns = None, 0
+    if request.chat or request.prompts is not None:
+        fields = chat_fields.decode(request.chat_fields.encode()) if request.chat_fields else {}
+        if request.prompts is not None:
+            prompts = make_prompts(
+                request.prompts, seed=plan.seed, framing=framing, fields=fields, think_s=request.think_s
+            )
+            bodies, sha256, turns, made = prompts.bodies, prompts.sha256, prompts.turns, prompts.made
+        else:
+            chats = load_chats(request.chat, framing=framing, fields=fields, think_s=request.think_s)
+            bodies, sha256, turns = chats.bodies, chats.sha256, chats.turns
+    elif request.chat_fields:
+        raise UsageError("--chat-fields are of chat bodies, and there are none", hint="give --chat or --prompt-tokens")
+    else:
+        bodies, sha256 = load_bodies(plan.payload, framing=framing, check=check)
+    if request.think_s and not turns:
+        raise UsageError("--think-time is between the turns of a conversation, and there is none", hint="give --turns")
+    return RequestSource(
+        feeder=Feeder.of(bodies, seed=plan.seed),
+        sha256=sha256,
+        dues_ns=_dues(times_s, plan),
+        classes=_turns(turns),
+        made=made,
+        turns=turns,
+    )
+
+
+def classes_of(request: RequestPlan) -> tuple[str, ...]:
+    """The words that tell the requests apart, before a run. Reads the files; UsageError names file and line."""
+    if request.requests:
+        return load_requests(request).classes
+    if request.prompts is not None:
+        turns = Lengths.parse(request.prompts.turns, option="--turns", most=MOST_TURNS).most
+        return _turns(turns if turns > 1 else 0)
+    return _turns(load_chats(request.chat, framing=Framing()).turns) if request.chat else ()
+
+
+def _turns(most: int) -> tuple[str, ...]:
+    return tuple(map(class_of, range(1, most + 1)))
+
+
 def complete(plan: RunPlan, source: RequestSource) -> RunPlan:
     """The plan with what only the files tell: their hash, and a trace's rate over time and length."""
     if plan.request.requests:
         plan = dataclasses.replace(plan, request=dataclasses.replace(plan.request, requests_sha256=source.sha256))
     else:
         plan = dataclasses.replace(plan, payload_sha256=source.sha256)
+    if plan.request.prompts is not None:
+        prompts = dataclasses.replace(plan.request.prompts, made=source.made)
+        plan = dataclasses.replace(plan, request=dataclasses.replace(plan.request, prompts=prompts))
     if source.dues_ns is None:
         if plan.speed != 1.0:
             raise UsageError("--speed is that of a trace, and there is none", hint="give --arrivals-from")
@@ -83,6 +133,11 @@ def load_again(plan: RunPlan) -> RequestSource:
     source = load(plan, check=False)
     expected = plan.request.requests_sha256 or plan.payload_sha256
     if expected and source.sha256 != expected:
+        if plan.request.prompts is not None:
+            raise OtherFile(
+                "the prompts are not those that the run began with",
+                hint="have the same version, and the same --tokenizer, on every host",
+            )
         path = plan.request.requests or plan.request.chat or plan.payload
         raise OtherFile(f"{path} is not the file that the run began with", hint="have the same file on every host")
     return source

@@ -33,12 +33,15 @@ class ScoringFailure(Exception):
 
 @dataclass(slots=True)
 class Tally:
-    """Counters of this process for progress and the web UI."""
+    """Counters of this process for progress and the web UI. `between_turns` are users that will go on with a
+    conversation; `conversations` are how many of each variant ended how."""
 
     requests: int = 0
     failures: int = 0
     auth_failures: int = 0
     in_flight: int = 0
+    between_turns: int = 0
+    conversations: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,9 +14,11 @@ from typing import Any
 
 from bench.clock import monotonic_ns
 from bench.errors import UsageError
+from bench.load.engine.answer_reader import AnswerReader
 from bench.load.engine.payload import JSON, Payload
 from bench.load.engine.request import Scorer
 from bench.load.wire.answer import parse_head
+from bench.load.wire.events import EventParser, EventTooLong
 from bench.plan.expectation import unpacked
 from bench.plan.request_plan import Route, checked_header, content_type_of, method_of, path_of
 
@@ -54,6 +56,17 @@ class TaskAnswer:
     def json(self) -> Any:
         """ValueError when the body is no JSON."""
         return json.loads(self.body)
+
+    @property
+    def said(self) -> str:
+        """What a streamed answer of a chat said: the content of its first choice. Empty for any other answer."""
+        reader = AnswerReader()
+        reader.begin()
+        try:
+            EventParser(reader).feed(self.body, 0)
+        except (EventTooLong, ValueError):
+            return ""
+        return reader.text() or ""
 
     def fail(self, reason: str) -> None:
         """Count this answer as failed. RuntimeError once it is recorded: with the next call, or at the task's end."""

@@ -3,11 +3,13 @@
     go          the run's zero
     take_over   a share of the arrivals that a lost worker had not begun
     go_on       the answer to one that stood still: it was not given up
+    change      from a moment on the rate is another
     cut         the run is over: what is due later is not part of it
     dismiss     it was given up, and others have its share: begin nothing any more
 
 A worker takes what is sealed with its run's key, each once. One that took an open order, for it shares no key with its
-master, takes open commands: whoever is between the two can have it send less, or later, and nothing else.
+master, takes open commands: whoever is between the two can have it send more, less or later, as with its order, and
+nothing else, nowhere else.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from bench.credentials import RelayKey
 from bench.credentials.relay.messages import MASTER
 from bench.credentials.relay.seal import SealBroken, Sealer
 from bench.load.roles.messages import Message
+from bench.plan.load_changes import MOST_CHANGES, are_possible
+from bench.plan.run_plan import LoadChange
 
 
 class Go(msgspec.Struct, frozen=True, tag="go"):
@@ -41,10 +45,24 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class TakeOver(msgspec.Struct, frozen=True, tag="take_over"):
-    """The `number`-th time (from 1) that this worker takes over."""
+    """The `number`-th time (from 1, with changes of the load) that this worker takes over."""
 
     number: int
     shares: tuple[Share, ...]
+
+
+class Change(msgspec.Struct, frozen=True, tag="change"):
+    """The `number`-th time (from 1, with what it takes over) that this worker has something else to send.
+
+    All `changes` of the load so far; the last one is of the rate.
+    """
+
+    number: int
+    changes: tuple[LoadChange, ...]
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.changes) <= MOST_CHANGES or not are_possible(self.changes):
+            raise ValueError("a change is out of bounds")
 
 
 class GoOn(msgspec.Struct, frozen=True, tag="go_on"):
@@ -61,7 +79,7 @@ class Dismiss(msgspec.Struct, frozen=True, tag="dismiss"):
     """Begin nothing any more."""
 
 
-Command = Go | TakeOver | GoOn | Cut | Dismiss
+Command = Go | TakeOver | Change | GoOn | Cut | Dismiss
 
 
 class CommandMessage(Message, frozen=True):

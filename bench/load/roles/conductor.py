@@ -9,15 +9,17 @@ from typing import Any
 import gevent
 
 from bench import clock
+from bench.errors import UsageError
 from bench.live.board import Board
 from bench.live.terminal import Progress
 from bench.live.view import View
-from bench.load.engine.arrivals import asked_rate
 from bench.load.roles.preparation import Preparation
 from bench.load.roles.record import RunRecord
 from bench.load.roles.senders import Senders
 from bench.load.roles.shape import Shape
 from bench.load.roles.waiting import Waiting
+from bench.plan.load_changes import changed
+from bench.plan.load_over_time import asked_rate, stages_of
 from bench.plan.run_plan import RunPlan
 from bench.process import handover, supervise
 
@@ -48,6 +50,8 @@ class Conductor:
         self.errors: Path | None = None
         """The folder of tracebacks, also when the run is over."""
         self.shape = shape
+        self.plan: RunPlan | None = None
+        """With what became of its load."""
         self._environment = environment
         self._senders = senders
         self._board = board
@@ -63,6 +67,7 @@ class Conductor:
         """Until the run is over; its folder is made below `out`. Raises BenchError for a run that cannot begin."""
         plan, pool = preparation.plan, preparation.pool
         assert plan is not None and pool is not None  # noqa: S101, PT018 - prepare made them
+        self.plan = plan
         record = self.record = RunRecord(out, plan, described=pool.describe(), notes=preparation.notes)
         self.errors = record.run.path / "errors"
         handover.tell_folder(record.run.path)
@@ -72,6 +77,24 @@ class Conductor:
         self._await_senders()
         self._start_clock(plan, preparation.begin_faults)
         self._await_end(plan)
+
+    def change(self, *, arrival_rate: float | None, users: int) -> None:
+        """A person wants another load; the same one is none. UsageError says why it cannot be had."""
+        plan, record = self.plan, self.record
+        now_ns = clock.monotonic_ns() - self.zero_ns
+        if self.cut_ns:
+            raise UsageError("the run is over: start a new one")
+        if plan is None or record is None or not self.zero_ns or now_ns < 0:
+            raise UsageError("the run is being prepared: its load can be changed once it has begun")
+        if self.shape is not None:
+            raise UsageError(f"the LoadTestShape {self.shape.name} says how many users there are")
+        self.plan = changed(plan, arrival_rate=arrival_rate, users=users, now_ns=now_ns)
+        if self.plan is plan:
+            return
+        if stages_of(self.plan) != stages_of(plan):
+            self._senders.change(self.plan)
+        record.change({"plan": {**record.values["plan"], "changes": self.plan.as_json()["changes"]}})
+        self._board.change(self.plan)
 
     def cut(self) -> None:
         """The run ends here: what is due later is not part of it. Safe to call twice."""
@@ -132,8 +155,8 @@ class Conductor:
         while True:
             gevent.sleep(_POLL_S)
             elapsed_s = (clock.monotonic_ns() - self.zero_ns) / 1e9
-            self._progress.tick(plan, elapsed_s, self._view)
-            self._take_point(plan, elapsed_s)
+            self._progress.tick(self.plan or plan, elapsed_s, self._view)
+            self._take_point(self.plan or plan, elapsed_s)
             self._note_stages(elapsed_s)
             self._senders.look()
             if self._senders.all_lost or self._is_disk_full():

@@ -5,8 +5,9 @@ Edge: what the master knows of its workers; the hub, which gets its turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import chain, dropwhile
 
 import gevent
 import msgspec
@@ -15,6 +16,7 @@ from bench.load.engine.arrivals import Arrival, schedule
 from bench.load.roles.commands import Share, TakeOver
 from bench.load.roles.losses import Loss, begun_by
 from bench.load.roles.member import Member
+from bench.plan.load_over_time import end_ns_of
 from bench.plan.run_plan import RunPlan
 from bench.sample import WorkloadModel
 
@@ -29,7 +31,7 @@ def give_up(
     `by_system`: the system has just said that its process is gone.
     """
     is_open = plan.model is WorkloadModel.OPEN
-    end_ns = None if plan.duration_s is None else round((plan.warm_up_s + plan.duration_s) * 1e9)
+    end_ns = end_ns_of(plan)
     alive_ns = lost.alive_until(at_ns, by_system=by_system)
     begun = begun_by(plan, lost.part, alive_ns if end_ns is None else min(alive_ns, end_ns))
     lost.given_up_ns = alive_ns
@@ -47,10 +49,36 @@ def give_up(
 
 def arrivals_of(share: Share, plan: RunPlan, *, workers: int, dues_ns: Sequence[int] | None) -> Iterator[Arrival]:
     """The arrivals of a share, of a run that was dealt to so many workers. Returns once the first is known."""
-    arrivals = schedule(plan, worker=share.worker, workers=workers, dues_ns=dues_ns)
-    for offset, step in share.splits:
-        arrivals = islice(arrivals, offset, None, step)
-    return _after(share.from_ns, arrivals)
+    return _after(share.from_ns, _of_share(share, plan, workers=workers, dues_ns=dues_ns))
+
+
+def arrivals_from(
+    from_ns: int, shares: Iterable[Share], plan: RunPlan, *, workers: int, dues_ns: Sequence[int] | None
+) -> Iterator[Arrival]:
+    """The arrivals of all these shares that are due then or later, where a stretch of the load begins about then: what
+    is passed over is little, and the hub waits."""
+    late = [msgspec.structs.replace(share, from_ns=max(share.from_ns, from_ns - 1)) for share in shares]
+    return merge(
+        *(
+            dropwhile(
+                lambda arrival, after_ns=share.from_ns: arrival.due_ns <= after_ns,  # type: ignore[misc] # its default
+                _of_share(share, plan, workers=workers, dues_ns=dues_ns),
+            )
+            for share in late
+        )
+    )
+
+
+def _of_share(share: Share, plan: RunPlan, *, workers: int, dues_ns: Sequence[int] | None) -> Iterator[Arrival]:
+    """With some that are due before it begins."""
+    return schedule(
+        plan,
+        worker=share.worker,
+        workers=workers,
+        dues_ns=dues_ns,
+        splits=share.splits,
+        after_ns=share.from_ns,
+    )
 
 
 def _dealt(shares: Sequence[Share], others: Sequence[Member]) -> Iterator[tuple[str, TakeOver]]:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from bench.load.engine.arrivals import asked_rate, schedule
+from bench.load.engine.arrivals import schedule
 from bench.load.roles.part import Part
+from bench.plan.load_over_time import asked_rate
 from bench.plan.run_plan import TRACE, RunPlan
 from bench.sample import WorkloadModel
 

@@ -48,14 +48,16 @@ class Master:
         default_modes: tuple[AuthMode, ...],
         relay_key: RelayKey | None,
         shape: Callable[[], Shape | None] = lambda: None,
+        make_room: Callable[[int], object] = lambda _: None,
     ) -> None:
-        """`shape` tells the LoadTestShape that the next run has."""
+        """`shape` tells the LoadTestShape that the next run has; `make_room` has room for so many users, or raises."""
         self.error: BenchError | None = None
         self.options: Mapping[str, Any] = dict(vars(environment.parsed_options))
         """Of the next run. A copy: Locust writes what its web form says into its own."""
         self.preparation = Preparation(environment, self.options, default_modes=default_modes)
         self._environment = environment
         self._chosen_shape = shape
+        self._make_room = make_room
         self.senders: Senders
         if relay_key is not None:
             self.senders = Workers(
@@ -94,6 +96,12 @@ class Master:
     def check(self, options: Mapping[str, Any]) -> None:
         """Whether a run can be started with these, as far as nobody has to be asked. Raises BenchError."""
         self.preparation.check(options)
+
+    def change(self, options: Mapping[str, Any]) -> None:
+        """The run that goes on gets the users and the rate of these. BenchError where it cannot have them."""
+        wanted = self.preparation.load_of(options)
+        self._make_room(wanted.users)
+        self._run.change(arrival_rate=wanted.arrival_rate, users=wanted.users)
 
     def begin(self) -> None:
         """Start a run in a greenlet of its own: finding the target takes seconds, and the web UI must not wait."""
@@ -177,7 +185,7 @@ class Master:
     @property
     def plan(self) -> RunPlan | None:
         """Of the run that goes on, or of the next one."""
-        return self.preparation.plan
+        return self._run.plan or self.preparation.plan
 
     @property
     def variants(self) -> tuple[str, ...]:

@@ -7,20 +7,22 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from bench.live.view import View, of_worker
-from bench.load.roles.commands import Share, TakeOver
+from bench.load.roles.commands import Change, Share, TakeOver
 from bench.load.roles.losses import Loss
 from bench.load.roles.messages import PROGRESS_HOLDS_NS, Progress, Ready
 from bench.load.roles.part import Part
+from bench.plan.run_plan import LoadChange
 
 
 @dataclass(slots=True, kw_only=True)
 class Member:
     """A worker that was given an order; `marks` are those of its orders.
 
-    `looked_ns`: its `view` came then (monotonic). `shares` are what it took over from others, `taken` how often;
-    `idle_after` is how often it had when it said that it was idle. Of a lost one, others have what is due after
-    `given_up_ns` (the run's time), and `may_have_begun` counts what was due before. One that was given up and asked
-    before it began anything more is `dismissed`; one that did not ask `came_back`, and has sent what others have sent.
+    `looked_ns`: its `view` came then (monotonic). `shares` are what it took over from others, `taken` how often it was
+    given more or something else to send; `idle_after` is how often it had been when it said that it was idle. Of a lost
+    one, others have what is due after `given_up_ns` (the run's time), and `may_have_begun` counts what was due before.
+    One that was given up and asked before it began anything more is `dismissed`; one that did not ask `came_back`, and
+    has sent what others have sent.
     """
 
     node: str
@@ -116,6 +118,11 @@ class Member:
         own = Share(worker=self.part.index, from_ns=from_ns)
         taken = (msgspec.structs.replace(share, from_ns=max(share.from_ns, from_ns)) for share in self.shares)
         return (own, *taken)
+
+    def change(self, changes: tuple[LoadChange, ...]) -> Change:
+        """The message that has it send at another rate."""
+        self.taken += 1
+        return Change(number=self.taken, changes=changes)
 
     def take_over(self, shares: tuple[Share, ...]) -> TakeOver:
         """The message that has it take over these too."""

@@ -27,9 +27,10 @@ class Membership:
         self._dealt_to = 0
 
     def begin(self) -> tuple[str, ...]:
-        """A new run is dealt among those that are connected now; they are its first members."""
+        """A new run is dealt among those that are there now; they are its first members. Locust keeps one that was lost
+        in its list for a while."""
         self._members = {}
-        nodes = tuple(sorted(self._runner.clients))
+        nodes = tuple(sorted(node for node in self._runner.clients if not self.why_gone(node)))
         self._dealt_to = len(nodes)
         return nodes
 

@@ -77,6 +77,8 @@ class PlanHashes(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("requests", "requests_sha256"):
             del request[name]
         request["chat"] = bool(request["chat"])
+        if request["prompts"]:
+            request["prompts"]["tokenizer"] = bool(request["prompts"]["tokenizer"])
         values["arrivals_from"] = bool(plan.arrivals_from)
         values["trace"] = dataclasses.asdict(plan)["stages"] if plan.arrivals == TRACE else []
         for shown, variant in zip(values["variants"], plan.variants, strict=True):
@@ -91,7 +93,8 @@ class PlanHashes(msgspec.Struct, frozen=True, kw_only=True):
         if self.requests != other.requests:
             return _line("request file", "have the same --requests file on every host", self.requests, other.requests)
         if self.payload != other.payload:
-            return _line("payload", "have the same --payload file on every host", self.payload, other.payload)
+            hint = "have the same --payload, --chat or --tokenizer file, and the same version, on every host"
+            return _line("payload", hint, self.payload, other.payload)
         if self.plan != other.plan:
             return _line("plan", "give every worker the master's target and request options", self.plan, other.plan)
         return ""

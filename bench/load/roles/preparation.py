@@ -19,6 +19,7 @@ from bench.load.roles import locust_options
 from bench.load.roles.managers import ManagerPool
 from bench.load.wire.address import proxy_of
 from bench.plain_text import write_line
+from bench.plan.options import MOST_PER_S
 from bench.plan.reading import plan_of, words_of
 from bench.plan.run_plan import RunPlan
 from bench.plan.variants import sides_of, uris_of
@@ -74,6 +75,18 @@ class Preparation:
         if kind_of(values) != "emulator":
             spec_of(values, default_modes=self._default_modes, emulator=None)
 
+    def load_of(self, options: Mapping[str, Any]) -> RunPlan:
+        """The plan that these would make, as far as they say how much load there is. UsageError for what is no load."""
+        values = _values(options)
+        variants = self.plan.variants if self.plan is not None else ()
+        try:
+            spawn_rate = float(values.get("spawn_rate") or 0)
+        except ValueError:
+            spawn_rate = 0.0
+        if not 0 < spawn_rate <= MOST_PER_S:
+            raise UsageError("spawn_rate is no number of users a second", hint=f"above 0, at most {MOST_PER_S:,.0f}")
+        return plan_of(values, target="", variants=variants, payload_sha256="")
+
     def begin_faults(self, zero_ns: int) -> list[dict[str, Any]]:
         """The faults of the emulator's script, which count from the run's zero; as the manifest tells them."""
         if self._emulator is None:
@@ -102,7 +115,7 @@ class Preparation:
 
     def _read(self, options: Mapping[str, Any]) -> tuple[dict[str, Any], RequestSource]:
         """The options under the names of a plan, and the requests. The options' own errors come first."""
-        values = {**options, "users": options.get("num_users"), "processes": options.get("processes") or 1}
+        values = _values(options)
         plan = plan_of(values, target="", variants=(), payload_sha256="")
         for option in ("ca_file", "client_cert", "client_key"):
             refuse_pipe(str(values.get(option) or ""), option=f"--{option.replace('_', '-')}")
@@ -123,6 +136,11 @@ class Preparation:
                 "scoring_uri and auth_mode would send a secret elsewhere than Locust was started with",
                 hint="start Locust for that target",
             )
+
+
+def _values(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Locust's names of options, and a plan's."""
+    return {**options, "users": options.get("num_users"), "processes": options.get("processes") or 1}
 
 
 def _name_proxies(plan: RunPlan) -> None:

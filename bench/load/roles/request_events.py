@@ -72,7 +72,8 @@ class RequestEvents:
         if not isinstance(self._environment.runner, WorkerRunner):  # there, each report to the master starts anew
             rows = rows[rows["done_ns"] + to_wall_ns >= int(stats.total.start_time * 1e9)]
         for (variant, request_class), name in names.items():
-            own = rows[(rows["variant"] == variant) & (rows["request_class"] == request_class)]
+            of_it = (rows["variant"] == variant) & (rows["request_class"] == request_class)
+            own = rows if of_it.all() else rows[of_it]
             if len(own):
                 entry = _entry_of(own, own["outcome"] != ok, StatsEntry(stats, name, self.method), to_wall_ns)
                 stats.entries[(name, self.method)].extend(entry)
@@ -99,17 +100,23 @@ def _entry_of(rows: Any, failed: Any, entry: Any, to_wall_ns: int) -> Any:
     entry.total_content_length = int(rows["response_bytes"].sum())
     entry.response_times.update(_counts(_buckets(times_ms)))
     entry.num_reqs_per_sec.update(_counts(done_ns // _NS))
-    entry.num_fail_per_sec.update(_counts(done_ns[failed] // _NS))
+    if entry.num_failures:
+        entry.num_fail_per_sec.update(_counts(done_ns[failed] // _NS))
     return entry
 
 
 def _buckets(times_ms: Any) -> Any:
     """`bucket` of each."""
-    digits = ((1, times_ms < 100), (0, times_ms < 1000), (-1, times_ms < 10_000), (-2, times_ms >= 10_000))
-    return np.select([where for _, where in digits], [np.round(times_ms, digit) for digit, _ in digits])
+    found = np.round(times_ms, 1)
+    for from_ms, digits in ((100, 0), (1000, -1), (10_000, -2)):
+        longer = times_ms >= from_ms
+        if not longer.any():
+            break
+        found[longer] = np.round(times_ms[longer], digits)
+    return found
 
 
 def _counts(values: Any) -> dict[Any, int]:
     found, counts = np.unique(values, return_counts=True)
-    keys = [int(value) if value == int(value) else value for value in found.tolist()]
+    keys = [value if value < 100 else int(value) for value in found.tolist()]
     return dict(zip(keys, counts.tolist(), strict=True))

@@ -7,6 +7,7 @@ written and told each second.
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +32,7 @@ from bench.load.engine.request_source import load_again
 from bench.load.engine.shared import Engine, Tally
 from bench.load.roles.closing import close_all
 from bench.load.roles.commands import Share
-from bench.load.roles.dealing import arrivals_of
+from bench.load.roles.dealing import arrivals_from, arrivals_of
 from bench.load.roles.folding import Folding
 from bench.load.roles.messages import Progress
 from bench.load.roles.part import Part
@@ -43,7 +44,7 @@ from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
 from bench.load.wire.reach import open_once
-from bench.plan.run_plan import RunPlan
+from bench.plan.run_plan import LoadChange, RunPlan
 from bench.rundir import RunDir
 from bench.sample import Outcome, WorkloadModel
 from bench.samples.chunks import ChunkRecorder
@@ -84,6 +85,7 @@ class Sender:
         self._room: Room | None = None
         self._cut = False
         self._finished = False
+        self._shares = [Share(worker=part.index, from_ns=-1)]
         source, expected = load_again(plan), plan.request.expectation
         self._dues_ns = source.dues_ns
         self._client = ClientCertificate(plan.client_cert, plan.client_key)
@@ -142,7 +144,9 @@ class Sender:
             if plan.model is WorkloadModel.OPEN
             else None
         )
-        self._serving = Serving(self.bench, self.dispatcher, plan=plan, part=part, managers=managers)
+        self._serving = Serving(
+            self.bench, self.dispatcher, plan=plan, part=part, managers=managers, converses=source.turns > 0
+        )
         self._ticker = Ticker(
             self.bench,
             self.dispatcher,
@@ -218,9 +222,13 @@ class Sender:
 
         Locust wants `users` in this process: RunInvalid where it has no room for them.
         """
+        self.make_room(users)
+        self._serving.serve(user)
+
+    def make_room(self, users: int) -> None:
+        """For so many users in this process. RunInvalid where there is none."""
         if self._room is not None:
             self._room.have(users)
-        self._serving.serve(user)
 
     def before_serving(self, user: Any) -> tuple[Scorer, int] | None:
         """What `user` sends with in its on_start, and its variant; None if the clock never starts."""
@@ -253,13 +261,31 @@ class Sender:
         """All that was due has been sent and answered."""
         if self.bench.zero_ns == 0 or self.tally.in_flight:
             return False
+        if self.tally.between_turns and monotonic_ns() < self._serving.end_ns:
+            return False
         return self.dispatcher.exhausted if self.dispatcher is not None else monotonic_ns() >= self._serving.end_ns
 
     def take_over(self, share: Share) -> None:
         """Send what a lost worker had not begun. Returns once it is known what that is, which may take a while."""
-        rest = arrivals_of(share, self.plan, workers=self._part.workers, dues_ns=self._dues_ns)
+        plan = None
+        while plan is not self.plan:  # its rate may be changed meanwhile
+            plan = self.plan
+            rest = arrivals_of(share, plan, workers=self._part.workers, dues_ns=self._dues_ns)
         if self.dispatcher is not None and not self._cut:
+            self._shares.append(share)
             self.dispatcher.add(rest)
+
+    def change(self, changes: tuple[LoadChange, ...]) -> None:
+        """Another rate, the last of `changes`: from when it holds, or from now on if that has passed.
+
+        DANGER: the hub must not get its turn in here, for a share that is taken over meanwhile would be lost.
+        """
+        self.plan = plan = dataclasses.replace(self.plan, changes=changes)
+        self._ticker.plan = plan
+        if self.dispatcher is not None and not self._cut:
+            from_ns = max(changes[-1].from_ns, monotonic_ns() - self.bench.zero_ns)
+            rest = arrivals_from(from_ns, self._shares, plan, workers=self._part.workers, dues_ns=self._dues_ns)
+            self.dispatcher.replace(from_ns, rest)
 
     def fence(self, until_ns: int, at_fence: Callable[[], object]) -> None:
         """Begin none of an open model's arrivals later than that (monotonic); `at_fence` is called where one waits."""

@@ -78,6 +78,9 @@ class Senders(Protocol):
     def close(self) -> None:
         """Locust is quitting."""
 
+    def change(self, plan: RunPlan) -> None:
+        """The last change of this plan is of the rate: send as it says."""
+
     def cut(self) -> None:
         """The run ends here: what is due later is not part of it. Safe to call twice."""
 
@@ -153,6 +156,10 @@ class LocalSender:
 
     def close(self) -> None:
         """It has finished."""
+
+    def change(self, plan: RunPlan) -> None:
+        if self.sender is not None:
+            self.sender.change(plan.changes)
 
     def cut(self) -> None:
         if self.sender is not None:

@@ -14,7 +14,9 @@ from gevent.event import Event
 from bench.clock import monotonic_ns
 from bench.credentials import CredentialManager
 from bench.load.engine.arrivals import body_order
+from bench.load.engine.conversing import Conversing
 from bench.load.engine.dispatch import Dispatcher
+from bench.load.engine.payload import JSON
 from bench.load.engine.request import Scorer
 from bench.load.engine.seats import Seat, Seats
 from bench.load.engine.shared import Engine
@@ -25,7 +27,8 @@ _PAUSE_WITHOUT_LEASE_S = 0.1
 
 
 class Serving:
-    """Users begin at `start`; without a dispatcher, closed, they end at `end_ns` of this host's monotonic clock."""
+    """Users begin at `start`; without a dispatcher, closed, they end at `end_ns` of this host's monotonic clock. Where
+    requests begin conversations (`converses`) no turn is begun later than that in either model."""
 
     def __init__(
         self,
@@ -35,8 +38,11 @@ class Serving:
         plan: RunPlan,
         part: Part,
         managers: tuple[CredentialManager, ...],
+        converses: bool = False,
     ) -> None:
         self._bench = bench
+        self._converses = converses
+        self._content_type = plan.request.content_type or JSON
         self._dispatcher = dispatcher
         self.end_ns = 0
         self._tally = bench.tally
@@ -60,7 +66,7 @@ class Serving:
 
     def serve(self, user: Any) -> None:
         """Send requests as `user` until there are no more, or Locust wants it to stop."""
-        scorer = Scorer(self._bench)
+        scorer = self._scorer(user)
         seat = self._early.pop(user, None) or self._take(user)
         try:
             if self._dispatcher is not None:
@@ -70,6 +76,22 @@ class Serving:
         finally:
             self._give_up(seat)
             scorer.close()
+
+    def _scorer(self, user: Any) -> Scorer:
+        if not self._converses:
+            return Scorer(self._bench)
+        return Conversing(
+            self._bench,
+            goes_on=lambda pause_ns: self._goes_on_after(user, pause_ns),
+            content_type=self._content_type,
+        )
+
+    def _goes_on_after(self, user: Any, pause_ns: int) -> bool:
+        """Whether `user` may send a conversation's next turn, once it has paused: not when the run is over by then."""
+        user.waiting()
+        until_ns = min(monotonic_ns() + pause_ns, self.end_ns)
+        gevent.sleep(max(until_ns - monotonic_ns(), 0) / 1e9)
+        return bool(user.working()) and monotonic_ns() < self.end_ns
 
     def before_serving(self, user: Any) -> tuple[Scorer, int] | None:
         """What `user` sends with before it serves, and its variant, once the clock has started; None if it never does.

@@ -44,7 +44,11 @@ class Session:
             shared_key = relay_key if isinstance(runner, MasterRunner) else None
             shapes = Shapes(environment, stop=StopTest)
             self.master = Master(
-                environment, default_modes=default_modes, relay_key=shared_key, shape=lambda: shapes.chosen
+                environment,
+                default_modes=default_modes,
+                relay_key=shared_key,
+                shape=lambda: shapes.chosen,
+                make_room=self._make_room,
             )
         self._environment = environment
         self._runner = runner
@@ -58,6 +62,11 @@ class Session:
         events.test_stopping.add_listener(self._on_test_stopping)
         events.test_stop.add_listener(self._on_test_stop)
         events.quitting.add_listener(self._on_quitting)
+
+    def _make_room(self, users: int) -> None:
+        """In this process, where it sends: workers have their own descriptors."""
+        if self.sender is not None:
+            self.sender.make_room(users)
 
     @property
     def sender(self) -> Sender | None:

@@ -13,13 +13,13 @@ import gevent
 
 from bench.clock import monotonic_ns
 from bench.line_file import LineFile
-from bench.load.engine.arrivals import asked_rate
 from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.shared import Engine
 from bench.load.roles.closing import close_all
 from bench.load.roles.messages import Progress
 from bench.load.roles.part import Part
+from bench.plan.load_over_time import asked_rate
 from bench.plan.run_plan import RunPlan
 from bench.process import supervise
 
@@ -44,7 +44,7 @@ class Ticker:
         self._bench = bench
         self._dispatcher = dispatcher
         self.cpu = 0.0
-        self._plan = plan
+        self.plan = plan
         self._part = part
         self._whose = whose
         self._health = health
@@ -121,6 +121,7 @@ class Ticker:
                 "gaps_written": self._bench.chunks.written,
                 "gaps_unwritten": self._bench.chunks.recorded - self._bench.chunks.written,
                 "dropped_arrivals": max(end["due"] - end["claimed"], 0),
+                "conversations": self._tally.conversations,
             }
         )
 
@@ -132,7 +133,7 @@ class Ticker:
     def _backlog(self, now_ns: int) -> int:
         """About how many arrivals are overdue: the rate asked for times how long the oldest has waited."""
         lag_s, elapsed_s = self.lag_ms() / 1e3, (now_ns - self._bench.zero_ns) / 1e9
-        return round(asked_rate(self._plan, from_s=elapsed_s - lag_s, to_s=elapsed_s) * lag_s / self._part.workers)
+        return round(asked_rate(self.plan, from_s=elapsed_s - lag_s, to_s=elapsed_s) * lag_s / self._part.workers)
 
     def _tick_for_ever(self) -> None:
         while True:

@@ -20,7 +20,7 @@ from bench.live.view import view_of
 from bench.load.engine.request_source import OtherFile
 from bench.load.roles import messages, worker_files
 from bench.load.roles.closing import close_all
-from bench.load.roles.commands import CommandMessage, CommandReader, Cut, Dismiss, Go, GoOn, TakeOver
+from bench.load.roles.commands import Change, CommandMessage, CommandReader, Cut, Dismiss, Go, GoOn, TakeOver
 from bench.load.roles.failure_file import told
 from bench.load.roles.fence import Fence
 from bench.load.roles.flight_file import FlightTimes
@@ -57,6 +57,7 @@ class Worker:
         self._fence: Fence | None = None
         self._flights = FlightTimes(self._tell_flight)
         self._taken = 0
+        self._taking = 0
         self._is_over = False
         self._channel = channel = messages.Channel(environment.runner)
         channel.on(OrderMessage, self._on_order, concurrent=True)
@@ -199,6 +200,8 @@ class Worker:
             self._on_go(command)
         elif isinstance(command, TakeOver):
             supervise.start(self._on_take_over, command, where=message.kind)
+        elif isinstance(command, Change):
+            supervise.start(self._on_change, command, where=message.kind)  # after what it took over before
         elif isinstance(command, GoOn):
             if self._fence is not None:
                 self._fence.go_on(command.number)
@@ -217,8 +220,17 @@ class Worker:
     def _on_take_over(self, command: TakeOver) -> None:
         sender = self.sender
         if sender is not None and command.number > self._taken:
-            for share in command.shares:
-                sender.take_over(share)
+            self._taking += 1
+            try:
+                for share in command.shares:
+                    sender.take_over(share)
+            finally:
+                self._taking -= 1
+        self._taken = max(self._taken, command.number)
+
+    def _on_change(self, command: Change) -> None:
+        if self.sender is not None and command.number > self._taken:
+            self.sender.change(command.changes)
         self._taken = max(self._taken, command.number)
 
     def _on_end(self, command: Cut | Dismiss) -> None:
@@ -233,7 +245,7 @@ class Worker:
         while self.sender is sender:
             if sender.drained() and self._is_over:
                 self.end()
-            elif sender.drained() and told_of != self._taken:
+            elif sender.drained() and told_of != self._taken and not self._taking:
                 told_of = self._taken
                 self._channel.send(messages.Idle(taken=told_of))
             gevent.sleep(_POLL_S)

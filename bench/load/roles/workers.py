@@ -145,6 +145,12 @@ class Workers:
         for node, why in self._members.newly_gone().items():
             self._lose(self._members[node], why)
 
+    def change(self, plan: RunPlan) -> None:
+        self._plan = plan
+        for member in self._members:
+            if member.can_take_over:
+                self._command(member.change(plan.changes), member.node)
+
     def cut(self) -> None:
         if self._go is not None:
             for member in self._members:

@@ -10,6 +10,7 @@ import pytest
 
 from bench import clock
 from bench.credentials import Agent, AgentSource, CredentialManager, Failure, FailureKind, Grant, PlainAgent
+from bench.credentials.claims import claims_of
 from bench.credentials.lease import NEVER_NS, NS_PER_S
 from bench.endpoint import AuthMode
 from bench.errors import CredentialError, PermissionMissing, UsageError
@@ -78,6 +79,12 @@ class TestModes:
         """Who asks, by the claims of its own token."""
         claims = agent.principal()
         assert set(claims) >= {"oid", "tid", "appid"}
+
+    def test_arm_token(self, agent, emulator):
+        """One for the control plane, of the principal: what a workspace's MLflow API wants."""
+        claims = claims_of(agent.arm_token())
+        assert claims["aud"].rstrip("/") == "https://management.azure.com"
+        assert claims["oid"] == agent.principal()["oid"]
 
     def test_switched_auth_mode_is_an_error_not_another_measurement(self, agent, emulator):
         """A run that measures keys does not go on with tokens under the name of keys."""
@@ -377,6 +384,8 @@ def test_no_login_at_all_says_what_was_tried(emulator):
         agent.principal()
     assert caught.value.message.startswith("nobody is signed in here")
     assert "az login" in caught.value.hint
+    with closing(PlainAgent(emulator.workspace, env=environment)) as agent, pytest.raises(CredentialError):
+        agent.arm_token()
 
 
 def test_unknown_endpoint_is_a_usage_error(agent):

@@ -274,7 +274,13 @@ class TestSecrecy:
 
         The harness's own secrets do not reach the agent's environment either.
         """
-        for name in ("BENCH_KEY", "BENCH_TOKEN", "BENCH_RELAY_KEY"):
+        for name in (
+            "BENCH_KEY",
+            "BENCH_TOKEN",
+            "BENCH_RELAY_KEY",
+            "MLFLOW_TRACKING_TOKEN",
+            "MLFLOW_TRACKING_PASSWORD",
+        ):
             monkeypatch.setenv(name, f"canary-{name}")
         monkeypatch.setenv("AZURE_LOG_LEVEL", "debug")
         secrets, seen, records = set(), [], []

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.endpoint import AuthMode
-from bench.load.engine.arrivals import Arrival, asked_rate, due_times_ns, schedule, stages_of, variant_order
+from bench.load.engine.arrivals import Arrival, due_times_ns, schedule, variant_order
+from bench.plan.load_over_time import asked_rate, stages_of
 from bench.plan.run_plan import RunPlan, Stage, Variant
 
 BOTH = tuple(Variant(name=mode.value, auth_mode=mode) for mode in (AuthMode.KEY, AuthMode.AML_TOKEN))

@@ -306,6 +306,33 @@ def test_nothing_is_handed_out_beyond_the_fence() -> None:
     dispatcher.close()
 
 
+@pytest.mark.parametrize(("next_due_ms", "idle_users"), [(7, 0), (2_000, 2), (10_000, 0), (10_000, 2)])
+def test_from_a_moment_on_another_schedule_is_handed_out(next_due_ms: int, idle_users: int) -> None:
+    """Whoever waits for what was due much later is woken for it; what was due before stays due, also when overdue."""
+    old = [*every(MS, 5), Arrival(due_ns=next_due_ms * MS, number=90, variant=0)]
+    dispatcher = Dispatcher([iter(old)], [Lateness(HubWatch(), LeaseWaits())], may_grow=True)
+
+    def job() -> None:
+        crowd = Crowd(dispatcher, users=idle_users)
+        gevent.sleep(0)
+        dispatcher.start(zero_ns := monotonic_ns() - 4 * MS)
+        if idle_users:
+            while dispatcher.claimed < 5:
+                gevent.sleep(0.001)
+        dispatcher.replace(6 * MS, iter(Arrival(due_ns=6 * MS + n, number=50 + n, variant=0) for n in range(9)))
+        dispatcher.replace(60 * MS, iter([Arrival(due_ns=60 * MS, number=70, variant=0)]))
+        others = Crowd(dispatcher, users=1)
+        while dispatcher.claimed < 15:
+            gevent.sleep(0.001)
+        numbers = [number for number, _ in sorted(crowd.claims + others.claims, key=lambda claim: claim[1])]
+        assert sorted(numbers) == [*range(5), *range(50, 59), 70]
+        assert dispatcher.due(zero_ns + 100_000 * MS) == dispatcher.claimed == 15
+        dispatcher.close()
+        gevent.joinall(crowd.users + others.users, raise_error=True)
+
+    in_greenlet(job)
+
+
 def test_one_that_is_dismissed_hands_out_not_even_what_is_overdue() -> None:
     """A schedule that is cut at 0 is over, and nothing of it was dropped: others have it."""
     dispatcher = Dispatcher([iter(every(MS, 50))], [Lateness(HubWatch(), LeaseWaits())], may_grow=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import gevent
@@ -11,7 +12,7 @@ from bench.clock import monotonic_ns
 from bench.errors import UsageError
 from bench.load.engine.request import Scorer
 from bench.load.engine.task_run import TaskAnswer, TaskRun
-from tests.load.engine.test_request import NO, MakeRig, Rig, rig
+from tests.load.engine.test_request import CHAT, CHAT_END, EVENT_STREAM, NO, MakeRig, Rig, chunk, rig
 from tests.load.engine.wiring import in_greenlet
 from tests.load.wire.scripted import OK, Peer, answering, scripted
 
@@ -77,6 +78,24 @@ def test_a_task_of_two_requests(rig: MakeRig) -> None:
     assert b"\r\nX-A: 1\r\nContent-Type: image/png\r\n" in seen[1]
     assert [event["name"] for event in made.fired] == ["/score small [key]", "/score picture [key]"]
     assert made.bench.tally.in_flight == 0
+
+
+def test_what_a_streamed_answer_said(rig: MakeRig) -> None:
+    """A task can carry on with it; of a plain answer, and of one that cannot be unpacked, it is empty."""
+    streamed = EVENT_STREAM + chunk(CHAT + CHAT_END) + b"0\r\n\r\n"
+    packed = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"
+    said: list[str] = []
+
+    def script(peer: Peer) -> None:
+        for answer in (streamed, JSON, packed):
+            peer.request()
+            peer.send(answer)
+
+    with scripted(script) as server:
+        perform(rig(server), lambda score: said.extend(score([n]).said for n in range(3)))
+    content = [json.loads(event[6:])["choices"][0]["delta"].get("content") for event in CHAT.split(b"\n\n")[:-1]]
+    assert said == ["".join(filter(None, content)), "", ""]
+    assert said[0]
 
 
 def test_an_answer_that_the_task_fails(rig: MakeRig) -> None:

@@ -9,6 +9,7 @@ import pytest
 from bench.credentials import RelayKey
 from bench.credentials.relay.seal import SealBroken
 from bench.load.roles.commands import (
+    Change,
     Command,
     Commander,
     CommandMessage,
@@ -20,6 +21,7 @@ from bench.load.roles.commands import (
     Share,
     TakeOver,
 )
+from bench.plan.run_plan import LoadChange
 
 KEY, OTHER = (RelayKey(letter * 32, is_given=True) for letter in (b"k", b"o"))
 UNGIVEN, ANOTHER = RelayKey(b"u" * 32), RelayKey(b"a" * 32)
@@ -27,6 +29,7 @@ RUN = "20261124-000000-000-abcd"
 COMMANDS: list[Command] = [
     Go(monotonic_ns=1, wall_ns=2, host="canary-host"),
     TakeOver(number=1, shares=(Share(worker=1, from_ns=5, splits=((0, 2), (1, 3))),)),
+    Change(number=2, changes=(LoadChange(from_ns=5, arrival_rate=80.0, users=20),)),
     GoOn(number=3),
     Cut(),
     Dismiss(),

@@ -7,25 +7,30 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import pairwise, takewhile
+from types import SimpleNamespace
 
 import pytest
 
 from bench.endpoint import AuthMode
 from bench.load.engine.arrivals import Arrival, schedule
 from bench.load.roles.commands import Share
-from bench.load.roles.dealing import arrivals_of, give_up
+from bench.load.roles.dealing import arrivals_from, arrivals_of, give_up
 from bench.load.roles.losses import Loss, are_bearable, begun_by, due_by
 from bench.load.roles.member import Member
+from bench.load.roles.membership import Membership
 from bench.load.roles.messages import Progress, Ready
 from bench.load.roles.part import Part
 from bench.load.roles.processes import end_child, is_alive, is_child, process_space
-from bench.plan.run_plan import RunPlan, Variant
+from bench.plan.run_plan import LoadChange, RunPlan, Variant
 
 PLAN = RunPlan(
     target="", variants=(Variant(name="key", auth_mode=AuthMode.KEY),), arrival_rate=100.0, duration_s=10.0, warm_up_s=0
 )
 CLOSED = RunPlan(target="", variants=PLAN.variants, duration_s=10.0)
 SECOND = 1_000_000_000
+_EDGES = (0, 3_500_000_001, 7_000_000_007, 10 * SECOND)
 
 
 def arrivals(share: Share, workers: int) -> list[Arrival]:
@@ -60,6 +65,41 @@ class TestDealing:
         sent += [a.number for a in schedule(PLAN, worker=last.part.index, workers=4)]
         sent += [a.number for share in last.shares for a in arrivals(share, 4)]
         assert sorted(sent) == list(range(1000))
+
+    @pytest.mark.parametrize("spacing", ["constant", "poisson"])
+    def test_nothing_is_sent_twice_or_never_where_the_rate_is_changed(self, spacing: str) -> None:
+        """A worker is lost before each change and after it: all that the changed plan asks for is sent once."""
+        plan = dataclasses.replace(PLAN, arrivals=spacing, seed=3)
+        members = [member(index) for index in range(4)]
+        left = members.copy()
+        sending = {each.node: schedule(plan, worker=each.part.index, workers=4) for each in members}
+        sent: list[Arrival] = []
+
+        def go_on(until_ns: int) -> None:
+            for each in left:
+                due = list(takewhile(lambda arrival: arrival.due_ns < until_ns, sending[each.node]))
+                sent.extend(due)
+
+        def rest_of(each: Member, from_ns: int) -> Iterator[Arrival]:
+            shares = (Share(worker=each.part.index, from_ns=-1), *each.shares)
+            return arrivals_from(from_ns, shares, plan, workers=4, dues_ns=None)
+
+        changes: tuple[LoadChange, ...] = ()
+        for lose_ns, change_ns, rate in ((1_234_567_890, 3_500_000_001, 250.0), (4_400_000_003, 7_000_000_007, 20.0)):
+            go_on(lose_ns)
+            gone = left.pop(0)
+            give_up(gone, left, plan=plan, at_ns=lose_ns - 1, why="its process died", by_system=True)
+            for each in left:
+                sending[each.node] = rest_of(each, lose_ns)
+            go_on(change_ns)
+            changes = (*changes, LoadChange(from_ns=change_ns, arrival_rate=rate, users=20))
+            plan = dataclasses.replace(plan, changes=changes)
+            for each in left:
+                sending[each.node] = rest_of(each, change_ns)
+        go_on(11 * SECOND)
+        assert sorted(sent) == list(schedule(plan))
+        by_stage = [sum(a <= arrival.due_ns < b for arrival in sent) for a, b in pairwise(_EDGES)]
+        assert by_stage == pytest.approx([350, 875, 60], rel=0.4 if spacing == "poisson" else 0.01)
 
     def test_one_that_had_sent_all_leaves_nothing(self) -> None:
         """It said so after it had taken over last."""
@@ -119,6 +159,28 @@ def test_a_thousandth_may_be_lost(plan: RunPlan, losses: list[Loss], bearable: b
     """Of an open run's arrivals, if the others took over the rest; of a closed run nothing."""
     assert due_by(PLAN, 10 * SECOND) == 1000
     assert are_bearable(losses, plan, 10 * SECOND) is bearable
+
+
+class Clients(dict[str, SimpleNamespace]):
+    """Locust's list of workers."""
+
+    @property
+    def missing(self) -> list[SimpleNamespace]:
+        return [client for client in self.values() if client.state == "missing"]
+
+
+def test_who_was_lost_in_one_run_is_not_dealt_the_next_one() -> None:
+    """Locust still lists it: the next run would lose it at once, and be INVALID for want of its file."""
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    clients = Clients({name: SimpleNamespace(id=name, state="ready") for name in ("alive", "dead", "silent")})
+    members = Membership(SimpleNamespace(clients=clients))
+    members.runs_as("dead", ended.pid)
+    assert members.begin() == ("alive", "silent")
+    clients["silent"].state = "missing"
+    members.join("silent")
+    assert "silent" not in members.begin()
+    assert members.join("alive").part == Part(index=0, workers=1)
 
 
 class TestProcesses:

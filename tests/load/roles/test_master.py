@@ -21,7 +21,7 @@ from bench import schemas
 from bench.clock import ClockAnchor
 from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
-from bench.errors import BenchError, CredentialError
+from bench.errors import BenchError, CredentialError, RunInvalid, UsageError
 from bench.live.view import NOTHING, View
 from bench.load.roles import conductor, manifest_file
 from bench.load.roles import master as module
@@ -75,6 +75,9 @@ class FakeSenders:
 
     def look(self) -> None:
         self._do("look")
+
+    def change(self, plan: RunPlan) -> None:
+        self._do(f"change to {plan.changes[-1].arrival_rate:g}/s")
 
     def cut(self) -> None:
         self._do("cut")
@@ -341,6 +344,92 @@ def test_the_statistics_of_the_next_run_are_left_alone(bench: Bench) -> None:
     bench.run()
     module.gevent.sleep(0.5)
     assert resets == []
+
+
+OPTIONS = {"num_users": 20, "spawn_rate": 10, "arrival_rate": "1000"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        *(({"arrival_rate": rate}, "--arrival-rate: ") for rate in ("0", "-3", "nan", "inf", "1e9", "abc", "1;2")),
+        *(({"num_users": users}, "--users: ") for users in ("0", "-1", "1e3", "1000000", "x")),
+        *(({"spawn_rate": spawn_rate}, "spawn_rate is no number") for spawn_rate in ("0", "-1", "nan", "x", None)),
+        ({"arrival_rate": ""}, "arrival_rate cannot be changed"),
+        ({"arrival_rate": "80", "num_users": 99_999}, "users need"),
+    ],
+)
+def test_a_load_that_cannot_be_leaves_the_run_as_it_is(options: dict[str, Any], said: str, bench: Bench) -> None:
+    """One line says why; nobody is told of it, and nothing is recorded."""
+
+    def refuse(users: int) -> None:
+        raise RunInvalid(f"{users:,} users need more descriptors than there are")
+
+    def change(_: ClockAnchor) -> None:
+        bench.master._make_room = refuse if options.get("num_users") == 99_999 else lambda _: None
+        with pytest.raises(BenchError, match=said) as refused:
+            bench.master.change({**OPTIONS, **options})
+        assert "\n" not in refused.value.describe()
+        done.append("refused")
+
+    done: list[str] = []
+    bench.senders.go = change  # type: ignore[method-assign]
+    bench.run()
+    assert done == ["refused"]
+    assert not [what for what in bench.senders.done if what.startswith("change")]
+    assert bench.manifest["plan"]["changes"] == []
+
+
+def test_before_its_clock_starts_and_after_its_end_a_run_takes_no_change(bench: Bench) -> None:
+    with pytest.raises(UsageError, match="the run is being prepared"):
+        bench.master.change({**OPTIONS, "arrival_rate": "80"})
+    bench.run()
+    with pytest.raises(UsageError, match="the run is over"):
+        bench.master.change({**OPTIONS, "arrival_rate": "80"})
+
+
+def test_a_change_is_recorded_while_the_run_goes_on(bench: Bench) -> None:
+    """Senders, manifest, page and whoever looks at the plan know it; the same again is nothing, users are no rate."""
+    bench.master.preparation.plan = dataclasses.replace(bench.master.plan, duration_s=60.0, users=20)  # type: ignore[type-var]
+    told: list[Any] = []
+
+    def change() -> None:
+        for options in ({"arrival_rate": "80"}, {"arrival_rate": "80.0"}, {"arrival_rate": "80", "num_users": "30"}):
+            bench.master.change({**OPTIONS, **options})
+        told.extend(bench.manifest["plan"]["changes"])
+        bench.senders.all_lost = True
+
+    bench.senders.look = change  # type: ignore[method-assign]
+    bench.run()
+    assert [what for what in bench.senders.done if what.startswith("change")] == ["change to 80/s"]
+    assert [(one["arrival_rate"], one["users"]) for one in told] == [(80.0, 20), (80.0, 30)]
+    assert bench.master.plan is not None
+    assert [change.users for change in bench.master.plan.changes] == [20, 30]
+    state = bench.master.board.as_json(NOTHING)
+    assert (state["plan"]["arrival_rate"], state["plan"]["users"]) == (80.0, 30)
+    by_hand = [event["text"] for event in state["events"] if event["mark"] == "change"]
+    assert by_hand == ["by hand: 80/s, 20 users", "by hand: 80/s, 30 users"]
+    assert schemas.load(next(bench.out.glob("*/manifest.json")), schemas.Manifest)["plan"]["changes"] == told
+
+
+def test_a_full_disk_keeps_no_change_from_the_senders(bench: Bench) -> None:
+    """It is in the manifest once that can be written again."""
+    bench.master.preparation.plan = dataclasses.replace(bench.master.plan, duration_s=60.0)  # type: ignore[type-var]
+    write = manifest_file.ManifestFile.write
+
+    def refuse(self: Any, value: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def change() -> None:
+        bench.senders.all_lost = True
+        bench.monkeypatch.setattr(manifest_file.ManifestFile, "write", refuse)
+        bench.master.change({**OPTIONS, "arrival_rate": "80"})
+        bench.monkeypatch.setattr(manifest_file.ManifestFile, "write", write)
+
+    bench.senders.look = change  # type: ignore[method-assign]
+    bench.run()
+    assert "change to 80/s" in bench.senders.done
+    assert [one["arrival_rate"] for one in bench.manifest["plan"]["changes"]] == [80.0]
 
 
 @pytest.mark.parametrize("arrival_rate", [1000.0, None])

@@ -16,6 +16,7 @@ from bench.load.roles import worker_files as worker_files
 from bench.load.roles.order import Order, OrderMessage, OrderRefused
 from bench.load.roles.own_plan import PlanHashes
 from bench.load.roles.part import Part
+from bench.plan.prompt_plan import PromptPlan
 from bench.plan.request_plan import RequestPlan
 from bench.plan.run_plan import RunPlan, Variant
 from bench.rundir import RunDir
@@ -159,6 +160,14 @@ class TestHashes:
         """Where a file lies, and the numbers, which are the master's anyway."""
         other = dataclasses.replace(order.plan, payload="/elsewhere.json", ca_file="ca.pem", users=99, seed=3)
         assert not PlanHashes.of(other).differing(PlanHashes.of(order.plan))
+        here, there = (
+            dataclasses.replace(
+                order.plan, request=RequestPlan(prompts=PromptPlan(prompt_tokens="512", tokenizer=path))
+            )
+            for path in ("here.json", "there/tokenizer.json")
+        )
+        assert not PlanHashes.of(here).differing(PlanHashes.of(there))
+        assert PlanHashes.of(here).differing(PlanHashes.of(order.plan))
 
 
 class TestParcels:

@@ -1,0 +1,31 @@
+"""Conversations of several turns: which requests are not arrivals of their own, and how conversations ended. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from bench.analysis.run import LoadedRun, Mask
+
+_LATER = re.compile(r"turn ([2-9]|[1-9]\d+)")
+
+
+def later_turns(run: LoadedRun) -> Mask:
+    """The requests that followed an answer: no arrival asked for them."""
+    request, words = run.plan.request, run.samples.words["request_class"]
+    later = [word for word in words if _LATER.fullmatch(word)]
+    if not later or not (request.chat or request.prompts is not None):
+        return np.zeros(len(run.samples), bool)
+    return run.samples.where("request_class", *later)
+
+
+def block(run: LoadedRun, variant: str) -> dict[str, Any]:
+    """How many conversations of a variant the whole run had, warm-up and all, and how many ended how; none without."""
+    ended: Counter[str] = Counter()
+    for records in run.health.values():
+        for record in records:
+            ended.update(record.get("conversations", {}).get(variant, {}))
+    return {"conversations": {"count": ended.total(), "ended": dict(ended)}} if ended else {}
