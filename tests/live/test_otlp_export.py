@@ -14,7 +14,7 @@ from bench.endpoint import AuthMode
 from bench.errors import UsageError
 from bench.plan.run_plan import RunPlan, Variant
 from bench.runreader import load_run
-from tests.e2e.command import LOCUSTFILES, bench, start_and_wait
+from tests.e2e.command import LOCUSTFILES, UNDRAWN, bench, start_and_wait
 from tests.live.test_prometheus_protobuf import Master, seen
 from tests.otlp.receiver import Receiver, attributes, receiving
 from tests.security.searching import found_in
@@ -102,7 +102,7 @@ def test_a_run(hangs: bool, tmp_path: Path) -> None:
     receiver = Receiver(drip=threading.Event() if hangs else None)
     with receiving(receiver):
         load = ("--arrival-rate", "20", "--duration", "2s", "--warm-up", "0", "--otlp-endpoint", receiver.url)
-        done = bench("run", "--emulator", *load, "--traceparent", "50%", cwd=tmp_path)
+        done = bench("run", "--emulator", *load, "--traceparent", "50%", cwd=tmp_path, **UNDRAWN)
     assert done.code in {0, 4}, done  # 4: a busy machine was late
     manifest = json.loads((tmp_path / done.run / "manifest.json").read_text())
     assert manifest["ended"]["reason"] == "completed"
