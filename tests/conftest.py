@@ -5,7 +5,10 @@ Properties are tried with the same examples every time; `make explore` tries new
 
 from __future__ import annotations
 
+import gc
+import os
 import signal
+import sys
 from collections.abc import Generator
 from contextlib import nullcontext
 from pathlib import Path
@@ -19,6 +22,9 @@ from tests.quiet import judged_if_quiet
 settings.register_profile("new examples", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same examples", settings.get_profile("new examples"), derandomize=True)
 settings.load_profile("same examples")
+
+sys.dont_write_bytecode = False  # else each process of xdist's, and each that tests start, compiles all of this anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored in all that the tests start
 
@@ -35,6 +41,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(here).as_posix().startswith(_STARTS_PROCESSES):
             item.add_marker("processes")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests live as long as the session: the garbage collector need not walk them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

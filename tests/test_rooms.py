@@ -114,7 +114,7 @@ LIBRARIES: dict[str, str] = {
     "gevent": r"process\.supervise|load\.|live\.(headless|otlp_export)|"
     r"credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
-    "locust": r"load\.(__main__|roles\.(locust_messages|locust_monitor|locust_stats|request_events|session)|user)",
+    "locust": r"load\.(__main__|roles\.(locust_(messages|monitor|sockets|stats)|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
     "msgspec": r"plan\.expectation|schemas|history\.(ledger|mlflow\.messages)|calibration\.stream_peer_tools|"
@@ -128,9 +128,10 @@ LIBRARIES: dict[str, str] = {
     "tokenizers": r"load\.engine\.vocabulary",
     "trustme": r"emulator\.",
     "uvloop": r"emulator\.",
+    "zmq": r"load\.roles\.locust_sockets",
 }
 """The only modules that may name a library. `load.roles.session` needs Locust's runners to know its role,
-`locust_messages`, `locust_monitor` and `locust_stats` replace functions of it, `user` is its User; nobody else knows
+`locust_messages`, `_monitor`, `_sockets` and `_stats` replace functions of it, `user` is its User; nobody else knows
 that there is a Locust."""
 
 IMPURE = {
@@ -157,13 +158,19 @@ PURE_BY_DESIGN = {
 
 
 @cache
-def modules() -> dict[str, ast.Module]:
-    """Every module of the package, parsed."""
+def sources() -> dict[str, str]:
+    """Every module of the package."""
     found = {}
     for path in sorted((REPOSITORY / "bench").rglob("*.py")):
         parts = path.relative_to(REPOSITORY).with_suffix("").parts
-        found[".".join(part for part in parts if part != "__init__")] = ast.parse(path.read_text(encoding="utf-8"))
+        found[".".join(part for part in parts if part != "__init__")] = path.read_text(encoding="utf-8")
     return found
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Parsed, which takes a second: not while tests are collected, in each process of xdist's."""
+    return {name: ast.parse(source) for name, source in sources().items()}
 
 
 @cache
@@ -193,7 +200,7 @@ def rooms_entered_by(name: str) -> set[str]:
 @cache
 def pure_modules() -> tuple[str, ...]:
     """Those whose docstring says so."""
-    says = {name: ast.get_docstring(tree) or "" for name, tree in modules().items()}
+    says = {name: source.split('"""')[1] if source.startswith('"""') else "" for name, source in sources().items()}
     return tuple(
         name
         for name, text in says.items()

@@ -92,7 +92,7 @@ def _incomplete(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
     if not ended:
         yield _invalid(f"the run was killed before it ended, after {run.span_s:.1f} s of measuring: run it again")
     elif ended.get("reason") not in ("completed", "decided") and not (ended.get("reason") == "stopped" and run.endless):
-        planned = f" of {run.plan.duration_s:g} s" if run.plan.duration_s else ""
+        planned = f" of {run.plan.duration_s:g} s" if run.plan.duration_s else " s"
         yield _suspect(
             f"the run ended early ({ended.get('reason', 'no reason given')}) after {run.span_s:.1f}{planned}: "
             "its figures cover less time than was asked for; run it to its end"

@@ -21,7 +21,7 @@ import numpy as np
 
 from bench.calibration.watching import VIEW, watching
 from bench.credentials import CredentialManager, StaticSource
-from bench.load.engine.request import Tally
+from bench.load.engine.shared import Tally
 from bench.load.engine.task_run import TaskRun
 from bench.load.engine.tokens import TokenReader
 from bench.load.wire.answer import Answer

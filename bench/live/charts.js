@@ -15,19 +15,29 @@ function table(id, head, rows) {
   $(id).replaceChildren(top, ...body);
 }
 const MARKS = {refresh: ["var(--faint)", "1 3"], fault: ["var(--doubtful)", ""], loss: ["var(--bad)", ""], change: ["var(--c0)", "6 3"]};
+// A number for an axis: no more digits than it needs.
+const short = value => Number(value.toPrecision(3)).toLocaleString("en");
+// The end of an axis that holds `most`: twice 1, 2, 2.5 or 5 of some power of ten, so that its half is a round number too.
+function niceEnd(most) {
+  const power = 10 ** Math.floor(Math.log10(most / 2 || 1));
+  return 2 * power * [1, 2, 2.5, 5, 10].find(step => 2 * power * step >= most * (1 - 1e-9));
+}
+// As wide as it will be drawn, or its letters would be stretched.
+const widthOf = id => $(id).querySelector("svg")?.clientWidth || Math.max($(id).clientWidth - 22, 0) || 400;
 function chart(title, series, {points, stacked = false, marks = []}) {
-  const W = 400, H = 130, L = 44, B = 16, figure = element("figure"), caption = element("figcaption", title);
+  const W = widthOf("charts"), H = 144, L = 44, B = 16, figure = element("figure"), caption = element("figcaption", title);
   const times = points.map(point => point.at_s), end = Math.max(10, ...times.slice(-1)), begin = Math.max(0, (times[0] || 0) - 1);
   const values = stacked ? points.map((_, n) => series.reduce((sum, one) => sum + (one.values[n] || 0), 0))
     : series.flatMap(one => one.values.filter(value => value != null));
-  const top = Math.max(...values, 0) * 1.08 || 1;
+  const top = niceEnd(Math.max(...values, 0) || 1);
   const x = at => L + (W - L - 4) * (at - begin) / (end - begin || 1), y = value => H - B - (H - B - 6) * value / top;
   const drawing = element("svg", null, {viewBox: `0 0 ${W} ${H}`, role: "img", preserveAspectRatio: "none"});
   for (const share of [0, .5, 1]) {
     drawing.append(element("line", null, {x1: L, x2: W, y1: y(top * share), y2: y(top * share), stroke: "var(--edge)"}),
-      element("text", (top * share).toPrecision(3), {x: 0, y: y(top * share) + 3}));
+      element("text", short(top * share), {x: 0, y: y(top * share) + 3}));
   }
-  drawing.append(element("text", Math.round(begin) + " s", {x: L, y: H - 3}), element("text", Math.round(end) + " s", {x: W - 34, y: H - 3}));
+  drawing.append(element("text", Math.round(begin) + " s", {x: L, y: H - 3}),
+    element("text", Math.round(end) + " s", {x: W - 4, y: H - 3, "text-anchor": "end"}));
   for (const mark of marks.filter(one => one.at_s >= begin && one.at_s <= end)) {
     const [colour, dashes] = MARKS[mark.mark], at = x(mark.at_s);
     const line = element("line", null, {x1: at, x2: at, y1: 4, y2: H - B, stroke: colour, "stroke-dasharray": dashes,
@@ -51,13 +61,13 @@ function chart(title, series, {points, stacked = false, marks = []}) {
     const name = element("span", null, {class: "name"}), key = element("span", null, {class: one.dash ? "key dashed" : "key"});
     key.style.background = one.dash ? `repeating-linear-gradient(90deg, ${colour} 0 4px, transparent 4px 7px)` : colour; name.append(key, one.name); caption.append(name, " ");
   });
-  drawing.append(element("title", title + ": " + series.map(one => one.name + " " + (one.values.at(-1) == null ? "–" : one.values.at(-1).toPrecision(3))).join(", ")));
+  drawing.append(element("title", title + ": " + series.map(one => one.name + " " + (one.values.at(-1) == null ? "–" : short(one.values.at(-1)))).join(", ")));
   figure.append(caption, drawing);
   return figure;
 }
 function quantileChart(title, curves) {
   const names = ["p50", "p90", "p95", "p99", "p99.9"];
-  const W = 400, H = 150, L = 56, B = 16, figure = element("figure"), caption = element("figcaption", title);
+  const W = widthOf("curves"), H = 144, L = 56, B = 16, figure = element("figure"), caption = element("figcaption", title);
   const known = curves.flatMap(curve => names.map(name => curve.times[name])).filter(value => value > 0);
   const low = Math.log(Math.min(...known, 1e9) * .9), high = Math.log(Math.max(...known, 1e-9) * 1.1);
   const x = n => L + (W - L - 20) * n / (names.length - 1), y = value => H - B - (H - B - 8) * (Math.log(value) - low) / (high - low || 1);
@@ -65,7 +75,7 @@ function quantileChart(title, curves) {
   names.forEach((name, n) => drawing.append(element("text", name, {x: x(n) - 8, y: H - 3})));
   if (known.length) for (const value of [Math.exp(low), Math.exp((low + high) / 2), Math.exp(high)])
     drawing.append(element("line", null, {x1: L, x2: W, y1: y(value), y2: y(value), stroke: "var(--edge)"}),
-      element("text", value.toPrecision(3), {x: 0, y: y(value) + 3}));
+      element("text", short(value), {x: 0, y: y(value) + 3}));
   curves.forEach((curve, n) => {
     const way = names.map((name, k) => [curve.times[name], k]).filter(([value]) => value > 0).map(([value, k]) => `${x(k)} ${y(value)}`);
     const colour = COLOURS[n % COLOURS.length], dash = n >= COLOURS.length ? "5 3" : "";

@@ -17,8 +17,12 @@ _REST = "Everything else"
 _UNITS = {"TIME": "a time: 500ms, 30s, 5m", "N": "a number", "LENGTH": "512, or 100..800", "TOKENS": "a number"}
 _BY_NAME = {option.dest: option for option in RUN_OPTIONS}
 _LOCUSTS = {
-    "user_count": ("num_users", "users", "the cap on requests in flight; can be changed while a run goes on"),
-    "spawn_rate": ("spawn_rate", "users started a second", "before the run's zero, except in the closed model"),
+    "user_count": ("num_users", "users", "the cap on requests in flight"),
+    "spawn_rate": (
+        "spawn_rate",
+        "users started a second",
+        "how fast they come; with a rate all are there before the run's clock starts",
+    ),
 }
 """Fields that Locust's own form has: the option, its label and its help."""
 

@@ -2,7 +2,7 @@
 "use strict";
 const base = location.pathname.replace(/\/$/, "");
 $("back").href = base.replace(/\/bench$/, "") + "/";
-let points = [], run = "", failing = 0;
+let points = [], run = "", failing = 0, judged = "";
 const variants = state => (state.plan ? state.plan.variants.map(one => one.name) : []).filter(name => name in state.variants);
 function draw(state) {
   const names = variants(state), of = (name, key) => points.map(point => point.variants[name] ? point.variants[name][key] : null);
@@ -11,8 +11,9 @@ function draw(state) {
   const marks = state.events.filter(event => event.mark && event.run === run), lines = {points, marks};
   const both = prefix => ["p50", "p99"].flatMap(q => names.map((name, n) => ({name: `${name} ${q}`, values: of(name, (prefix && prefix + "_") + q),
     colour: COLOURS[n % 4], ...(q === "p99" ? {dash: "4 3"} : {})})));
+  const asked = names.length > 1 ? "asked of all" : "asked";
   const charts = [
-    chart("Requests a second", [...(points.some(point => point.asked) ? [{name: "asked", values: points.map(point => point.asked), colour: "var(--faint)", dash: "4 3"}] : []),
+    chart("Requests a second", [...(points.some(point => point.asked) ? [{name: asked, values: points.map(point => point.asked), colour: "var(--faint)", dash: "4 3"}] : []),
       ...names.map((name, n) => ({name, values: of(name, "answered"), colour: COLOURS[n % 4]}))], lines),
     chart("Response time, ms, last 10 s", both(""), lines),
     ...(points.some(point => names.some(name => point.variants[name]?.first_p50 != null)) ? [
@@ -25,17 +26,21 @@ function draw(state) {
 function show(state) {
   if (state.run_id !== run) { run = state.run_id; points = []; }
   points.push(...state.points); if (points.length > 1200) points = points.filter((_, n) => n % 2 === 0);
-  const words = {ready: "No run yet", running: "Running", ended: "Ended: " + state.ending};
-  $("title").textContent = (words[state.state] || state.state) + (run ? " · " + run : "");
+  const words = {ready: "No run yet", running: "Running", ended: "Ended: " + state.ending}, plan = state.plan;
+  const lasts = plan && plan.duration_s ? ` of ${plan.warm_up_s + plan.duration_s}` : "", now = points.length ? Math.round(points.at(-1).at_s) : 0;
+  for (const part of document.querySelectorAll(".seen")) part.hidden = state.state === "ready" && !state.events.length;
+  $("title").textContent = (words[state.state] || state.state) + (state.state === "running" ? `, ${now}${lasts} s` : "") + (run ? " · " + run : "");
   document.title = words[state.state] || "Live page";
-  const plan = state.plan;
   $("plan").textContent = plan ? [plan.variants.map(one => `${one.name} (${one.auth_mode}) ${one.uri}`).join(" against "),
     plan.arrival_rate ? plan.arrival_rate + " arrivals/s" : "back to back", plan.users + " users",
     plan.duration_s ? plan.warm_up_s + " s warm-up, " + plan.duration_s + " s" : "until it is stopped"].join(", ") : "";
+  if (state.error && state.error !== $("error").textContent) setTimeout(() => $("error").scrollIntoView({block: "nearest"}), 0);
   $("error").hidden = !state.error; $("error").textContent = state.error;
   const verdict = state.state === "ended" && state.verdict && state.verdict.run_id === run ? state.verdict : null;
   $("verdict").hidden = !verdict;
-  if (verdict) {
+  const said = JSON.stringify(verdict);
+  if (verdict && said !== judged) { // made anew it would lose the focus, and be read aloud once more
+    judged = said;
     const link = element("a", "open the report", {href: `${base}/runs/${verdict.run_id}/report.html`});
     $("verdict").className = verdict.verdict;
     $("verdict").replaceChildren(element("strong", verdict.verdict), " ", link, ...verdict.reasons.map(reason => element("div", reason)),
@@ -79,7 +84,7 @@ $("compare").onclick = async () => {
   const ids = [...document.querySelectorAll("#runs input:checked")].map(box => box.value);
   const answers = await Promise.all(ids.map(id => fetch(`${base}/runs/${id}/figures`).then(answer => answer.ok ? answer.json() : null)));
   const found = answers.filter(one => one);
-  const sides = found.flatMap(one => Object.entries(one.variants).map(([name, times]) => ({name: `${one.run_id} ${name}`, times})));
+  const sides = found.flatMap(one => one.rows.map(([name]) => ({name, times: one.variants[name.slice(one.run_id.length + 1)]})));
   $("compared").hidden = false;
   $("curves").replaceChildren(sides.length ? quantileChart("Response time by quantile, ms", sides) : element("p", "Choose runs first."));
   table("figures", ["run, variant", "verdict", "a second", "failed", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms"], found.flatMap(one => one.rows));
@@ -106,12 +111,14 @@ async function loadForm() {
     const set = element("fieldset"); set.append(element("legend", group.title), ...group.fields.map(field)); return set;
   }));
 }
-let load = "";
+let load = "", seen = false;
 function showForm(state) {
   const runs = state.state === "running", plan = state.plan, now = runs ? `${plan.users}/${plan.arrival_rate}` : "";
   if (runs && now !== load) for (const [name, value] of [["user_count", plan.users], ["arrival_rate", plan.arrival_rate]])
     if ($("field-" + name) && value != null) $("field-" + name).value = value; // also where somebody else has changed it
   if (!runs || $("field-user_count")) load = now;
+  if (!seen) $("load").open = state.state === "ready";
+  seen = true;
   for (const input of $("groups").querySelectorAll("input, select")) input.disabled = runs && !LIVE(state.plan).includes(input.name);
   $("start").textContent = runs ? "Change the load" : "Start";
   $("stop").hidden = !runs;

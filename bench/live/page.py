@@ -68,6 +68,8 @@ class Watched(Protocol):
 
     def view(self) -> View: ...
 
+    def note_fault(self, name: str, fault: Mapping[str, Any]) -> None: ...
+
 
 def add(web_ui: Any, master: Watched) -> None:
     """Put the page into `web_ui`, and a link to it on Locust's own."""
@@ -99,9 +101,16 @@ def reading_routes(master: Watched, *, base: str, starts: bool = False) -> list[
 def blueprint(routes: Iterable[Route], *, base: str = "") -> Blueprint:
     """The page's part of a Flask app."""
     pages = Blueprint("bench", __name__, url_prefix=f"{base}/bench")
+    pages.after_request(_never_kept)
     for number, (path, view, method) in enumerate(routes):
         pages.add_url_rule(path, f"route{number}", view, methods=[method], strict_slashes=False)
     return pages
+
+
+def _never_kept(answer: Response) -> Response:
+    """Whoever comes back from a report sees what is now, and not what a browser has kept of it."""
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _with_link(answer: Response, base: str) -> Response:
@@ -149,8 +158,8 @@ def _state(master: Watched, *, takes_faults: bool) -> dict[str, Any]:
 
 
 def _verdict(run: RunDir | None) -> dict[str, Any] | None:
-    """What the report says of the run that ended last; None until it is there."""
-    if run is None:
+    """What the report says of the run that ended last; None until it is there, which is the last of its files."""
+    if run is None or not run.report.exists():
         return None
     try:
         trust = schemas.load(run.summary, schemas.Summary)["trust"]
@@ -216,5 +225,5 @@ def _fault(master: Watched) -> Any:
         EmulatorAdmin(master.emulator_admin).script([FAULTS[name]])
     except (OSError, ValueError) as exc:
         return jsonify({"success": False, "message": f"the emulator did not take it: {exc}"}), 502
-    master.board.note(master.board.now_s, f"by hand: {name}", mark="fault")
+    master.note_fault(name, FAULTS[name])
     return jsonify({"success": True, "message": ""})

@@ -111,7 +111,7 @@ def _of_the_run(view: View, board: Board) -> _Values:
     yield RUNNING, (), board.state == "running"
     for worker, facts in view["workers"].items():
         yield CPU, (worker,), facts["cpu"]
-    for one in lights(view, board.newest):
+    for one in lights(view, board.lately):
         yield LIGHT, (one["name"],), _LIGHTS[one["state"]]
 
 

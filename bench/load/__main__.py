@@ -6,13 +6,14 @@ no room for (descriptors, processes, memory) is one line.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, expected
+from bench.errors import RunInvalid, expected
 from bench.load.engine.client_limits import have_descriptors
 from bench.plain_text import write_line
 from bench.process import handover, lifeline, signals, streams
@@ -31,12 +32,19 @@ def main() -> None:
     try:
         have_descriptors(what="Locust needs")  # gevent and ZeroMQ would abort
         _be_locust()
-    except (BenchError, OSError, MemoryError) as exc:
-        lacked = expected(exc)
+    except Exception as exc:
+        lacked = expected(exc) or _taken(exc)
         if lacked is None:
             raise
         write_line(sys.stderr, f"error: {lacked.describe()}")
         sys.exit(lacked.exit_code)
+
+
+def _taken(exc: Exception) -> RunInvalid | None:
+    """Somebody else listens where master and workers were to meet; Locust raises an error of its own for ZeroMQ's."""
+    if getattr(exc.__context__, "errno", None) != errno.EADDRINUSE:
+        return None
+    return RunInvalid("the port that master and workers were to meet on has just been taken", hint="run it again")
 
 
 def _be_locust() -> None:

@@ -34,7 +34,14 @@ from bench.credentials import RelayKey
 from bench.endpoint import AuthMode
 from bench.errors import BenchError, UsageError
 from bench.load.engine.task_run import TaskAnswer, TaskRun
-from bench.load.roles import locust_monitor, locust_options, locust_stats, settings_defaults
+from bench.load.roles import (
+    locust_children,
+    locust_monitor,
+    locust_options,
+    locust_sockets,
+    locust_stats,
+    settings_defaults,
+)
 from bench.load.roles.master import Master
 from bench.load.roles.session import Session
 from bench.plain_text import write_line
@@ -222,6 +229,9 @@ _sessions: dict[Any, Session] = {}
 
 ScoringUser.tasks = [_serve]
 locust_monitor.outlast()
+locust_children.outlive()
+if handover.taken() is not None:  # all that is going to listen here is forked from this process
+    locust_sockets.close_to_others(_RELAY_KEY)
 
 
 class _Given(argparse.Action):

@@ -274,10 +274,15 @@ def failure_kind(kind: Mapping[str, Any]) -> str:
 
 
 def failure_detail(kind: Mapping[str, Any], *, most: int = 200) -> str:
-    """What the first of a kind said: where it redirects to, what the model or the system said, the body's start."""
+    """What the first of a kind said: where it redirects to, what the model or the system said, the body's start.
+
+    Without a body it is the status line's own phrase, where that is not what the status is called anyway.
+    """
     model = " ".join(part for part in (kind.get("model_status", ""), kind.get("model_reason", "")) if part)
     answered = kind["status"] and kind["outcome"] != Outcome.TRANSPORT_ERROR
-    said = kind.get("body", "") if answered else kind.get("reason", "") or kind.get("body", "")
+    body, reason = kind.get("body", ""), kind.get("reason", "")
+    phrase = reason if reason.casefold() not in failure_kind(kind).casefold() else ""
+    said = (body or phrase) if answered else (reason or body)
     parts = (
         f"to {_cut(kind['location'], most)}" if kind.get("location") else "",
         f"model {_cut(model, most)}" if model else "",

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.analysis import figures
+from bench.analysis.auth_failures import failure_share
 from bench.analysis.checked import counts
 from bench.analysis.run import LoadedRun
 from bench.analysis.summary import summarise
@@ -86,7 +88,10 @@ def test_what_needs_no_look_is_as_exact_as_ever(whole: LoadedRun) -> None:
 def test_intervals_hold_the_truth_however_it_was_drawn(whole: LoadedRun) -> None:
     """95 % of them; and few looks that found nothing wrong prove little."""
     truth = block_of(looked_at(whole, 1))["error_rate"]
-    around = [block_of(looked_at(whole, 50, seed=seed))["error_rate_interval"] for seed in range(40)]
+    drawn = (looked_at(whole, 50, seed=seed) for seed in range(40))
+    around = [figures.error_rate(failure_share(run, "key", auth_only=False))["error_rate_interval"] for run in drawn]
+    in_summary = block_of(looked_at(whole, 50, seed=7))["error_rate_interval"]
+    assert in_summary == pytest.approx(around[7], abs=1e-8)
     assert sum(one["low"] <= truth <= one["high"] for one in around) >= 36
     lucky = looked_at(whole, 2_000, seed=3)
     assert block_of(lucky)["error_rate_interval"]["high"] > truth

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.e2e.command import Done, bench, clean_environment
+from tests.e2e.command import UNDRAWN, Done, bench, clean_environment
 from tests.load.wire.scripted import OK, answering, scripted
 from tests.target import certificates
 
@@ -22,7 +22,7 @@ SHORT = ("--arrival-rate", "20", "--duration", "1s", "--warm-up", "0", "--users"
 
 
 def run(*words: str, cwd: Path, **environment: str) -> Done:
-    return bench("run", *SHORT, *words, cwd=cwd, **environment)
+    return bench("run", *SHORT, *words, cwd=cwd, **UNDRAWN, **environment)
 
 
 def outcomes(done: Done, cwd: Path) -> dict[str, dict[str, int]]:
@@ -91,7 +91,7 @@ def test_trouble_at_the_start_is_waited_for(faulty, emulator, workspace, tmp_pat
     with subprocess.Popen(
         [sys.executable, "-m", "bench", *words],
         cwd=tmp_path,
-        env=clean_environment(**emulator["env"]),
+        env=clean_environment(**emulator["env"], **UNDRAWN),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -131,7 +131,9 @@ def test_another_cloud(tmp_path: Path) -> None:
 def test_three_endpoints_of_two_kinds(emulator, workspace, tmp_path: Path) -> None:
     """More than two in one run, a serverless one among them, each with its own credential."""
     names = f"{emulator['endpoints']['key']},{emulator['endpoints']['aml_token']},serverless/ep-serverless"
-    done = bench("compare", *SHORT, "--users", "6", "--endpoint", names, *workspace, cwd=tmp_path, **emulator["env"])
+    done = bench(
+        "compare", *SHORT, "--users", "6", "--endpoint", names, *workspace, cwd=tmp_path, **emulator["env"], **UNDRAWN
+    )
     found = outcomes(done, tmp_path)
     assert len(found) == 3
     assert all(kinds.keys() == {"ok"} for kinds in found.values()), found

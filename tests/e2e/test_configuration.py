@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import LOCUSTFILES, bench, start_and_wait
+from tests.e2e.command import LOCUSTFILES, UNDRAWN, bench, start_and_wait
 
 FILE = """
 [run]
@@ -37,7 +37,7 @@ def plan_in(folder: Path) -> tuple[int, float, float]:
 
 def test_bench(place: Path) -> None:
     """Standard output is one object, whose exit code is the process's."""
-    done = bench("run", "--profile", "smoke", "--json", cwd=place, BENCH_USERS="4")
+    done = bench("run", "--profile", "smoke", "--json", cwd=place, BENCH_USERS="4", **UNDRAWN)
     answer = json.loads(done.out)
     assert done.code == answer["exit_code"]
     assert plan_in(place / answer["folder"]) == (4, 1.0, 20.0)
@@ -47,6 +47,6 @@ def test_bench(place: Path) -> None:
 def test_locust(place: Path) -> None:
     """Its own command line comes first."""
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILES / "key.py"), "--headless"]
-    done = start_and_wait([*command, "--profile", "smoke", "--arrival-rate", "30"], cwd=place)
+    done = start_and_wait([*command, "--profile", "smoke", "--arrival-rate", "30"], cwd=place, **UNDRAWN)
     (manifest,) = place.glob("results/*/manifest.json")
     assert plan_in(manifest.parent) == (3, 1.0, 30.0), done

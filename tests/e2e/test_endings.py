@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.processes import MARK, of_run, wait_until_signals_are_handled
-from tests.e2e.command import LOCUSTFILES, bench, clean_environment, start_and_wait
+from tests.e2e.command import LOCUSTFILES, UNDRAWN, bench, clean_environment, start_and_wait
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes in /proc")
 TARGET = ("run", "--emulator", "--arrival-rate", "100", "--warm-up", "0s")
@@ -30,7 +30,7 @@ class Running:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bench", *TARGET, *words],
             cwd=cwd,
-            env=clean_environment(**{MARK: self.mark}),
+            env=clean_environment(**{MARK: self.mark}, **UNDRAWN),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -120,7 +120,9 @@ def test_what_locust_reads_by_itself_changes_nothing(tmp_path: Path) -> None:
     """locust.conf, [tool.locust] and LOCUST_*: ignored, and said. The run has its folder although that begins oddly."""
     (tmp_path / "locust.conf").write_text("run-time = 1s\nusers = 3\n")
     (tmp_path / "pyproject.toml").write_text('[tool.locust]\nrun-time = "1s"\n')
-    done = bench(*TARGET, "--duration", "3s", "--out", " x", cwd=tmp_path, LOCUST_RUN_TIME="1s", LOCUST_PROCESSES="2")
+    done = bench(
+        *TARGET, "--duration", "3s", "--out", " x", cwd=tmp_path, LOCUST_RUN_TIME="1s", LOCUST_PROCESSES="2", **UNDRAWN
+    )
     for word in ("locust.conf", "[tool.locust]", "LOCUST_RUN_TIME", "LOCUST_PROCESSES"):
         assert word in done.err
     (manifest,) = (tmp_path / " x").glob("*/manifest.json")
@@ -131,7 +133,7 @@ def test_what_locust_reads_by_itself_changes_nothing(tmp_path: Path) -> None:
 
 def _locust(cwd: Path, *words: str) -> Any:
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILES / "key.py"), "--headless", "--emulator", *words]
-    return start_and_wait(command, cwd=cwd)
+    return start_and_wait(command, cwd=cwd, **UNDRAWN)
 
 
 def test_locust_s_run_time_is_the_duration(tmp_path: Path) -> None:
@@ -189,7 +191,7 @@ class Shape(LoadTestShape):
 
 def _run_of(cwd: Path, *words: str, ours: str = "pass", more: str = "") -> Any:
     (cwd / "users.py").write_text(USERS.format(ours=ours, more=more))
-    return bench("run", "--emulator", "--locustfile", "users.py", "--warm-up", "0s", *words, cwd=cwd)
+    return bench("run", "--emulator", "--locustfile", "users.py", "--warm-up", "0s", *words, cwd=cwd, **UNDRAWN)
 
 
 @pytest.mark.parametrize(

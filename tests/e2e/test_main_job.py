@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tests.e2e.command import LOCUSTFILES, Done, bench, start_and_wait
+from tests.e2e.command import LOCUSTFILES, UNDRAWN, Done, bench, start_and_wait
 
 SHORT_LIVES = "--token-life 6s --refresh-after 2s"
 
@@ -85,6 +85,7 @@ def test_plain_locust_runs_each_locustfile(locustfile: str, variant: str, tmp_pa
             "0s",
         ],
         cwd=tmp_path,
+        **({} if variant == "key" else UNDRAWN),
     )
     assert done.code in {0, 4}, done.err
     summary = done.summary_at(tmp_path)
@@ -112,6 +113,7 @@ def test_processes_split_one_schedule(tmp_path: Path) -> None:
     done = bench(
         *("compare", "--emulator", "--arrival-rate", "200", "--duration", "3s", "--warm-up", "0s", "--processes", "2"),
         cwd=tmp_path,
+        **UNDRAWN,
     )
     assert done.code in {0, 4}, done.err
     run = tmp_path / done.run

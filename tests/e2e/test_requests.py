@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tests.e2e.command import Done, bench
+from tests.e2e.command import UNDRAWN, Done, bench
 from tests.security.searching import found_below
 
 SECRET = "hunter2hunter2"
@@ -78,6 +78,7 @@ def test_a_mix_of_requests(keeper: Keeper, tmp_path: Path) -> None:
         *("--warm-up", "0", "--header", "X-Team: bench, 1", "--header-env", "x-api-key=MY_KEY", "--path", "/infer"),
         cwd=tmp_path,
         BENCH_KEY="k",
+        **UNDRAWN,
         MY_KEY=SECRET,
     )
     assert _has_run(done), done
@@ -106,6 +107,7 @@ def test_a_trace_is_replayed(keeper: Keeper, tmp_path: Path) -> None:
         *("--processes", "2", "--gate", "achieved_rate >= 99%"),
         cwd=tmp_path,
         BENCH_KEY="k",
+        **UNDRAWN,
     )
     assert _has_run(done), done
     assert sorted(json.loads(body)["n"] for _, _, _, body in keeper.seen) == list(range(13))
@@ -128,7 +130,7 @@ def test_what_is_refused_before_the_first_request(
 ) -> None:
     """In one line."""
     (tmp_path / "bad.jsonl").write_text('{"body": 1}\n{"bdy": 1}\n')
-    done = bench("run", "--scoring-uri", keeper.uri, *words, cwd=tmp_path, BENCH_KEY="k")
+    done = bench("run", "--scoring-uri", keeper.uri, *words, cwd=tmp_path, BENCH_KEY="k", **UNDRAWN)
     assert (done.code, done.out) == (code, ""), done
     lines = [line for line in done.err.splitlines() if line.strip()]
     assert len(lines) == 1
@@ -190,7 +192,7 @@ def test_two_deployments_behind_two_origins(tmp_path: Path) -> None:
 )
 def test_sides_that_do_not_pair(command: str, words: list[str], says: str, tmp_path: Path) -> None:
     """Exit 2, one line, nothing sent."""
-    done = bench(command, *words, cwd=tmp_path, BENCH_KEY="k")
+    done = bench(command, *words, cwd=tmp_path, BENCH_KEY="k", **UNDRAWN)
     assert (done.code, done.out) == (2, ""), done
     assert says in done.err
     assert len(done.err.strip().splitlines()) == 1
@@ -234,7 +236,7 @@ def test_an_author_s_own_tasks(keeper: Keeper, tmp_path: Path) -> None:
     tags pick tasks as in Locust; a TaskSet is refused at the start."""
     (tmp_path / "shop.py").write_text(TASKS)
     options = ("--scoring-uri", keeper.uri, "--arrival-rate", "40", "--duration", "2s", "--warm-up", "0")
-    done = bench("run", *options, "--locustfile", "shop.py", cwd=tmp_path, BENCH_KEY="k")
+    done = bench("run", *options, "--locustfile", "shop.py", cwd=tmp_path, BENCH_KEY="k", **UNDRAWN)
     assert _has_run(done), done
     summary = done.summary_at(tmp_path)
     classes = summary["variants"]["key"]["classes"]
@@ -244,11 +246,15 @@ def test_an_author_s_own_tasks(keeper: Keeper, tmp_path: Path) -> None:
     assert classes["small"]["outcomes"] == {"ok": classes["small"]["requests"]}
     assert summary["trust"]["dropped_arrivals"] == 0
     keeper.seen.clear()
-    tagged = bench("run", *options, "--locustfile", "shop.py", "--", "--tags", "pictures", cwd=tmp_path, BENCH_KEY="k")
+    tagged = bench(
+        "run", *options, "--locustfile", "shop.py", "--", "--tags", "pictures", cwd=tmp_path, BENCH_KEY="k", **UNDRAWN
+    )
     assert _has_run(tagged), tagged
     assert len(keeper.seen) == 160
     (tmp_path / "broken.py").write_text(TASKS.replace("abstract = True", "").replace("class Shop", "class Shop_"))
-    refused = bench("run", *options, "--locustfile", "broken.py", "--", "Broken", cwd=tmp_path, BENCH_KEY="k")
+    refused = bench(
+        "run", *options, "--locustfile", "broken.py", "--", "Broken", cwd=tmp_path, BENCH_KEY="k", **UNDRAWN
+    )
     assert refused.code == 2, refused
     assert "Broken has the TaskSet Inner" in refused.err
 
@@ -290,7 +296,7 @@ def test_several_classes_of_users_and_what_they_send_first(tmp_path: Path) -> No
     """Weights say how many users each class has; each variant has users of both; a login is kept and in no figure."""
     (tmp_path / "shop.py").write_text(CLASSES)
     words = ("--arrival-rate", "60", "--users", "16", "--duration", "3s", "--warm-up", "0")
-    done = bench("run", "--emulator", *words, "--locustfile", "shop.py", cwd=tmp_path)
+    done = bench("run", "--emulator", *words, "--locustfile", "shop.py", cwd=tmp_path, **UNDRAWN)
     assert _has_run(done), done
     for variant in done.summary_at(tmp_path)["variants"].values():
         assert set(variant["classes"]) == {"read", "look"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import trustme
 
 from bench.endpoint import Workspace
 from bench.errors import BenchError, RunInvalid, UsageError
@@ -20,6 +22,7 @@ from bench.history.mlflow.messages import batch, creation, line_of
 from bench.history.mlflow.server import TrackingServer
 from bench.history.places import place_of
 from bench.schemas.history import HistoryEntry
+from tests import tinyproxy
 from tests.history.test_ledger import entry
 from tests.history.tracking_stub import SECRET, Stub, serving
 
@@ -360,6 +363,58 @@ def test_a_workspace_is_asked_below_its_own_path_with_a_token_that_is_fetched_on
         assert headers["Authorization"] == f"Bearer {SECRET}"
 
 
+def test_a_token_that_ended_while_the_run_went_on_is_fetched_anew(stub: Stub, run: Path) -> None:
+    """Once: where the new one is refused too, that is said."""
+    fetched = iter(["old", "new", "newer", "newest"])
+    there = in_workspace(stub, lambda *_: next(fetched))
+    there.check()
+    ended = ["Bearer old"]
+    stub.instead = lambda _: (401, b"") if stub.asked[-1][2]["Authorization"] in ended else None
+    assert there.add(entry(), run=run).new
+    ended += ["Bearer new", "Bearer newer"]
+    with pytest.raises(BenchError, match="401"):
+        there.read()
+    assert next(fetched) == "newest"
+
+
+def test_a_certificate_is_looked_at_by_the_rule_of_all_others(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    with serving(Stub(), tls=tls) as stub:
+        with pytest.raises(BenchError, match="certificate that is not trusted") as refused:
+            at(stub).check()
+        assert "REQUESTS_CA_BUNDLE" in refused.value.describe()
+        assert stub.asked == []
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+        assert at(stub).add(entry(), run=run).new
+        assert at(stub).read() == ((entry(),), ())
+
+
+@pytest.mark.skipif(tinyproxy.BINARY is None, reason=tinyproxy.MISSING)
+def test_a_server_is_reached_by_way_of_a_proxy_that_asks_who_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tunnel each; the secret is inside, and the proxy's own user is not for the server."""
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    with serving(Stub(), tls=tls) as stub, tinyproxy.tinyproxy(tmp_path, user="me hunter2") as proxy:
+        monkeypatch.setenv("NO_PROXY", "")
+        monkeypatch.setenv("HTTPS_PROXY", proxy.uri)
+        with pytest.raises(BenchError, match="cannot be reached"):
+            at(stub).check()
+        monkeypatch.setenv("HTTPS_PROXY", proxy.uri.replace("//", "//me:hunter2@"))
+        at(stub).check()
+        assert proxy.tunnels_to(int(stub.url.rsplit(":", 1)[1])) >= 1
+        assert [headers.get("Proxy-Authorization") for *_, headers in stub.asked] == [None]
+
+
 def test_a_proxy_sees_nothing_of_what_stays_here(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
@@ -390,6 +445,13 @@ def test_addresses(uri: str, secrets: dict[str, str], base: str, cloud: str) -> 
     assert found.cloud == cloud
     assert (found.workspace == WORKSPACE) == uri.startswith("azureml")
     assert bool(found.authorization) == bool(secrets)
+
+
+def test_a_workspace_s_base_is_where_azureml_mlflow_sends_its_requests() -> None:
+    """By version 1.62 with MLflow 3, whose requests were caught before they were sent."""
+    found = address({"MLFLOW_TRACKING_URI": f"azureml://eastus.api.azureml.ms/{AZURE}"})
+    scope = "subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+    assert found.base == f"https://eastus.api.azureml.ms/mlflow/v2.0/{scope}"
 
 
 @pytest.mark.parametrize(

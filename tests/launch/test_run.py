@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
 import sys
 import time
@@ -221,3 +222,18 @@ def test_a_pipe_is_no_payload(tmp_path: Path) -> None:
         refuse_pipe(str(tmp_path / "pipe.json"), option="--payload")
     for fine in (str(tmp_path), str(tmp_path / "missing"), "", "nul\0"):
         assert refuse_pipe(fine, option="--payload") is None
+
+
+def test_the_meeting_point_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Between the look at it and the use of it: one line, exit code 4."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"master-port={taken.getsockname()[1]}", f"master-bind-port={taken.getsockname()[1]}"
+        words = [f"--{word}" for word in ("master-host=127.0.0.1", "master-bind-host=127.0.0.1", *address)]
+        monkeypatch.setattr("bench.launch.locust_process._meeting_point", lambda: words)
+        monkeypatch.setenv("BENCH_KEY", "k")
+        values = {"users": "2", "processes": "2", "scoring_uri": "http://127.0.0.1:9/score", "out": str(tmp_path)}
+        assert run_locust(launch.locustfile_for("key"), values) == (None, 4)
+    said = capfd.readouterr().err
+    assert said == "error: the port that master and workers were to meet on has just been taken (run it again)\n"

@@ -18,7 +18,7 @@ from bench.errors import UsageError
 from bench.live import headless
 from bench.live.board import Board
 from bench.live.view import NOTHING, View
-from tests.e2e.command import clean_environment
+from tests.e2e.command import UNDRAWN, clean_environment
 
 CANARY = "canary-live-31c5"
 ROUTES = ("/", "/bench", "/bench/state", "/bench/page.js", "/bench/charts.js", "/bench/form", "/bench/runs/x/figures")
@@ -86,7 +86,7 @@ def test_stop_ends_the_run_while_a_browser_stays_connected(tmp_path: Path) -> No
     """As `stopped`, with exit code 4."""
     words = ("run", "--emulator", "--arrival-rate", "5", "--duration", "300s", "--live")
     with subprocess.Popen(
-        [sys.executable, "-m", "bench", *words], cwd=tmp_path, env=clean_environment(), text=True,
+        [sys.executable, "-m", "bench", *words], cwd=tmp_path, env=clean_environment(**UNDRAWN), text=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
         try:

@@ -13,9 +13,11 @@ import pytest
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
 from bench.plan.run_plan import RunPlan, Variant
-from tests.e2e.command import bench
+from bench.runreader import load_run
+from tests.e2e.command import LOCUSTFILES, UNDRAWN, bench, start_and_wait
 from tests.live.test_prometheus_protobuf import Master, seen
 from tests.otlp.receiver import Receiver, attributes, receiving
+from tests.security.searching import found_in
 
 from bench.live.otlp_export import INSTRUMENTS, Export  # isort: skip - skipped without the library
 
@@ -100,7 +102,7 @@ def test_a_run(hangs: bool, tmp_path: Path) -> None:
     receiver = Receiver(drip=threading.Event() if hangs else None)
     with receiving(receiver):
         load = ("--arrival-rate", "20", "--duration", "2s", "--warm-up", "0", "--otlp-endpoint", receiver.url)
-        done = bench("run", "--emulator", *load, "--traceparent", "50%", cwd=tmp_path)
+        done = bench("run", "--emulator", *load, "--traceparent", "50%", cwd=tmp_path, **UNDRAWN)
     assert done.code in {0, 4}, done  # 4: a busy machine was late
     manifest = json.loads((tmp_path / done.run / "manifest.json").read_text())
     assert manifest["ended"]["reason"] == "completed"
@@ -117,3 +119,24 @@ def test_what_is_no_collector_ends_before_the_run(tmp_path: Path) -> None:
     assert "OTEL_EXPORTER_OTLP_HEADERS" in done.err
     assert SECRET not in done.err + done.out
     assert not list(tmp_path.glob("results/*"))
+
+
+def test_locusts_own_export_beside_ours_does_no_harm(tmp_path: Path) -> None:
+    """`--otel`: both tell of the run, no request is lost for it, and no secret is in what either sends."""
+    with receiving(Receiver()) as receiver:
+        words = ["-f", str(LOCUSTFILES / "key_vs_token.py"), "--emulator", "--headless", "--otel"]
+        words += ["--otlp-endpoint", receiver.url, "--arrival-rate", "50", "--duration", "3s", "--warm-up", "0s"]
+        done = start_and_wait(
+            [sys.executable, "-m", "locust", *words],
+            cwd=tmp_path,
+            OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+            OTEL_LOGS_EXPORTER="none",
+        )
+    assert "OpenTelemetry enabled" in done.err
+    assert "Traceback" not in done.out + done.err
+    (run,) = tmp_path.glob("results/*")
+    assert len(load_run(run).samples) == 150
+    assert sum(point.count for point in receiver.points("locust.client.duration")[-1]) == 150
+    assert sum(point.count for point in receiver.points("http.client.request.duration")[-1]) > 100  # up to a second ago
+    assert not found_in(b"".join(receiver.raw), ())

@@ -156,6 +156,7 @@ def test_the_pages_run_no_script_but_their_own(ended: tuple[WebUi, Path, dict[st
     """Whatever a name, a payload or an error's body holds; a report has no script and no rights on the web UI."""
     ui, run_id = ended[0], state(ended[0])["run_id"]
     page = ui.send("GET", "/bench")
+    assert page.headers["cache-control"] == ui.send("GET", "/bench/form").headers["cache-control"] == "no-store"
     assert "script-src 'self'" in page.headers["content-security-policy"]
     assert not re.search(r"<script>|\son[a-z]+=|javascript:", page.body)
     for name in ("charts.js", "page.js"):

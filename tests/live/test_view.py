@@ -119,6 +119,19 @@ def test_the_page_has_a_row_of_tokens_for_who_streams_only() -> None:
     assert [float(time) for time in row[1:6]] == pytest.approx([500, 500, 500, 10.2, 10.2], rel=0.011)
 
 
+def test_the_rate_is_judged_over_ten_seconds() -> None:
+    """One second of random arrivals says nothing, nor does the first, in which answers are still awaited."""
+    board = Board()
+    assert board.lately is None
+    board.begin("r", RunPlan(target="emulator", variants=()))
+    for second, answered in enumerate([0, *[100, 80, 120] * 5]):
+        board.tick(float(second), NOTHING, asked_rate=100.0)
+        board._points[-1]["variants"] = {"key": {"answered": answered}}
+    assert board.lately == {"asked": 100.0, "variants": {"all": {"answered": 102.0}}}
+    (lag, rate) = lights(NOTHING, board.lately)
+    assert (lag["state"], rate["state"], rate["text"]) == ("ok", "ok", "102 of 100/s")
+
+
 def flight(**changes: Any) -> dict[str, Any]:
     record = {"variant": "key", "cause": "refused", "generation": 12, "outcome": "ok", "error": "", "waiters": 8}
     return record | {"started_ns": SECOND, "ended_ns": SECOND + 41_000_000, "longest_wait_ns": 3_000_000} | changes

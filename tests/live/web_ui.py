@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.command import LOCUSTFILES, clean_environment
+from tests.e2e.command import LOCUSTFILES, UNDRAWN, clean_environment
 from tests.emulator.process import until
 
 FORM = "application/x-www-form-urlencoded"
@@ -85,7 +85,7 @@ def web_ui(cwd: Path, *words: str, locustfile: Path = LOCUSTFILES / "key.py", **
     command = [sys.executable, "-m", "locust", "-f", str(locustfile), "--web-port", str(port), *words]
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, cwd=cwd, env=clean_environment(**environment), stdout=out, stderr=subprocess.STDOUT
+            command, cwd=cwd, env=clean_environment(**UNDRAWN, **environment), stdout=out, stderr=subprocess.STDOUT
         )
     ui = WebUi(port, process, log)
     try:

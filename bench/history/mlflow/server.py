@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
@@ -28,7 +29,9 @@ _TIMEOUT_S = 30.0
 _LONGEST_S = 300.0
 _MOST_BYTES = 64 << 20
 _CHUNK = 1 << 16
+_UNAUTHORIZED = 401
 _TOO_MANY = 429
+_TRUST = "name your authority's file in REQUESTS_CA_BUNDLE"
 _HINTS = {
     0: "is MLFLOW_TRACKING_URI right, and the server up?",
     401: "the secret is not valid there: set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and _PASSWORD",
@@ -46,11 +49,11 @@ _AZURE_HINTS = {
 class Refused(BenchError):
     """The server's answer was no, or none. `code` is MLflow's own word."""
 
-    def __init__(self, address: Address, status: int, *, code: str = "", why: str = "") -> None:
+    def __init__(self, address: Address, status: int, *, code: str = "", why: str = "", hint: str = "") -> None:
         word = f" ({code})" if code else ""
         told = why or f"answered {status}{word}"
         hints = _HINTS | (_AZURE_HINTS if address.workspace is not None else {})
-        super().__init__(f"the tracking server at {address.host} {told}", hint=hints.get(status, ""))
+        super().__init__(f"the tracking server at {address.host} {told}", hint=hint or hints.get(status, ""))
         self.status = status
         self.code = code
 
@@ -90,8 +93,20 @@ class TrackingServer:
             self._send("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{quote(place)}", headers, content)
 
     def _send(self, method: str, path: str, headers: Mapping[str, str], body: Any) -> bytes:
-        if not self._authorization and self.address.workspace is not None:
-            self._authorization = f"Bearer {self._fetch(self.address.workspace, self.address.cloud)}"
+        """Once more with another of Azure's tokens where one is refused: a run may take longer than a token lives."""
+        workspace = None if self.address.authorization else self.address.workspace
+        if workspace is None:
+            return self._once(method, path, headers, body)
+        if self._authorization:
+            try:
+                return self._once(method, path, headers, body)
+            except Refused as exc:
+                if exc.status != _UNAUTHORIZED:
+                    raise
+        self._authorization = f"Bearer {self._fetch(workspace, self.address.cloud)}"
+        return self._once(method, path, headers, body)
+
+    def _once(self, method: str, path: str, headers: Mapping[str, str], body: Any) -> bytes:
         secret = {"Authorization": self._authorization} if self._authorization else {}
         sent = {**headers, **secret, "User-Agent": "azureml-endpoint-bench"}
         with _connection(self.address) as connection:
@@ -101,6 +116,8 @@ class TrackingServer:
                     connection.request(method, f"{urlsplit(self.address.base).path}{path}", body=body, headers=sent)
                     found = connection.getresponse()
                     raw = _read(found)
+            except ssl.SSLCertVerificationError:
+                raise Refused(self.address, 0, why="shows a certificate that is not trusted", hint=_TRUST) from None
             except (OSError, HTTPException, ValueError):  # ValueError: closed by the thread that ends it
                 raise Refused(self.address, 0, why="cannot be reached, or ended in mid-answer") from None
         if raw is None:

@@ -14,7 +14,8 @@ from bench.clock import monotonic_ns
 from bench.load.engine.answer_reader import AnswerReader
 from bench.load.engine.conversation import FirstTurn, body_of, class_of, message
 from bench.load.engine.payload import Payload
-from bench.load.engine.request import Engine, Scorer
+from bench.load.engine.request import Scorer
+from bench.load.engine.shared import Engine
 
 MOST_SPOKEN_BYTES = 16 << 20
 """Of all messages of a conversation."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,15 @@ class Conductor:
         if not self.cut_ns:
             self.cut_ns = clock.monotonic_ns()
             self._senders.cut()
+
+    def note_fault(self, name: str, fault: Mapping[str, Any]) -> None:
+        """A person has let a fault loose on the emulator; how long it lasts stands in its `for`, in seconds."""
+        from_s = max(clock.monotonic_ns() - self.zero_ns, 0) / 1e9 if self.zero_ns else 0.0
+        self._board.note(from_s, f"by hand: {name}", mark="fault")
+        if self.record is not None and self.zero_ns:
+            told = {"do": fault["do"], "answer": fault.get("answer", ""), "from_s": from_s}
+            told["to_s"] = from_s + fault.get("for", 0)
+            self.record.change({"faults": [*self.record.values.get("faults", ()), told]})
 
     def leave_statistics(self) -> None:
         """The next run's statistics are not to be wiped by this one's warm-up."""

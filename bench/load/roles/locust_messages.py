@@ -1,8 +1,9 @@
-"""Locust's own listeners, made to outlive what strangers send. Edge: replaces one function of Locust's, wraps another.
+"""Locust's own listeners, made to outlive what strangers send. Edge: replaces functions of Locust's, wraps others.
 
 Whoever reaches a master's port can send it anything. Locust's listener ends for ever at the first message that is no
 MessagePack array of three, or whose fields are of other types than its handlers expect, and takes a message's word for
-whom it is from.
+whom it is from. A worker of it makes the parser of its command line anew for each option in a message that changes its
+users: half a second in which nothing is sent.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from locust import argument_parser
 from locust.rpc.protocol import Message
 from locust.runners import MasterRunner
 
@@ -49,6 +51,7 @@ def harden(runner: Any) -> None:
         runner.server.send_to_client = functools.partial(_send_of_master, runner.server.send_to_client)
         runner.handle_message = functools.partial(_handle_of_master, runner, handle, said)
     else:
+        argument_parser.default_args_dict = functools.cache(argument_parser.default_args_dict)
         runner.handle_message = functools.partial(_handle, handle, said)
 
 

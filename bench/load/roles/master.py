@@ -6,6 +6,7 @@ its orders to its end, for which `run_end` has the words.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -56,6 +57,7 @@ class Master:
         """Of the next run. A copy: Locust writes what its web form says into its own."""
         self.preparation = Preparation(environment, self.options, default_modes=default_modes)
         self._environment = environment
+        self._stop_timeout = environment.stop_timeout
         self._chosen_shape = shape
         self._make_room = make_room
         self.senders: Senders
@@ -103,11 +105,17 @@ class Master:
         self._make_room(wanted.users)
         self._run.change(arrival_rate=wanted.arrival_rate, users=wanted.users)
 
+    def note_fault(self, name: str, fault: Mapping[str, Any]) -> None:
+        """A person has let this one loose on the emulator."""
+        self._run.note_fault(name, fault)
+
     def begin(self) -> None:
         """Start a run in a greenlet of its own: finding the target takes seconds, and the web UI must not wait."""
         self.error = None
         self._last_view = NOTHING
         self._run = self._next_run()
+        if self._environment.web_ui is not None:
+            self._have_stop_wait()
         if self._run.shape is not None:
             self._run.shape.begin()
         self._greenlet = supervise.start(self._conduct, where="the run")
@@ -210,6 +218,11 @@ class Master:
         return self._last_view if not view["leases"] and self._run.record is None else view
 
     # -- one run -------------------------------------------------------------------------------------
+
+    def _have_stop_wait(self) -> None:
+        """Who presses Stop wants the answers that are under way. Workers learn it with their users, which come now."""
+        with contextlib.suppress(BenchError):  # options that are no plan are told when that is made
+            self._environment.stop_timeout = self._stop_timeout or self.preparation.load_of(self.options).timeout_s + 1
 
     def _next_run(self) -> Conductor:
         return Conductor(

@@ -96,6 +96,21 @@ class Member:
             self.dismissed = True
             self.loss = replace(self.loss, why=f"{self.loss.why}, and woke later")
 
+    def runs_on(self, progress: Progress) -> bool:
+        """It was given up, does not know, and has sent meanwhile what others have sent too."""
+        given_up = self.loss is not None and not self.dismissed and not self.came_back
+        return given_up and progress.at_ns > self.given_up_ns
+
+    def come_back(self, progress: Progress) -> str:
+        """What is said of one that ran on; the run is not whole."""
+        self.came_back = True
+        if self.loss is not None:
+            self.loss = replace(self.loss, taken_over=False, why=f"{self.loss.why}, and came back")
+        return (
+            f"worker {self.name} was heard again {progress.at_ns / 1e9:.1f} s into the run: it had run on,"
+            " so what others took over was sent twice, and the run is lost"
+        )
+
     def shares_after(self, from_ns: int) -> tuple[Share, ...]:
         """What it had to send that is due later: its own part, and what it took over. Nothing if it had sent it all."""
         if self.is_idle or not self.part.has_share:

@@ -83,7 +83,7 @@ class Membership:
     @property
     def all_lost(self) -> bool:
         """Nobody is left to send anything."""
-        return all(member.is_lost or self.why_gone(member.node) for member in self)
+        return all(member.is_lost or (not member.drained and self.why_gone(member.node)) for member in self)
 
     def drained(self) -> bool:
         """A late worker that is not ready yet keeps nobody waiting."""

@@ -4,7 +4,7 @@
     master  ─── order ─────>  worker     plan, target, folder, its part (see `order`)
     master  <── refused ──  worker     it does not take that order: its key, its target or its files are others
     master  <── ready ──────  worker     leases fetched, or the error that prevented it
-    master  ─── command ───>  worker     go, take over, go on, cut, dismiss (see `commands`)
+    master  ─── command ───>  worker     go, take over, change, go on, cut, dismiss (see `commands`)
     master  <── progress ───  worker     twice a second: what it has begun, and what its disk did not take
     master  <── woke ───────  worker     it stood still, and begins nothing before it knows that it was not given up
     master  <── look ───────  worker     once a second: what can be seen of it

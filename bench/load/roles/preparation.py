@@ -88,12 +88,15 @@ class Preparation:
         return plan_of(values, target="", variants=variants, payload_sha256="")
 
     def begin_faults(self, zero_ns: int) -> list[dict[str, Any]]:
-        """The faults of the emulator's script, which count from the run's zero; as the manifest tells them."""
+        """The faults of the emulator's script, which count from the run's zero, and what is left of those that were let
+        loose by hand before it; as the manifest tells them."""
         if self._emulator is None:
             return []
         told = self._emulator.begin_faults(zero_ns)
         return [
-            {"do": one["do"], "answer": one["answer"], "from_s": one["begins_s"], "to_s": one["ends_s"]} for one in told
+            {"do": one["do"], "answer": one["answer"], "from_s": max(one["begins_s"], 0.0), "to_s": one["ends_s"]}
+            for one in told
+            if one["phase"] != "over"
         ]
 
     @property

@@ -27,8 +27,9 @@ from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.lane import Lane
 from bench.load.engine.lateness import Lateness
-from bench.load.engine.request import Engine, Scorer, Tally
+from bench.load.engine.request import Scorer
 from bench.load.engine.request_source import load_again
+from bench.load.engine.shared import Engine, Tally
 from bench.load.roles.closing import close_all
 from bench.load.roles.commands import Share
 from bench.load.roles.dealing import arrivals_from, arrivals_of

@@ -17,8 +17,9 @@ from bench.load.engine.arrivals import body_order
 from bench.load.engine.conversing import Conversing
 from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.payload import JSON
-from bench.load.engine.request import Engine, Scorer
+from bench.load.engine.request import Scorer
 from bench.load.engine.seats import Seat, Seats
+from bench.load.engine.shared import Engine
 from bench.load.roles.part import Part
 from bench.plan.run_plan import RunPlan
 

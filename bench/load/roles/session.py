@@ -116,6 +116,7 @@ class Session:
         with supervise.run("the end of the test"):
             if self.worker is not None:
                 self.worker.end()
+                self._environment.stop_timeout = 0  # Locust's worker sleeps for so long before it is ready again
             elif self.master is not None:
                 self.master.end()
                 self._over = self._environment.web_ui is None

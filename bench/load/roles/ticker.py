@@ -15,7 +15,7 @@ from bench.clock import monotonic_ns
 from bench.line_file import LineFile
 from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.failure_samples import FailureSamples
-from bench.load.engine.request import Engine
+from bench.load.engine.shared import Engine
 from bench.load.roles.closing import close_all
 from bench.load.roles.messages import Progress
 from bench.load.roles.part import Part

@@ -7,7 +7,6 @@ to the others; should it wake, it is told to begin nothing any more.
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -253,8 +252,9 @@ class Workers:
 
     def _on_progress(self, node: str, message: messages.Progress) -> None:
         member = self._members[node]
-        if member.is_lost and not member.dismissed and message.at_ns > member.given_up_ns:
-            self._came_back(member)
+        if member.runs_on(message):
+            sys.stderr.write(f"warning: {member.come_back(message)}\n")
+            self._command(Dismiss(), node)
         member.heard(message)
 
     def _on_woke(self, node: str, message: messages.Woke) -> None:
@@ -271,13 +271,6 @@ class Workers:
     def _on_look(self, node: str, message: messages.Look) -> None:
         member = self._members[node]
         member.view, member.looked_ns = message.view, monotonic_ns()
-
-    def _came_back(self, member: Member) -> None:
-        """It was given up, and has sent meanwhile what others have sent too."""
-        if not member.came_back and member.loss is not None:
-            member.came_back = True
-            member.loss = dataclasses.replace(member.loss, taken_over=False, why=f"{member.loss.why}, and came back")
-            self._command(Dismiss(), member.node)
 
     def _on_idle(self, node: str, message: messages.Idle) -> None:
         self._members[node].idle_after = message.taken

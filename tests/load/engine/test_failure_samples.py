@@ -121,9 +121,27 @@ def test_what_a_budget_says_of_itself() -> None:
     assert details.retry_after == "7"
     assert details.limits.startswith("remaining-tokens 0, limit-tokens ***, more-a 1, ")
     assert details.limits.count(",") == 7
-    assert failure_detail({"outcome": "throttled", "status": 429, **asdict(details)}).startswith(
+    assert failure_detail({"outcome": "throttled", "cause": "rate", "status": 429, **asdict(details)}).startswith(
         "asks to wait 7 s, remaining-tokens 0, "
     )
+
+
+@pytest.mark.parametrize(
+    ("status_line", "body", "said"),
+    [
+        (b"422 Unprocessable Entity", b"", '"Unprocessable Entity"'),  # as it was called until RFC 9110
+        (b"503 The model warms up", b"", '"The model warms up"'),
+        (b"503 Service unavailable", b"", ""),
+        (b"422 Unprocessable Entity", b"no field x", '"no field x"'),
+    ],
+)
+def test_a_phrase_of_the_server_s_own(status_line: bytes, body: bytes, said: str) -> None:
+    """It is shown where it says more than the status does, and nothing else says more than it."""
+    answer = answer_of(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status_line, len(body), body))
+    details = details_of(answer, detail="", secret=SECRET)
+    status = int(status_line[:3])
+    kind = {"outcome": "unexpected", "cause": "", "status": status, **asdict(details)}
+    assert failure_detail(kind) == said
 
 
 def test_an_answer_in_pieces() -> None:

@@ -22,7 +22,8 @@ from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.lane import Lane
 from bench.load.engine.payload import Payload
-from bench.load.engine.request import Engine, Scorer, Tally
+from bench.load.engine.request import Scorer
+from bench.load.engine.shared import Engine, Tally
 from bench.load.wire.address import parse_address
 from bench.plan.expectation import expectation_of
 from bench.plan.run_plan import Variant

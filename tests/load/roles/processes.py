@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.command import LOCUSTFILES, clean_environment
+from tests.e2e.command import LOCUSTFILES, UNDRAWN, clean_environment
 
 KEY = "a-relay-key-of-thirty-two-characters-or-more"
 LOOPBACK = "127.0.0.1"
@@ -70,7 +70,7 @@ def locust(
     process = subprocess.Popen(
         [*prefix, sys.executable, "-m", "locust", "-f", str(LOCUSTFILES / f"{locustfile}.py"), *words],
         cwd=cwd,
-        env=clean_environment(**environment),
+        env=clean_environment(**UNDRAWN, **environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -10,7 +10,7 @@ import pytest
 
 from bench.clock import monotonic_ns
 from bench.endpoint import AuthMode
-from bench.load.engine.request import Tally
+from bench.load.engine.shared import Tally
 from bench.load.roles.part import Part
 from bench.load.roles.serving import Serving
 from bench.plan.run_plan import RunPlan, Variant

@@ -496,8 +496,10 @@ class TestMaster:
         assert led.commanded(Dismiss) == []
         assert led.workers.losses == ()
 
-    def test_one_that_did_not_ask_has_sent_what_others_have(self, led: _Led) -> None:
-        """It was cut off, and ran on: it is sent home, and the run is not whole."""
+    def test_one_that_did_not_ask_has_sent_what_others_have(
+        self, led: _Led, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """It was cut off, and ran on: it is sent home, and the run is not whole. It is said by name, with the time."""
         led.begin()
         led.progress("a", at_ns=0, begun=0)
         led.runner.clients.silent = ("a",)
@@ -506,6 +508,10 @@ class TestMaster:
         (loss,) = led.workers.losses
         assert (loss.taken_over, loss.why) == (False, "it fell silent, and came back")
         assert led.commanded(Dismiss) == ["a"]
+        led.progress("a", at_ns=3_500_000_000, begun=9)
+        lost, back = capsys.readouterr().err.splitlines()
+        assert "worker w0 was lost" in lost
+        assert back.startswith("warning: worker w0 was heard again 3.0 s into the run: it had run on, so what others")
 
     def test_a_late_one_that_refuses_costs_nothing(self, led: _Led) -> None:
         """It had no part."""
