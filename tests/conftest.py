@@ -44,7 +44,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests live as long as the session: the garbage collector need not walk them again and again."""
+    """Thousands of tests live as long as the session: the garbage collector need not walk them again and again.
+
+    And a test file that imports Locust would have patched the sockets of all others.
+    """
+    if "locust" in sys.modules:
+        raise pytest.UsageError("a test imports Locust, which patches this process: start one with it")
     gc.collect()
     gc.freeze()
 

@@ -92,6 +92,7 @@ def _lead(_locustfile: Any, values: dict[str, Any], **_: Any) -> None:
         parsed_options=Namespace(**values, num_users=values["users"]),
         runner=runner,
         web_ui=None,
+        stop_timeout=0,
         events=SimpleNamespace(request=SimpleNamespace(_handlers=[])),
     )
     leading = master.Master(environment, default_modes=(), relay_key=RelayKey(b"k" * 32))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
 
-import locust.main
 import pytest
 
 from bench.load.roles import locust_children
@@ -15,13 +16,21 @@ from bench.load.roles import locust_children
 
 def test_a_worker_that_was_awaited_already_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Locust would ask for it for three seconds, with a traceback each time."""
-    assert "os.waitpid(child_pid, os.WNOHANG)" in inspect.getsource(locust.main)
-    monkeypatch.setattr(locust.main, "os", os)
+    main = SimpleNamespace(os=os)
+    monkeypatch.setitem(sys.modules, "locust.main", main)
     locust_children.outlive()
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
-    assert locust.main.os.waitpid(child.pid, os.WNOHANG) == (child.pid, 0)
-    assert locust.main.os.getpid() == os.getpid()
+    assert main.os.waitpid(child.pid, os.WNOHANG) == (child.pid, 0)
+    assert main.os.getpid() == os.getpid()
+
+
+def test_that_is_how_locust_awaits_them() -> None:
+    """Read, for an import would patch this process."""
+    found = find_spec("locust")
+    assert found is not None
+    assert found.origin is not None
+    assert "os.waitpid(child_pid, os.WNOHANG)" in Path(found.origin).with_name("main.py").read_text()
 
 
 def test_without_a_locust_nothing_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
