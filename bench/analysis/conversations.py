@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from bench.analysis.run import LoadedRun, Mask
-
-_LATER = re.compile(r"turn ([2-9]|[1-9]\d+)")
+from bench.plan.prompt_plan import is_later_turn
 
 
 def later_turns(run: LoadedRun) -> Mask:
     """The requests that followed an answer: no arrival asked for them."""
     request, words = run.plan.request, run.samples.words["request_class"]
-    later = [word for word in words if _LATER.fullmatch(word)]
+    later = [word for word in words if is_later_turn(word)]
     if not later or not (request.chat or request.prompts is not None):
         return np.zeros(len(run.samples), bool)
     return run.samples.where("request_class", *later)

@@ -35,7 +35,7 @@ def read(folder: Path) -> Entries:
 
 
 def add(folder: Path, entry: HistoryEntry) -> bool:
-    """Append a run; False when it is there already. UsageError when the folder cannot be written."""
+    """Append a run; False when it is there already. UsageError or RunInvalid when the folder cannot be written."""
     path = folder / FILE
     if path.exists() and any(known.run_id == entry.run_id for known in read(folder)[0]):
         return False

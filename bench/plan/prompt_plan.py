@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -15,6 +16,18 @@ MOST_TURNS = 100
 
 NEED_PROMPT_TOKENS = ("output_tokens", "shared_prefix", "prompts", "turns", "tokenizer")
 """Options that say something of prompts which `--prompt-tokens` asks for."""
+
+_LATER_TURN = re.compile(r"turn ([2-9]|[1-9]\d+)")
+
+
+def turn_class(turn: int) -> str:
+    """The request class of turn number `turn` of a conversation, from 1."""
+    return f"turn {turn}"
+
+
+def is_later_turn(request_class: str) -> bool:
+    """Whether it is that of a turn after the first."""
+    return _LATER_TURN.fullmatch(request_class) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,9 +131,6 @@ def _variant(by_run: Mapping[str, Block]) -> dict[str, Any]:
     }
     if checks := [block["checked"] for block in blocks if "checked" in block]:
         combined["checked"] = summed(checks)
-    if held := [block["conversations"] for block in blocks if "conversations" in block]:
-        ended = summed(one["ended"] for one in held)
-        combined["conversations"] = {"count": sum(ended.values()), "ended": ended}
     if all("within" in block for block in blocks):
         combined["within"] = _withins([block["within"] for block in blocks])
     for metric in METRICS:

@@ -13,6 +13,7 @@ from typing import Self
 import msgspec
 
 from bench.load.engine.payload import Payload
+from bench.plan.prompt_plan import turn_class
 
 _HEAD = b'{"messages":['
 
@@ -39,18 +40,13 @@ class FirstTurn(Payload):
         """Of one turn at least."""
         first, *later = turns
         plain = Payload.of(body_of(first.messages, first.fields), content_type=content_type)
-        return cls(plain.head, plain.tail, class_of(1), None, tuple(later), len(first.messages))
+        return cls(plain.head, plain.tail, turn_class(1), None, tuple(later), len(first.messages))
 
     @property
     def spoken(self) -> bytes:
         """The messages of its body, without the brackets."""
         begin = len(b"\r\n\r\n") + len(_HEAD)
         return self.tail[begin : begin + self.spoken_bytes]
-
-
-def class_of(turn: int) -> str:
-    """The request class of turn number `turn`, from 1."""
-    return f"turn {turn}"
 
 
 def body_of(spoken: bytes, fields: bytes) -> bytes:

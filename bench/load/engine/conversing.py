@@ -12,10 +12,11 @@ from enum import StrEnum
 
 from bench.clock import monotonic_ns
 from bench.load.engine.answer_reader import AnswerReader
-from bench.load.engine.conversation import FirstTurn, body_of, class_of, message
+from bench.load.engine.conversation import FirstTurn, body_of, message
 from bench.load.engine.payload import Payload
 from bench.load.engine.request import Scorer
 from bench.load.engine.shared import Engine
+from bench.plan.prompt_plan import turn_class
 
 MOST_SPOKEN_BYTES = 16 << 20
 """Of all messages of a conversation."""
@@ -74,7 +75,7 @@ class Conversing(Scorer):
             if len(spoken) > MOST_SPOKEN_BYTES:
                 return ConversationEnd.TOO_LONG
             payload = Payload.of(
-                body_of(spoken, turn.fields), content_type=self._content_type, request_class=class_of(number)
+                body_of(spoken, turn.fields), content_type=self._content_type, request_class=turn_class(number)
             )
             if not self._pause(turn.think_ns):
                 return ConversationEnd.RUN_ENDED

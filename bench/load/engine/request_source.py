@@ -11,12 +11,11 @@ from bench.errors import RunInvalid, UsageError
 from bench.load.engine import chat_fields, trace
 from bench.load.engine.bodies import Framing, load_bodies
 from bench.load.engine.chat_file import load_chats
-from bench.load.engine.conversation import class_of
 from bench.load.engine.feeder import Feeder
 from bench.load.engine.prompts import make_prompts
 from bench.load.engine.request_file import load_requests
 from bench.plan.lengths import Lengths
-from bench.plan.prompt_plan import MOST_TURNS, Made
+from bench.plan.prompt_plan import MOST_TURNS, Made, turn_class
 from bench.plan.request_plan import RequestPlan
 from bench.plan.run_plan import TRACE, RunPlan
 
@@ -99,7 +98,7 @@ def classes_of(request: RequestPlan) -> tuple[str, ...]:
 
 
 def _turns(most: int) -> tuple[str, ...]:
-    return tuple(map(class_of, range(1, most + 1)))
+    return tuple(map(turn_class, range(1, most + 1)))
 
 
 def complete(plan: RunPlan, source: RequestSource) -> RunPlan:

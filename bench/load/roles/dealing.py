@@ -58,15 +58,13 @@ def arrivals_from(
     """The arrivals of all these shares that are due then or later, where a stretch of the load begins about then: what
     is passed over is little, and the hub waits."""
     late = [msgspec.structs.replace(share, from_ns=max(share.from_ns, from_ns - 1)) for share in shares]
-    return merge(
-        *(
-            dropwhile(
-                lambda arrival, after_ns=share.from_ns: arrival.due_ns <= after_ns,  # type: ignore[misc] # its default
-                _of_share(share, plan, workers=workers, dues_ns=dues_ns),
-            )
-            for share in late
+
+    def later(share: Share) -> Iterator[Arrival]:
+        return dropwhile(
+            lambda arrival: arrival.due_ns <= share.from_ns, _of_share(share, plan, workers=workers, dues_ns=dues_ns)
         )
-    )
+
+    return merge(*map(later, late))
 
 
 def _of_share(share: Share, plan: RunPlan, *, workers: int, dues_ns: Sequence[int] | None) -> Iterator[Arrival]:
