@@ -22,11 +22,11 @@ Window = tuple[int, int]
 
 def on_a_sample(run: LoadedRun, rows: Mask) -> bool:
     """Whether the body of any of these was passed over."""
-    passed_over = run.memo.get("passed over")
-    if passed_over is None:
-        passed_over = run.memo["passed over"] = run.samples.stands_for == 0
-        run.memo["any passed over"] = bool(passed_over.any())
-    return run.memo["any passed over"] and bool((passed_over & rows).any())
+    if "passed over" not in run.memo:
+        found = run.samples.stands_for == 0
+        run.memo["passed over"] = (found, bool(found.any()))  # in one go: threads work on one run
+    passed_over, any_of_all = run.memo["passed over"]
+    return any_of_all and bool((passed_over & rows).any())
 
 
 def may_tell(run: LoadedRun, rows: Ints) -> bool:

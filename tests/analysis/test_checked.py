@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from bench.analysis import figures
 from bench.analysis.auth_failures import failure_share
-from bench.analysis.checked import counts
+from bench.analysis.checked import counts, on_a_sample
 from bench.analysis.run import LoadedRun
 from bench.analysis.summary import summarise
 from bench.gates.evaluate import evaluate
@@ -134,3 +135,22 @@ def test_it_is_said_first(whole: LoadedRun) -> None:
     said = words.failure_sentence(summarise(run))
     assert f"of {told['answers']:,} answers the bodies of {told['checked']:,} were checked" in said
     assert "10 % of a core" in said
+
+
+class _Asking(dict[str, Any]):
+    """A run's memo, by way of which somebody else asks right after each thing that is kept."""
+
+    def __init__(self, ask: Callable[[], object]) -> None:
+        self._ask = ask
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        self._ask()
+
+
+def test_two_threads_ask_at_once(whole: LoadedRun) -> None:
+    """Variants are summarised side by side: what one has begun to keep is whole for the other."""
+    answers: list[bool] = []
+    run = replace(whole, memo=_Asking(lambda: answers.append(on_a_sample(run, run.measured))))
+    assert on_a_sample(run, run.measured) is False
+    assert answers == [False]
