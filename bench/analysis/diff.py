@@ -35,6 +35,7 @@ from bench.errors import RunInvalid, UsageError
 from bench.metrics import PRINTED, STREAM_DURATIONS
 from bench.plan.load_changes import change_words
 from bench.plan.load_shape import shape_words
+from bench.plan.prompt_plan import bodies_of
 from bench.plan.run_plan import DEFAULT_MIN_EFFECT_MS
 
 ONE_AGAINST_ONE = "one run against one, for nobody knows how much runs of one thing differ"
@@ -276,7 +277,7 @@ _LOAD: dict[str, Callable[[LoadedRun], Any]] = {
     "users": lambda run: run.plan.users,
     "workload model": lambda run: run.plan.model,
     "arrivals": lambda run: run.plan.arrivals,
-    "payload": lambda run: run.plan.payload_sha256 or run.plan.payload,
+    "payload": lambda run: bodies_of(run.plan.as_json()) or run.plan.payload,
     "target": lambda run: run.manifest.get("target", {}).get("kind"),
 }
 """What must be the same for a difference to be one of the deployments."""

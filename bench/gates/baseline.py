@@ -18,6 +18,7 @@ from bench.errors import RunInvalid, UsageError, unwritable
 from bench.gates.evaluate import INVALID, trust_of
 from bench.metrics import OVERHEADS
 from bench.plan.load_shape import shape_words
+from bench.plan.prompt_plan import bodies_of
 from bench.plan.run_plan import RunPlan
 from bench.rundir import write_json
 
@@ -179,7 +180,7 @@ def workload(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "target": manifest.get("target", {}).get("kind"),
         "variants": {variant["name"]: variant["auth_mode"] for variant in plan.get("variants", ())},
-        "payload": plan.get("payload_sha256"),
+        "payload": bodies_of(plan),
         "requests": plan.get("request", {}).get("requests_sha256") or None,
         "shape": shape_words(manifest) or None,
         **_load(plan),

@@ -13,6 +13,7 @@ from typing import Any
 from bench.errors import RunInvalid
 from bench.metrics import LATENCIES, STREAM_DURATIONS
 from bench.plan.load_shape import shape_words
+from bench.plan.prompt_plan import bodies_of
 from bench.schemas.history import HistoryEntry, Spread
 from bench.schemas.values import VERSION
 
@@ -23,7 +24,7 @@ WATCHED = (
 """What shifts are looked for in, where any run has it; higher is worse for all of them."""
 
 _QUANTILES = ("p50", "p90", "p95", "p99", "p99.9")
-_SAME_LOAD = ("arrival_rate", "arrivals", "stages", "users", "duration_s", "payload_sha256", "processes", "timeout_s")
+_SAME_LOAD = ("arrival_rate", "arrivals", "stages", "users", "duration_s", "processes", "timeout_s")
 
 
 def as_entry(
@@ -56,7 +57,8 @@ def _load(summary: Mapping[str, Any], plan: Mapping[str, Any], names: list[str])
     """What must be the same for two lines to be of one series: a mean of five runs differs less than one run does."""
     runs = {"runs": len(summary["runs"])} if "runs" in summary else {}
     changes = {"changes": plan["changes"]} if plan.get("changes") else {}
-    return {"variants": names, **{key: plan.get(key) for key in _SAME_LOAD}, **changes, **runs}
+    load = {**{key: plan.get(key) for key in _SAME_LOAD}, "payload_sha256": bodies_of(plan)}
+    return {"variants": names, **load, **changes, **runs}
 
 
 def _shape(manifest: Mapping[str, Any]) -> dict[str, str]:

@@ -84,6 +84,21 @@ class PromptPlan:
         return cls(**{**values, "made": Made.from_json(made) if made else None})
 
 
+def bodies_of(plan: Mapping[str, Any]) -> str | None:
+    """What bodies a run sent, for whoever compares runs by their manifests' `plan`.
+
+    The hash of a payload file; of prompts that were made what they were asked to be, for another seed draws others of
+    the same lengths. A tokenizer is named by its hash, not by its path.
+    """
+    prompts = plan.get("request", {}).get("prompts")
+    if not prompts:
+        return plan.get("payload_sha256")
+    counted_by = (prompts.get("made") or {}).get("counted_by")
+    asked = {name: value for name, value in prompts.items() if name not in {"made", "tokenizer"}}
+    told = (f"{name.replace('_', ' ')} {value}" for name, value in {**asked, "counted_by": counted_by}.items() if value)
+    return f"made ({', '.join(told)})"
+
+
 def prompt_plan_of(text: Mapping[str, str]) -> PromptPlan | None:
     """What the options ask for, by their names; None where they ask for no prompts. UsageError names the option."""
     if not text.get("prompt_tokens"):

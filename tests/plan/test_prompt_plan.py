@@ -8,7 +8,7 @@ import json
 import pytest
 
 from bench.errors import UsageError
-from bench.plan.prompt_plan import Made, PromptPlan, Spread
+from bench.plan.prompt_plan import Made, PromptPlan, Spread, bodies_of
 from bench.plan.request_plan import RequestPlan, request_plan_of
 
 
@@ -60,3 +60,23 @@ def test_what_cannot_be_made(text: dict[str, str], says: str) -> None:
         request_plan_of(text)
     assert says in refused.value.describe()
     assert len(refused.value.describe()) < 250
+
+
+def test_prompts_of_another_seed_are_the_same_bodies_to_whoever_compares_runs() -> None:
+    """Runs of a set have a seed each; other lengths, or another tokenizer, are something else."""
+    lengths = Spread(least=5, p50=5, mean=5, p99=5, most=5)
+    made = Made(prompt_tokens=lengths, output_tokens=None, counted_by="ab", turns=1)
+    plan = PromptPlan(prompt_tokens="5..9", tokenizer="/home/me/tokenizer.json", made=made)
+
+    def bodies(of: PromptPlan, sha256: str) -> str | None:
+        return bodies_of({"payload_sha256": sha256, "request": {"prompts": dataclasses.asdict(of)}})
+
+    assert bodies(plan, "a" * 64) == bodies(plan, "b" * 64)
+    assert "/home" not in str(bodies(plan, ""))
+    others = (
+        dataclasses.replace(plan, prompt_tokens="5..10"),
+        dataclasses.replace(plan, turns="2"),
+        dataclasses.replace(plan, made=dataclasses.replace(made, counted_by="cd")),
+    )
+    assert len({bodies(one, "") for one in (plan, *others)}) == 4
+    assert bodies_of({"payload_sha256": "a" * 64, "request": {"prompts": None}}) == "a" * 64
