@@ -16,12 +16,16 @@ from typing import Any
 
 
 class LineFile:
-    """Appends to `path`; `lost` counts the lines that the disk did not take, `why` is the last reason."""
+    """Appends to `path`; `lost` counts the lines that the disk did not take, `why` is the last reason.
+
+    `number` is that reason's errno; 0 where it was no error of the system.
+    """
 
     def __init__(self, path: Path) -> None:
         """Raises OSError when there can be no such file."""
         self.lost = 0
         self.why = ""
+        self.number = 0
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o644)
         self._whole = os.fstat(self._fd).st_size
         self._begin = b"\n" if self._whole and os.pread(self._fd, 1, self._whole - 1) != b"\n" else b""
@@ -34,12 +38,14 @@ class LineFile:
             written = os.write(self._fd, line)
         except (OSError, ValueError, TypeError) as exc:
             written, line, self.why = 0, b"?", getattr(exc, "strerror", None) or str(exc)
+            self.number = getattr(exc, "errno", None) or 0
         if written == len(line):
             self._whole += written
             self._begin = b""
             return True
         self.lost += 1
-        self.why = self.why or os.strerror(errno.ENOSPC)
+        if not self.why:
+            self.why, self.number = os.strerror(errno.ENOSPC), errno.ENOSPC
         try:
             os.ftruncate(self._fd, self._whole)
         except OSError as exc:

@@ -46,7 +46,8 @@ def add(folder: Path, entry: HistoryEntry) -> bool:
         raise unwritable(f"{path} cannot be written", exc, hint="name a folder with --history") from exc
     try:
         if not file.write(msgspec.structs.asdict(entry)):
-            raise UsageError(f"{path} cannot be written: {file.why}", hint="name a folder with --history")
+            lost = OSError(file.number, file.why)
+            raise unwritable(f"{path} cannot be written", lost, hint="name a folder with --history")
     finally:
         file.close()
     return True

@@ -44,7 +44,7 @@ def test_a_full_disk_leaves_the_history_as_it_was(tmp_path: Path, monkeypatch: p
     before = (tmp_path / ledger.FILE).read_bytes()
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:20]))
-    with pytest.raises(UsageError, match="No space left"):
+    with pytest.raises(RunInvalid, match="No space left"):
         ledger.add(tmp_path, entry("20260102-000000-000-bbbb"))
     assert (tmp_path / ledger.FILE).read_bytes() == before
 
