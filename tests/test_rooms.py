@@ -114,7 +114,7 @@ LIBRARIES: dict[str, str] = {
     "gevent": r"process\.supervise|load\.|live\.(headless|otlp_export)|"
     r"credentials\.(agent\.client|manager|relay\.master|relay\.worker)",
     "jinja2": r"report\.html",
-    "locust": r"load\.(__main__|roles\.(locust_(messages|monitor|sockets|stats)|request_events|session)|user)",
+    "locust": r"load\.(__main__|roles\.(locust_(messages|monitor|plugin|sockets|stats)|request_events|session)|user)",
     "matplotlib": r"report\.(axes|canvas|draw_)|capacity\.draw",
     "msal": r"credentials\.agent\.(azure_errors|identity)",
     "msgspec": r"plan\.expectation|schemas|history\.(ledger|mlflow\.messages)|calibration\.stream_peer_tools|"

@@ -6,7 +6,9 @@ fold            one sort of a duration, from which figures, intervals and compar
 blocks          time cut into blocks that are long enough to be nearly independent
 bootstrap       intervals of quantiles and means from those blocks
 rates           intervals of shares
-compare         one variant against another, with verdicts
+own_intervals   a variant's own figures with their intervals
+verdicts        what the interval of a difference says
+compare         one variant against another
 diff            stored runs against stored runs
 decompose       where a difference comes from; refresh_time: around refreshes against quiet time
 auth_failures   how many requests were refused and why, and what the refreshes did

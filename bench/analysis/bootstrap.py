@@ -23,6 +23,7 @@ from bench.analysis.run import Floats
 from bench.analysis.student import t_quantile, z_quantile
 
 LEVEL = 0.95
+DEFAULT_SEED = 20_260_101
 LEAST_TAIL = 10
 """Samples there must be on either side of a quantile before an interval is told for it."""
 

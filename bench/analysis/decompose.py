@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from bench import numbers
 from bench.analysis import bootstrap, network, quantiles
 from bench.analysis.blocks import CELLS, cell_of
-from bench.analysis.bootstrap import LEAST_TAIL, Statistic
-from bench.analysis.compare import DEFAULT_SEED, Estimate, judge
+from bench.analysis.bootstrap import DEFAULT_SEED, LEAST_TAIL, Statistic
 from bench.analysis.fold import Fold, fold_variant, pick_variant
 from bench.analysis.run import Floats, Ints, LoadedRun
+from bench.analysis.verdicts import Estimate, judge
 
 PARTS = {
     "schedule_lag": "before the request began (client or users busy)",

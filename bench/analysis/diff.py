@@ -15,22 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import bootstrap, compare, rates, streams, trust
+from bench.analysis import bootstrap, compare, own_intervals, rates, streams, trust, verdicts
 from bench.analysis.auth_failures import failure_share
-from bench.analysis.bootstrap import LEVEL, Interval
-from bench.analysis.compare import (
-    DEFAULT_MIN_EFFECT_RATE,
-    DEFAULT_SEED,
-    Comparison,
-    Estimate,
-    Verdict,
-    judge,
-)
+from bench.analysis.bootstrap import DEFAULT_SEED, LEVEL, Interval
+from bench.analysis.compare import Comparison
 from bench.analysis.fold import Fold
 from bench.analysis.run import LoadedRun
 from bench.analysis.student import t_quantile
 from bench.analysis.summary import SCHEMA_VERSION, comparison_json, plain, without_verdicts
 from bench.analysis.trust import TrustVerdict
+from bench.analysis.verdicts import DEFAULT_MIN_EFFECT_RATE, Estimate, Verdict, judge
 from bench.errors import RunInvalid, UsageError
 from bench.metrics import PRINTED, STREAM_DURATIONS
 from bench.plan.load_changes import change_words
@@ -138,13 +132,13 @@ def _compare(
             name: judge(*pooled(_figures(a, q, seed), _figures(b, q, seed)), min_effect=min_effect_ms)
             for name, q in [*PRINTED.items(), ("mean", None)]
         }
-        return compare.all_at_once(found, min_effect=min_effect_ms)
+        return verdicts.all_at_once(found, min_effect=min_effect_ms, degrees=len(a) + len(b) - 2)
 
     def failures(*, auth_only: bool) -> Estimate:
         a = [failure_share(run, name_a, auth_only=auth_only) for run in runs_a]
         b = [failure_share(run, name_b, auth_only=auth_only) for run in runs_b]
         if len(a) == len(b) == 1:
-            return _undecided(compare.shares(a[0], b[0], min_effect=min_effect_rate))
+            return _undecided(verdicts.shares(a[0], b[0], min_effect=min_effect_rate))
         sides = [[(share.rate, rates.own(share)) for share in side] for side in (a, b)]
         return judge(*pooled(*sides), min_effect=min_effect_rate)
 
@@ -175,7 +169,7 @@ def _sides(runs_a: Sequence[LoadedRun], runs_b: Sequence[LoadedRun], found: Comp
             **{
                 f"{metric}_ms": {
                     statistic: float(
-                        np.mean([compare.figure_ms(streams.folded(run, metric, name), q=q) for run in runs])
+                        np.mean([own_intervals.figure_ms(streams.folded(run, metric, name), q=q) for run in runs])
                     )
                     for statistic, q in _STATISTICS.items()
                 }
@@ -226,7 +220,7 @@ def _refuse(invalid: list[LoadedRun], unlike: list[str]) -> None:
 
 
 def _figures(folds: list[Fold], q: float | None, seed: int) -> list[tuple[float, Interval]]:
-    return [(compare.figure_ms(fold, q=q), compare.own_interval(fold, q, seed=seed)) for fold in folds]
+    return [(own_intervals.figure_ms(fold, q=q), own_intervals.own_interval(fold, q, seed=seed)) for fold in folds]
 
 
 def _pairs(runs_a: Sequence[LoadedRun], runs_b: Sequence[LoadedRun]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Collection
 from typing import Any
 
-from bench.analysis import auth_failures, checked, compare, outcomes
+from bench.analysis import auth_failures, checked, outcomes, own_intervals, verdicts
 from bench.analysis.bootstrap import Interval
 from bench.analysis.fold import Fold
 from bench.analysis.rates import Share
@@ -75,7 +75,7 @@ def durations(run: LoadedRun, metric: str, side: Fold, seed: int) -> dict[str, A
     block: dict[str, Any] = {
         f"{metric}_ms": figures,
         f"{metric}_ms_interval": {
-            name: interval(run, compare.own_interval(side, q, seed=seed))
+            name: interval(run, own_intervals.own_interval(side, q, seed=seed))
             for name, q in [*PRINTED.items(), ("mean", None)]
         },
     }
@@ -91,5 +91,5 @@ def interval(run: LoadedRun, found: Interval) -> dict[str, Any]:
         **({"open": True} if math.isinf(found.high) else {}),
         **({"more_needed": found.more_needed} if found.more_needed else {}),
         **({"hangs_together_s": found.reach * run.span_s} if found.too_long else {}),
-        **({"episodes": max(round(found.episodes), 1)} if found.episodes < compare.ENOUGH_EPISODES else {}),
+        **({"episodes": max(round(found.episodes), 1)} if found.episodes < verdicts.ENOUGH_EPISODES else {}),
     }

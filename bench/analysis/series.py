@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis import compare
+from bench.analysis import own_intervals
 from bench.analysis.fold import fold_variant
 from bench.analysis.quantiles import QuantileCurve
 from bench.analysis.run import Floats, Ints, LoadedRun, Mask
@@ -180,7 +180,7 @@ def schedule_lag(run: LoadedRun, bins: int = BINS) -> ScheduleLagSeries:
 
 def quantile_curve(run: LoadedRun, variant: str, *, metric: str = "response_time") -> QuantileCurve:
     """The percentile curve of one of `run.METRICS` up to p99.99, with its 95 % band."""
-    return compare.own_curve(fold_variant(run, metric, variant))
+    return own_intervals.own_curve(fold_variant(run, metric, variant))
 
 
 def flights(run: LoadedRun, variant: str | None = None) -> tuple[FlightMark, ...]:

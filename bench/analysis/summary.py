@@ -24,18 +24,22 @@ from bench.analysis import (
     conversations,
     decompose,
     network,
+    own_intervals,
     refresh_time,
     stream_figures,
     streams,
     trust,
+    verdicts,
 )
-from bench.analysis.compare import DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED, Comparison
+from bench.analysis.bootstrap import DEFAULT_SEED
+from bench.analysis.compare import Comparison
 from bench.analysis.figures import durations, requests
 from bench.analysis.fold import fold_picked, fold_variant, pick_variant
 from bench.analysis.parts import classes, deployments, stages
 from bench.analysis.quantiles import QuantileCurve
 from bench.analysis.run import METRICS, LoadedRun
 from bench.analysis.slowest import slowest
+from bench.analysis.verdicts import DEFAULT_MIN_EFFECT_RATE
 from bench.metrics import INTER_TOKEN_LATENCY, LATENCIES, PRINTED, TIME_TO_FIRST_TOKEN
 
 SCHEMA_VERSION = 1
@@ -179,7 +183,7 @@ _STREAM_CURVES = (TIME_TO_FIRST_TOKEN, INTER_TOKEN_LATENCY)
 def _stream_curves(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
     """The distributions of streamed answers that the report draws."""
     folds = {metric: streams.fold_stream(run, metric, variant) for metric in _STREAM_CURVES}
-    curves = {metric: compare.own_curve(folded, seed=seed) for metric, folded in folds.items()}
+    curves = {metric: own_intervals.own_curve(folded, seed=seed) for metric, folded in folds.items()}
     return {f"{metric}_ms": _curve(curve) | {"q": curve.q} for metric, curve in curves.items()}
 
 
@@ -188,7 +192,7 @@ def _curve(curve: QuantileCurve) -> dict[str, Any]:
 
 
 def _distribution(run: LoadedRun, variant: str, seed: int) -> dict[str, Any]:
-    curves = {metric: compare.own_curve(fold_variant(run, metric, variant), seed=seed) for metric in _CURVES}
+    curves = {metric: own_intervals.own_curve(fold_variant(run, metric, variant), seed=seed) for metric in _CURVES}
     return {"q": curves["response_time"].q, **{f"{metric}_ms": _curve(curve) for metric, curve in curves.items()}}
 
 
@@ -254,7 +258,7 @@ def without_verdicts(comparison: Mapping[str, Any]) -> dict[str, Any]:
             plainer[key] = without_verdicts(value) if isinstance(value, Mapping) else value
     if "verdict" in plainer:
         plainer.pop("more_needed", None)
-        plainer |= {"verdict": str(compare.Verdict.INCONCLUSIVE), "why": NO_CONCLUSION}
+        plainer |= {"verdict": str(verdicts.Verdict.INCONCLUSIVE), "why": NO_CONCLUSION}
     return plainer
 
 

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import bootstrap, compare, rates
+from bench.analysis import bootstrap, compare, own_intervals, rates, verdicts
 from bench.analysis.blocks import CELLS, cell_of
-from bench.analysis.compare import DEFAULT_SEED, Verdict
+from bench.analysis.bootstrap import DEFAULT_SEED
 from bench.analysis.fold import Fold, fold
 from bench.analysis.run import Floats, Mask
+from bench.analysis.verdicts import Verdict
 from bench.calibration import audit_processes as processes
 from bench.calibration.audit_processes import DEADLINE_MS, RATE, RUN_S, Target
 from bench.gates.evaluate import judge
@@ -66,8 +67,8 @@ def figures(target: Target, *, trials: int, seed: int = DEFAULT_SEED) -> list[Fi
         sides = [folded(*side, RUN_S, target.step_at) for side in target.pair(generator)]
         found = compare.folds(*sides, pairing=bootstrap.paired, min_effect_ms=DEFAULT_MIN_EFFECT_MS, seed=trial)
         for i, (name, q) in enumerate(FIGURES.items()):
-            own, one = compare.own_interval(sides[0], q, seed=trial), found[name]
-            warned = own.too_long or own.episodes < compare.ENOUGH_EPISODES
+            own, one = own_intervals.own_interval(sides[0], q, seed=trial), found[name]
+            warned = own.too_long or own.episodes < verdicts.ENOUGH_EPISODES
             held = own.low <= truth[i] <= own.high if own.known else math.nan
             known = one.low is not None or one.high is not None
             low, high = (-math.inf if one.low is None else one.low), (math.inf if one.high is None else one.high)
@@ -178,9 +179,9 @@ def _rate_block(times: Floats, hit: Mask, length_s: float) -> dict[str, Any]:
 
 def _time_block(times: Floats, values_ms: Floats, length_s: float) -> dict[str, Any]:
     side = folded(times, values_ms, length_s)
-    found = compare.own_interval(side, 0.99)
+    found = own_intervals.own_interval(side, 0.99)
     told = {"low": found.low, "high": found.high} if found.known else {"low": None, "high": None}
-    few = {"episodes": max(round(found.episodes), 1)} if found.episodes < compare.ENOUGH_EPISODES else {}
+    few = {"episodes": max(round(found.episodes), 1)} if found.episodes < verdicts.ENOUGH_EPISODES else {}
     long = {"hangs_together_s": found.reach * length_s} if found.too_long else {}
     return {
         "requests": side.n,

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis import bootstrap, compare, rates
+from bench.analysis import bootstrap, compare, own_intervals, rates, verdicts
 from bench.analysis.blocks import CELLS, cell_of
-from bench.analysis.bootstrap import Interval
-from bench.analysis.compare import DEFAULT_MIN_EFFECT_RATE, DEFAULT_SEED
+from bench.analysis.bootstrap import DEFAULT_SEED, Interval
 from bench.analysis.fold import Fold, fold
 from bench.analysis.run import Floats
+from bench.analysis.verdicts import DEFAULT_MIN_EFFECT_RATE
 from bench.calibration.simulated import SHIFT_MS, Failures, Scenario
 from bench.metrics import PRINTED
 from bench.plan.run_plan import DEFAULT_MIN_EFFECT_MS
@@ -93,7 +93,7 @@ def simulate(
         found = _intervals(scenario, baseline, candidate, seed=trial)
         for i, (q, difference) in enumerate(zip(FIGURES.values(), found, strict=True)):
             if not math.isnan(difference.low):
-                own = compare.own_interval(candidate, q, seed=trial)
+                own = own_intervals.own_interval(candidate, q, seed=trial)
                 ends = (difference.low, difference.high, own.low, own.high)
                 errors[trial, i] = np.array(ends) - (differences[i], differences[i], owns[i], owns[i])
     if not scenario.own_truth:
@@ -116,7 +116,7 @@ def enough(
     short = [_intervals(scenario, *_folds(scenario, generator), seed=trial) for trial in range(_PILOTS)]
     for i, name in enumerate(FIGURES):
         told = [found[i] for found in short if not math.isnan(found[i].low)]
-        wanted = [compare.samples_to_resolve(one, scenario.samples, min_effect=min_effect_ms) for one in told]
+        wanted = [verdicts.samples_to_resolve(one, scenario.samples, min_effect=min_effect_ms) for one in told]
         asked = int(float(f"{np.median(wanted):.2g}")) if wanted else 0
         if asked <= scenario.samples:
             continue

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from bench.errors import UsageError, unwritable
 from bench.history.adding import add_run
 from bench.history.places import Place, place_of
+from bench.numbers import plural
 from bench.plain_text import write_line
 from bench.rundir import write_bytes
 
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _judge(watched: Watched, *, newest: int, min_change: float) -> int:
     if not watched.enough:
-        write_line(sys.stdout, f"NO_DATA: {len(watched.runs)} runs are too few to tell a lasting shift")
+        write_line(sys.stdout, f"NO_DATA: a lasting shift cannot be told from {plural(len(watched.runs), 'run')}")
         return 11
     worse = [series for series in watched.series if series.worse(newest=newest, min_change=min_change) is not None]
     if worse:

@@ -5,69 +5,29 @@
     class KeyUser(ScoringUser):
         auth_modes = ("key",)
 
-Importing it adds the harness's options to Locust's command line and web form, and a `Session` to each
-Locust process. Nothing is fetched or opened before a run starts.
+Importing it makes Locust load the harness (`locust_plugin`): its options, and a `Session` in each Locust process.
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
-import os
 import random
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
-
-try:
-    import resource
-except ImportError:  # Windows, which writes no core files
-    resource = None  # type: ignore[assignment]
 
 import gevent
 from gevent.event import Event
-from locust import TaskSet, User, events
+from locust import User
 from locust.exception import InterruptTaskSet, RescheduleTask, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from bench.credentials import RelayKey
-from bench.endpoint import AuthMode
-from bench.errors import BenchError, UsageError
 from bench.load.engine.task_run import TaskAnswer, TaskRun
-from bench.load.roles import (
-    locust_children,
-    locust_monitor,
-    locust_options,
-    locust_sockets,
-    locust_stats,
-    settings_defaults,
-)
-from bench.load.roles.master import Master
-from bench.load.roles.session import Session
-from bench.plain_text import write_line
-from bench.plan.options import RUN_OPTIONS, WEB_UI_OPTIONS, Repeated
-from bench.plan.reading import is_on
-from bench.plan.run_plan import DEFAULT_USERS
-from bench.process import handover, supervise
+from bench.load.roles import locust_plugin
+from bench.process import supervise
 
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.02
-_WEB_HOST = "127.0.0.1"
-"""Locust's own default is every interface, and no login."""
-
-
-def _relay_key() -> RelayKey:
-    """BENCH_RELAY_KEY, or a new one; one that is no key ends Locust here, where nothing else would say so in a line."""
-    try:
-        return RelayKey.from_environment(os.environ)
-    except BenchError as exc:
-        sys.stderr.write(f"error: {exc.describe()}\n")
-        sys.exit(exc.exit_code)
-
-
-_RELAY_KEY = _relay_key()
-"""Made before Locust forks its `--processes`, so that they share it; other hosts need BENCH_RELAY_KEY."""
 
 
 def _serve(user: Any) -> None:
@@ -150,7 +110,7 @@ class ScoringUser(User):
 
     def _sender(self) -> Any:
         """Whoever sends in this process, once the target is found and the leases are fetched."""
-        session = _sessions[self.environment]
+        session = locust_plugin.sessions[self.environment]
         while (sender := session.sender) is None:
             gevent.sleep(_POLL_S)
         return sender
@@ -161,7 +121,7 @@ class ScoringUser(User):
             super().run()
         finally:
             self._end_before()
-            sender = _sessions[self.environment].sender
+            sender = locust_plugin.sessions[self.environment].sender
             if sender is not None:
                 sender.leave(self)
 
@@ -192,7 +152,7 @@ class ScoringUser(User):
         self._state = LOCUST_STATE_WAITING
         sender = self._sender()
         try:
-            sender.serve(self, users=_sessions[self.environment].wanted_users)
+            sender.serve(self, users=locust_plugin.sessions[self.environment].wanted_users)
         except StopUser:
             raise
         except Exception as exc:
@@ -205,7 +165,7 @@ class ScoringUser(User):
 
     def stop(self, force: bool = False) -> bool:
         """Locust ends this user, as when it moves users to a new worker; the greenlet dies a moment later."""
-        sender = _sessions[self.environment].sender
+        sender = locust_plugin.sessions[self.environment].sender
         if sender is not None:
             sender.withdraw(self.greenlet)
         return bool(super().stop(force=force))
@@ -224,148 +184,5 @@ class ScoringUser(User):
         return True
 
 
-_sessions: dict[Any, Session] = {}
-
-
 ScoringUser.tasks = [_serve]
-locust_monitor.outlast()
-locust_children.outlive()
-if handover.taken() is not None:  # all that is going to listen here is forked from this process
-    locust_sockets.close_to_others(_RELAY_KEY)
-
-
-class _Given(argparse.Action):
-    """A value, and that somebody gave it."""
-
-    def __call__(self, _: Any, namespace: Any, values: Any, *__: Any) -> None:
-        setattr(namespace, self.dest, values)
-        setattr(namespace, f"{self.dest}_given", True)
-
-
-@events.init_command_line_parser.add_listener
-def _add_options(parser: Any) -> None:
-    """The harness's options, as Locust options; those that a browser may set are on the web UI's form too."""
-    parser.set_defaults(num_users=DEFAULT_USERS, spawn_rate=None, web_host=_WEB_HOST)
-    handed = handover.taken()
-    ours = [option for option in RUN_OPTIONS + WEB_UI_OPTIONS if not option.locust]
-    if handed is not None:  # `bench` has read them all, and Locust's command line has none
-        parser.set_defaults(**{option.dest: option.default for option in ours} | handed.options)
-        return
-    found = _from_settings()
-    locusts = {
-        option.locust: int(found[option.dest]) for option in RUN_OPTIONS if option.locust and found.get(option.dest)
-    }
-    parser.set_defaults(**locusts)
-    for option in ours:
-        extra: dict[str, Any] = {"choices": list(option.choices)} if option.choices else {}
-        if option.switch:
-            extra |= {"action": "store_true", "default": bool(found.get(option.dest))}
-        else:
-            extra |= {
-                "default": found.get(option.dest, option.default),
-                "metavar": option.metavar,
-                "action": Repeated if option.repeat else _Given,
-            }
-        parser.add_argument(
-            option.flag, env_var=option.env, help=option.help, include_in_web_ui=option.from_browser, **extra
-        )
-
-
-def _from_settings() -> Mapping[str, str | bool]:
-    """What the settings file says; one that cannot be understood ends Locust here."""
-    try:
-        return settings_defaults.defaults(RUN_OPTIONS, sys.argv[1:], os.environ)
-    except BenchError as exc:
-        write_line(sys.stderr, f"error: {exc.describe()}")
-        sys.exit(exc.exit_code)
-
-
-@events.init.add_listener
-def _on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
-    """A session for this process. A master reads its options now, for a mistake to end it at once."""
-    if resource is not None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not write the lease to disk
-    scoring = [cls for cls in environment.user_classes if issubclass(cls, ScoringUser)]
-    if not scoring:  # somebody else's users, who only want the options
-        if web_ui is not None:
-            _guard(web_ui, dict(vars(environment.parsed_options)), None)
-        return
-    try:
-        locust_options.settle(environment, scoring, waits=ScoringUser)
-    except BenchError as exc:
-        sys.stderr.write(f"error: {exc.describe()}\n")
-        sys.exit(exc.exit_code)
-    _refuse_task_sets(scoring)
-    modes = tuple(AuthMode(mode) for mode in scoring[0].auth_modes)
-    session = Session(environment, default_modes=modes, relay_key=_RELAY_KEY)
-    _sessions[environment] = session
-    locust_stats.refine()
-    if session.master is None:
-        return
-    try:
-        _serve_figures(session.master)
-        _export_figures(environment, session.master)
-        if web_ui is None:
-            _serve_live_page(session.master)
-            session.master.prepare()
-        else:
-            _open_web_ui(web_ui, session.master)
-    except Exception as exc:  # noqa: BLE001 - Locust would log it, and go on
-        error = session.master.told(exc, where="the start")
-        write_line(sys.stderr, f"error: {error.describe()}")
-        session.master.close(signal=False)
-        sys.exit(error.exit_code)
-
-
-def _serve_figures(master: Master) -> None:
-    """To Prometheus, where that was asked for. UsageError for a port that cannot be had."""
-    if text := str(master.options.get("prometheus_port") or "").strip():
-        from bench.live import prometheus
-
-        if not text.isdecimal() or not 0 < int(text) < 65536:
-            raise UsageError(f"--prometheus-port: {text!r} is no port", hint="write 9464")
-        prometheus.serve(int(text), master)
-
-
-def _export_figures(environment: Any, master: Master) -> None:
-    """To a collector, where that was asked for. UsageError for what is none."""
-    if url := str(master.options.get("otlp_endpoint") or "").strip():
-        from bench.live.otlp_export import Export
-
-        export = Export(url, master)
-        environment.events.quitting.add_listener(lambda **_: export.finish())
-
-
-def _serve_live_page(master: Master) -> None:
-    """Of a headless run, where that was asked for. UsageError for a port that cannot be had."""
-    port = str(master.options.get("live_port") or "").strip()
-    if port or is_on(master.options.get("live")):
-        from bench.live import headless
-
-        headless.serve(headless.port_of(port), master)
-
-
-def _open_web_ui(web_ui: Any, master: Master) -> None:
-    """The Auth tab, and the guard. Raises BenchError when no run can be started with these options."""
-    from bench.live import auth_tab, page
-
-    if not is_on(master.options.get("allow_from_browser")):
-        master.check(master.options)
-    auth_tab.add(web_ui, master)
-    page.add(web_ui, master)
-    _guard(web_ui, master.options, master)
-
-
-def _guard(web_ui: Any, started: Mapping[str, Any], master: Master | None) -> None:
-    from bench.live import web_guard
-
-    web_guard.install(web_ui, started, master)
-
-
-def _refuse_task_sets(classes: Sequence[Any]) -> None:
-    """TaskSets have a loop and a clock of their own; here an arrival runs one function."""
-    for cls in classes:
-        nested = [one.__name__ for one in cls.tasks if isinstance(one, type) and issubclass(one, TaskSet)]
-        if nested:
-            sys.stderr.write(f"error: {cls.__name__} has the TaskSet {nested[0]} (write its tasks as @task methods)\n")
-            sys.exit(UsageError.exit_code)
+locust_plugin.install(ScoringUser)

@@ -13,10 +13,10 @@ from statistics import fmean
 from typing import Any
 
 from bench.analysis.bootstrap import Interval
-from bench.analysis.compare import judge
 from bench.analysis.run import METRICS
 from bench.analysis.summary import SCHEMA_VERSION, plain
 from bench.analysis.trust import TrustVerdict
+from bench.analysis.verdicts import Estimate, all_at_once, judge
 from bench.metrics import LATENCIES, STREAM_DURATIONS
 from bench.runset import stream_figures
 from bench.runset.lines import comparisons_of, line
@@ -222,26 +222,33 @@ def _comparison(found: Sequence[Block]) -> dict[str, Any]:
         "min_effect_ms": least_ms,
         "min_effect_rate": least_rate,
         **{
-            block: {
-                statistic: _difference([one[block].get(statistic, {}) for one in found], least_ms)
-                for statistic in first[block]
-            }
+            block: _durations([one[block] for one in found], least_ms)
             for block in (f"{metric}_ms" for metric in (*LATENCIES, *STREAM_DURATIONS))
             if all(block in one for one in found)
         },
-        **{name: _difference([one[name] for one in found], least_rate) for name in ("auth_failure_rate", "error_rate")},
+        **{
+            name: _difference([one[name] for one in found], least_rate).as_json()
+            for name in ("auth_failure_rate", "error_rate")
+        },
         "decomposition": {"sentence": _FROM_REPORTS},
     }
 
 
-def _difference(estimates: Sequence[Block], min_effect: float) -> dict[str, Any]:
+def _durations(blocks: Sequence[Mapping[str, Block]], min_effect: float) -> dict[str, Any]:
+    """Of one metric; each verdict holds for all its statistics at once."""
+    found = {name: _difference([block.get(name, {}) for block in blocks], min_effect) for name in blocks[0]}
+    together = all_at_once(found, min_effect=min_effect, degrees=len(blocks) - 1)
+    return {name: one.as_json() for name, one in together.items()}
+
+
+def _difference(estimates: Sequence[Block], min_effect: float) -> Estimate:
     values = [one.get("estimate") for one in estimates]
     known = [value for value in values if value is not None]
     more_needed = max(((one.get("more_needed") or 0) if one.get("low") is None else 0 for one in estimates), default=0)
     if len(known) < len(values) or more_needed:
         nothing = Interval(low=math.nan, high=math.nan, more_needed=more_needed)
-        return judge(fmean(known) if len(known) == len(values) else math.nan, nothing, min_effect=min_effect).as_json()
-    return judge(fmean(known), between(known), min_effect=min_effect).as_json()
+        return judge(fmean(known) if len(known) == len(values) else math.nan, nothing, min_effect=min_effect)
+    return judge(fmean(known), between(known), min_effect=min_effect)
 
 
 def _shared(summaries: Sequence[Block], key: str) -> list[str]:

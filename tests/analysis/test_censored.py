@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis import bootstrap, compare, trust
+from bench.analysis import bootstrap, compare, own_intervals, trust
 from bench.analysis.blocks import CELLS
-from bench.analysis.compare import Verdict
 from bench.analysis.fold import Fold, fold, fold_variant
 from bench.analysis.quantiles import CURVE_Q
 from bench.analysis.run import LoadedRun
 from bench.analysis.summary import NO_CONCLUSION, summarise
+from bench.analysis.verdicts import Verdict
 from bench.gates.evaluate import evaluate, exit_code, trust_of
 from bench.gates.expression import parse
 from bench.gates.result import GateVerdict
@@ -75,15 +75,15 @@ def test_a_quantile_among_requests_without_an_answer_is_above_the_deadline() -> 
     """2 % run into it: p95 is known, p99 is infinite, at least the deadline, and its interval has no upper end."""
     found = side(1, unanswered=0.02)
     assert found.quantile_ms(0.95) < 150
-    assert compare.own_interval(found, 0.95).high < 200
+    assert own_intervals.own_interval(found, 0.95).high < 200
     assert math.isinf(found.quantile_ms(0.99))
     assert found.least_ms(0.99) == DEADLINE_MS
-    interval = compare.own_interval(found, 0.99)
+    interval = own_intervals.own_interval(found, 0.99)
     assert interval.low == DEADLINE_MS
     assert math.isinf(interval.high)
     assert math.isinf(found.mean_ms)
     assert math.isfinite(found.least_ms(None))
-    mean = compare.own_interval(found, None)
+    mean = own_intervals.own_interval(found, None)
     assert mean.low < found.least_ms(None)
     assert math.isinf(mean.high)
 
@@ -96,7 +96,7 @@ def test_a_quantile_near_the_share_without_an_answer_has_an_interval_without_an_
     lost[rng.permutation(4_000)[:36]] = True
     values[lost] = DEADLINE_MS * 1e6
     found = fold(values.astype(np.int64), (np.arange(4_000) * CELLS // 4_000).astype(np.int16), Q, censored=lost)
-    interval = compare.own_interval(found, 0.99)
+    interval = own_intervals.own_interval(found, 0.99)
     assert found.quantile_ms(0.99) < 200
     assert interval.low < found.quantile_ms(0.99)
     assert math.isinf(interval.high)
@@ -108,7 +108,7 @@ def test_one_given_up_early_moves_no_quantile_by_more_than_its_rank() -> None:
     assert found.censored in range(1, 9)
     assert found.quantile_ms(0.5) == pytest.approx(whole.quantile_ms(0.5), abs=0.1)
     assert found.least_ms(0.5) <= found.quantile_ms(0.5)
-    assert compare.own_interval(found, 0.5).high < 60
+    assert own_intervals.own_interval(found, 0.5).high < 60
 
 
 VERDICTS = [

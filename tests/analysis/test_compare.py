@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.analysis import bootstrap, compare
+from bench.analysis import bootstrap, compare, own_intervals, verdicts
 from bench.analysis.bootstrap import Interval
-from bench.analysis.compare import Verdict
 from bench.analysis.fold import fold_variant
 from bench.analysis.run import LoadedRun
+from bench.analysis.verdicts import Verdict
 from tests.analysis.synthetic import Side
 
 MakeRun = Callable[..., LoadedRun]
@@ -33,14 +33,14 @@ MakeRun = Callable[..., LoadedRun]
 )
 def test_a_verdict_needs_the_whole_interval(low: float, high: float, verdict: Verdict) -> None:
     """Beyond min_effect for BETTER and WORSE, within it for EQUIVALENT; touching it is neither."""
-    found = compare.judge((low + high) / 2, Interval(low=low, high=high), min_effect=0.2)
+    found = verdicts.judge((low + high) / 2, Interval(low=low, high=high), min_effect=0.2)
     assert found.verdict is verdict
     assert (found.low, found.high) == (low, high)
 
 
 def test_no_interval_is_inconclusive_and_says_how_many_more() -> None:
     """The estimate is still told; it is the interval that cannot be."""
-    found = compare.judge(0.5, Interval(low=math.nan, high=math.nan, more_needed=900), min_effect=0.2)
+    found = verdicts.judge(0.5, Interval(low=math.nan, high=math.nan, more_needed=900), min_effect=0.2)
     assert (found.estimate, found.low, found.high, found.verdict) == (0.5, None, None, Verdict.INCONCLUSIVE)
     assert found.as_json()["more_needed"] == 900
 
@@ -48,14 +48,14 @@ def test_no_interval_is_inconclusive_and_says_how_many_more() -> None:
 def test_too_wide_an_interval_says_how_many_more_samples_would_tell() -> None:
     """Half a width of 0.6 times min_effect tells; twice as wide takes four times the samples."""
     wide = Interval(low=-0.1, high=0.14)
-    assert compare.judge(0.02, wide, min_effect=0.1, samples=1_000).more_needed == 3_000
-    assert compare.judge(0.02, wide, min_effect=0.2, samples=1_000).more_needed == 0
-    assert compare.judge(0.02, wide, min_effect=0.0, samples=1_000).more_needed == 0
+    assert verdicts.judge(0.02, wide, min_effect=0.1, samples=1_000).more_needed == 3_000
+    assert verdicts.judge(0.02, wide, min_effect=0.2, samples=1_000).more_needed == 0
+    assert verdicts.judge(0.02, wide, min_effect=0.0, samples=1_000).more_needed == 0
 
 
 def test_a_narrow_interval_around_min_effect_asks_for_no_more() -> None:
     """More samples do not help where the truth is about min_effect."""
-    found = compare.judge(0.2, Interval(low=0.19, high=0.21), min_effect=0.2, samples=1_000)
+    found = verdicts.judge(0.2, Interval(low=0.19, high=0.21), min_effect=0.2, samples=1_000)
     assert (found.verdict, found.more_needed) == (Verdict.INCONCLUSIVE, 0)
 
 
@@ -133,24 +133,26 @@ def test_the_tail_is_guided_by_what_hangs_together_at_p90(make_run: MakeRun) -> 
     run = make_run(sides=(Side("key"),), noise_ms=2.0, noise_time_s=1.0)
     side = fold_variant(run, "response_time", "key")
     p99, p90, p50 = (side.quantile(q) for q in (0.99, 0.9, 0.5))
-    found = dataclasses.replace(compare.own_interval(side, 0.99, seed=3), episodes=math.inf)
+    found = dataclasses.replace(own_intervals.own_interval(side, 0.99, seed=3), episodes=math.inf)
     assert found == bootstrap.own(p99, guide=p90, middle=p50, seed=3)
     assert found != bootstrap.own(p99, seed=3)
 
 
-def estimated(estimate: float, half: float, verdict: Verdict) -> compare.Estimate:
-    return compare.Estimate(estimate=estimate, low=estimate - half, high=estimate + half, verdict=verdict)
+def estimated(estimate: float, half: float, verdict: Verdict) -> verdicts.Estimate:
+    return verdicts.Estimate(estimate=estimate, low=estimate - half, high=estimate + half, verdict=verdict)
 
 
 def test_six_figures_together_miss_no_more_often_than_one() -> None:
     """One beyond by a hair is no finding among six that are not; six that agree leave no doubt about the last."""
     nothing = {f"p{i}": estimated(0.0, 0.2, Verdict.EQUIVALENT) for i in range(5)}
-    hair = compare.all_at_once({**nothing, "p99": estimated(1.55, 1.0, Verdict.WORSE)}, min_effect=0.5)
+    hair = verdicts.all_at_once({**nothing, "p99": estimated(1.55, 1.0, Verdict.WORSE)}, min_effect=0.5)
     assert hair["p99"].verdict is Verdict.INCONCLUSIVE
     assert hair["p99"].why == "sure by itself, not as one of 6 figures"
     assert [hair[name] for name in nothing] == list(nothing.values())
-    sure = compare.all_at_once({**nothing, "p99": estimated(3.0, 1.0, Verdict.WORSE)}, min_effect=0.5)
+    sure = verdicts.all_at_once({**nothing, "p99": estimated(3.0, 1.0, Verdict.WORSE)}, min_effect=0.5)
     assert sure["p99"].verdict is Verdict.WORSE
+    few_runs = verdicts.all_at_once({**nothing, "p99": estimated(3.0, 1.0, Verdict.WORSE)}, min_effect=0.5, degrees=1)
+    assert few_runs["p99"].verdict is Verdict.INCONCLUSIVE
     surer = {f"p{i}": estimated(-3.0, 1.0, Verdict.BETTER) for i in range(5)}
-    last = compare.all_at_once({**surer, "p99": estimated(-1.55, 1.0, Verdict.BETTER)}, min_effect=0.5)
+    last = verdicts.all_at_once({**surer, "p99": estimated(-1.55, 1.0, Verdict.BETTER)}, min_effect=0.5)
     assert {one.verdict for one in last.values()} == {Verdict.BETTER}

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from bench.analysis import compare, decompose, refresh_time
-from bench.analysis.compare import Estimate, Verdict
 from bench.analysis.decompose import Decomposition
 from bench.analysis.run import LoadedRun
+from bench.analysis.verdicts import Estimate, Verdict
 from tests.analysis.run_files import way
 from tests.analysis.synthetic import Side
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from bench.analysis import compare, streams
+from bench.analysis import own_intervals, streams
 from bench.analysis.other_tools import figures
 from bench.analysis.summary import summarise
 from bench.commands import report
@@ -200,7 +200,7 @@ def test_gaps_of_a_request_hang_together(tmp_path: Path) -> None:
             for place in range(300)
         ]
         run = load_run(write_streamed(tmp_path / f"run{trial}", requests))
-        found = compare.own_interval(streams.fold_stream(run, "inter_token_latency", KEY), None)
+        found = own_intervals.own_interval(streams.fold_stream(run, "inter_token_latency", KEY), None)
         held += found.low <= 10.1 <= found.high
         widths.append(found.high - found.low)
     assert held >= 16

@@ -62,6 +62,18 @@ def test_differences_have_their_verdict_from_the_runs(summary: dict[str, Any]) -
     assert unlike["comparison"]["response_time_ms"]["p50"]["verdict"] == "INCONCLUSIVE"
 
 
+def test_one_figure_of_a_table_that_is_sure_by_itself_only_has_no_verdict(summary: dict[str, Any]) -> None:
+    """Between three runs: 1 ms with an interval of 0.5 ms to either side is WORSE alone, not as one of six or seven."""
+    alike = copy.deepcopy(summary)
+    for one in alike["comparison"]["response_time_ms"].values():
+        one["estimate"] = 0.0
+    found = combined([run(alike, n, overhead=value) for n, value in enumerate((1.1, 1.3, 1.5))])
+    p50 = found["comparison"]["response_time_ms"]["p50"]
+    assert p50["low"] > found["comparison"]["min_effect_ms"]
+    assert p50["verdict"] == "INCONCLUSIVE"
+    assert p50["why"].startswith("sure by itself, not as one of ")
+
+
 def test_it_holds_the_mean_in_95_of_100_sets() -> None:
     sets = np.random.default_rng(3).normal(10, 2, (2000, 4))
     covers = [(found := between([float(value) for value in row])).low <= 10 <= found.high for row in sets]

@@ -17,19 +17,14 @@ import gevent
 from bench.clock import monotonic_ns
 from bench.credentials import CredentialManager
 from bench.credentials.patience import Patience
-from bench.errors import RunInvalid
-from bench.line_file import LineFile
 from bench.live.rolling import Rolling
 from bench.load.engine.answer_checks import AnswerChecks
-from bench.load.engine.arrivals import schedule
 from bench.load.engine.client_limits import Room
-from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.failure_samples import FailureSamples
-from bench.load.engine.lane import Lane
-from bench.load.engine.lateness import Lateness
 from bench.load.engine.request import Scorer
 from bench.load.engine.request_source import load_again
 from bench.load.engine.shared import Engine, Tally
+from bench.load.roles import assembly
 from bench.load.roles.closing import close_all
 from bench.load.roles.commands import Share
 from bench.load.roles.dealing import arrivals_from, arrivals_of
@@ -39,18 +34,13 @@ from bench.load.roles.part import Part
 from bench.load.roles.request_events import RequestEvents
 from bench.load.roles.serving import Serving
 from bench.load.roles.ticker import Ticker
-from bench.load.wire.address import parse_address
 from bench.load.wire.connection import Connection
 from bench.load.wire.deadlines import Deadlines
 from bench.load.wire.hub_watch import HubWatch
 from bench.load.wire.reach import open_once
 from bench.plan.run_plan import LoadChange, RunPlan
 from bench.rundir import RunDir
-from bench.sample import Outcome, WorkloadModel
-from bench.samples.chunks import ChunkRecorder
-from bench.samples.recorder import Recorder
 from bench.target.client_certificate import ClientCertificate
-from bench.target.spec import secret_headers_of
 from bench.trace_context import TraceContext
 
 _POLL_S = 0.01
@@ -89,34 +79,11 @@ class Sender:
         source, expected = load_again(plan), plan.request.expectation
         self._dues_ns = source.dues_ns
         self._client = ClientCertificate(plan.client_cert, plan.client_key)
-        uris = [variant.scoring_uri for variant in plan.variants] if plan.target == "scoring_uri" else []
-        try:
-            self._health = LineFile(run.health / f"{part.name}.jsonl")
-            recorder = Recorder(run.samples / f"{part.name}.arrows", metadata=facts)
-            chunks = ChunkRecorder(run.chunks / f"{part.name}.arrows", metadata=facts)
-        except OSError as exc:
-            raise RunInvalid(
-                f"cannot write samples to {run.path}: {exc.strerror or exc}", hint="make room, or choose another --out"
-            ) from exc
+        self._health, recorder, chunks = assembly.files_of(run, part.name, facts)
         words = {column: known.codes for column, known in recorder.words.items()}
         self.rolling, self._words = Rolling(words), words
-        self._folding = Folding(self.rolling.fold, self._fold_events)
-        recorder.observe = self._folding.take
-        self._events = events
-        events.method = plan.request.method
         self.bench = Engine(
-            lanes=tuple(
-                Lane(
-                    variant,
-                    parse_address(variant.scoring_uri, ca_file=plan.ca_file, client=self._client),
-                    manager,
-                    code=recorder.variants.code(variant.name),
-                    deployment=variant.deployment,
-                    request=plan.request,
-                    secret_headers=secret_headers_of(plan.request, uris, place),
-                )
-                for place, (variant, manager) in enumerate(zip(plan.variants, managers, strict=True))
-            ),
+            lanes=assembly.lanes_of(plan, managers, self._client, variants=recorder.variants),
             recorder=recorder,
             chunks=chunks,
             idle_ns=round(plan.idle_timeout_s * 1e9),
@@ -131,19 +98,9 @@ class Sender:
             checks=AnswerChecks(expected, seed=f"{plan.seed}-{part.index}") if expected is not None else None,
             trace=None if plan.trace_share is None else TraceContext(run.run_id, part.name, share=plan.trace_share),
         )
-        lanes, dues_ns = range(len(plan.variants)), source.dues_ns
-        self.dispatcher = (
-            Dispatcher(
-                [
-                    schedule(plan, worker=part.index, workers=part.workers, variant=lane, dues_ns=dues_ns)
-                    for lane in lanes
-                ],
-                [Lateness(self.watch, lane.lease_waits) for lane in self.bench.lanes],
-                may_grow=True,
-            )
-            if plan.model is WorkloadModel.OPEN
-            else None
-        )
+        self.dispatcher = assembly.dispatcher_of(plan, part, self.bench, dues_ns=source.dues_ns)
+        self._folding = Folding(self.rolling.fold, assembly.fold_of(events, self.bench, method=plan.request.method))
+        recorder.observe = self._folding.take
         self._serving = Serving(
             self.bench, self.dispatcher, plan=plan, part=part, managers=managers, converses=source.turns > 0
         )
@@ -156,20 +113,6 @@ class Sender:
             health=self._health,
             failures=self.failures,
             on_tick=on_tick,
-        )
-
-    def _fold_events(self, rows: Any) -> None:
-        """For Locust's own statistics."""
-        bench = self.bench
-        self._events.fold(
-            rows,
-            names={
-                (lane.code, code): lane.name_of(word)
-                for lane in bench.lanes
-                for word, code in bench.recorder.request_classes.codes.items()
-            },
-            ok=bench.recorder.outcomes.codes[Outcome.OK.value],
-            zero_ns=bench.zero_ns,
         )
 
     def make_ready(self) -> None:
