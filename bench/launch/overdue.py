@@ -16,7 +16,7 @@ from bench.rundir import RunDir
 
 _START_WITHIN_S = 180.0
 _GRACE_S = 20.0
-_STOPPED_FOR_S = 15.0
+_STOPPED_FOR_S = 12.0
 
 
 class Overdue:

@@ -26,8 +26,8 @@ from bench.rundir import RunDir
 from bench.settings.file import CONFIG_VARIABLE, NO_FILE
 from bench.voice import PLAIN, Voice
 
-_LOOK_EVERY_S = 1.0
-_ASK_EVERY_LOOKS = 5
+_LOOK_EVERY_S = 5.0
+"""A look that takes a millisecond keeps requests waiting where Locust has the same core."""
 _HERE = Path(bench.__file__).parent
 
 
@@ -90,7 +90,7 @@ def run_bench(words: Sequence[str], *, environment: Mapping[str, str], core: int
 
 def _wait(locust: LocustProcess, enough: Callable[[RunDir], bool], *, start_s: float = 0.0) -> int:
     """Until it ends, by itself or because it has had its time. Signals are passed on: the run ends first, then this."""
-    overdue, looks, asked = Overdue(locust.process.pid, start_s=start_s), 0, set[int]()
+    overdue, asked = Overdue(locust.process.pid, start_s=start_s), set[int]()
 
     def pass_on(number: int) -> None:
         asked.add(number)
@@ -99,13 +99,12 @@ def _wait(locust: LocustProcess, enough: Callable[[RunDir], bool], *, start_s: f
 
     with signals.passed_on(pass_on):
         while not locust.ended_within(_LOOK_EVERY_S):
-            looks += 1
             folder = locust.folder()
             if why := overdue.why(folder):
                 write_line(sys.stderr, f"error: {why}: it was killed")
                 locust.kill()
                 return RunInvalid.exit_code
-            if folder is not None and looks % _ASK_EVERY_LOOKS == 0 and _is_enough(enough, folder):
+            if folder is not None and _is_enough(enough, folder):
                 locust.pass_on(signal.SIGUSR1)
                 enough = _never
     code = locust.process.returncode

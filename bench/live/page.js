@@ -117,7 +117,7 @@ function showForm(state) {
   if (runs && now !== load) for (const [name, value] of [["user_count", plan.users], ["arrival_rate", plan.arrival_rate]])
     if ($("field-" + name) && value != null) $("field-" + name).value = value; // also where somebody else has changed it
   if (!runs || $("field-user_count")) load = now;
-  if (!seen) $("load").open = state.state === "ready";
+  if (!seen && state.state === "ready") $("load").open = true; // never closed: a person may have opened it meanwhile
   seen = true;
   for (const input of $("groups").querySelectorAll("input, select")) input.disabled = runs && !LIVE(state.plan).includes(input.name);
   $("start").textContent = runs ? "Change the load" : "Start";

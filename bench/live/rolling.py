@@ -1,6 +1,6 @@
 """What one process's samples say of the last ten seconds and of the whole run, by variant. Pure (numpy).
 
-It is shown the recorder's rows when these are written, once a second or every 1,024: the hot path pays nothing for it.
+It is shown the recorder's rows once they are written, once a second: the hot path pays nothing for it.
 A response time is that of an answer that was ok, from when it was due; everything else counts by its outcome. Of
 streams there is what a sample tells: the first token, and the mean time of those after it. Single gaps are in the
 report only.

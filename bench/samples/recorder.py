@@ -1,15 +1,16 @@
 """Samples to disk, while requests are under way. Edge: writes one stream.
 
 A sample is one `struct.pack_into` into a preallocated row buffer (about 1 us, no object that the garbage
-collector would have to look at). A full buffer, or whatever there is after a second, becomes one record
-batch: small batches keep the hub's pause short (0.2 ms for 1,024 rows), and a killed run keeps all but
-its last second. Batches are LZ4-compressed, which brings a row from 71 bytes to well under 64. Its
-seal costs 0.02 us a sample.
+collector would have to look at). Full buffers wait for the next `flush`, once a second, which makes of each one record
+batch: small batches keep the hub's pause short (0.2 ms for 1,024 rows), those that are written one after the other find
+the processor's caches warm, and a killed run keeps all but its last second. Batches are LZ4-compressed, which brings a
+row from 71 bytes to well under 64. Its seal costs 0.02 us a sample.
 """
 
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from bench.sample import COLUMNS, Cause, Freshness, LateCause, Outcome, Phase, T
 from bench.samples.sealed import SealedWriter
 
 ROWS = 1024
+_MOST_WAITING = 8
+"""Full buffers; with more each is written when the next one is full."""
 
 _FORMATS = {
     "int64": ("q", "<i8"),
@@ -35,6 +38,10 @@ _DTYPE = np.dtype([(name, _FORMATS[kind][1]) for name, kind in COLUMNS])
 
 def _nobody(rows: Any) -> None:
     """Watches no rows."""
+
+
+def _at_once() -> None:
+    """No pause."""
 
 
 class Words:
@@ -65,7 +72,8 @@ class Words:
 class Recorder:
     """Writes `samples/<worker>.arrows`. `recorded` counts samples taken, `written` those handed to the file.
 
-    `observe` is shown the rows of each batch before it is written; it must not keep them.
+    `observe` is shown the rows of each batch, written or not; it must not keep them. `broken`: the disk did not
+    take one, and nothing more is written.
     """
 
     def __init__(self, path: Path, *, metadata: dict[str, str]) -> None:
@@ -81,7 +89,7 @@ class Recorder:
         self.recorded = 0
         self.written = 0
         self.observe: Callable[[Any], None] = _nobody
-        self._broken = False
+        self.broken = False
         self.words = {
             "outcome": self.outcomes,
             "cause": self.causes,
@@ -95,6 +103,9 @@ class Recorder:
         }
         self._rows = bytearray(_ROW.size * ROWS)
         self._used = 0
+        self._waiting: deque[tuple[bytearray, int]] = deque()
+        self._is_writing = False
+        self._spare = [bytearray(_ROW.size * ROWS) for _ in range(_MOST_WAITING)]
         self._schema = pa.schema(
             [
                 (name, pa.dictionary(pa.uint8(), pa.string()) if kind == "word" else getattr(pa, kind)())
@@ -117,32 +128,58 @@ class Recorder:
         self._used += _ROW.size
         self.recorded += 1
         if self._used == len(self._rows):
-            self.flush()
+            self._put_aside()
+            if len(self._waiting) > _MOST_WAITING and not self._is_writing:
+                self._write_next(_at_once)
 
-    def flush(self) -> None:
-        """Write what there is. An error of the disk loses these samples and all later ones, and `written` shows it.
+    def flush(self, pause: Callable[[], object] = _at_once) -> None:
+        """Write what there is when it is called; now and then `pause`, in which more may be recorded.
 
-        Nothing may follow a batch that was cut off: a reader would take it for the rest of that batch.
+        An error of the disk loses these samples and all later ones, and `broken` says so.
         """
-        rows = self._used // _ROW.size
-        self._used = 0
-        if not rows:
-            return
-        taken = np.frombuffer(self._rows, dtype=_DTYPE, count=rows)
-        self.observe(taken)
-        if self._broken:
-            return
+        self._put_aside()
+        for left in reversed(range(len(self._waiting))):
+            if self._waiting:  # one may have been written in a pause
+                self._write_next(pause)
+                if left:
+                    pause()
+
+    def _put_aside(self) -> None:
+        if self._used:
+            self._waiting.append((self._rows, self._used // _ROW.size))
+            self._rows = self._spare.pop() if self._spare else bytearray(_ROW.size * ROWS)
+            self._used = 0
+
+    def _write_next(self, pause: Callable[[], object]) -> None:
+        """The oldest batch. It waits on when `pause` ends the greenlet that writes it."""
+        buffer, rows = self._waiting[0]
+        taken = np.frombuffer(buffer, dtype=_DTYPE, count=rows)
+        self._is_writing = True
         try:
-            self._writer.write(self._batch(taken))
-        except OSError:
-            self._broken = True
+            self._write(taken, pause)
+        finally:
+            self._is_writing = False
+        self._waiting.popleft()
+        self.observe(taken)
+        self._spare.append(buffer)
+
+    def _write(self, rows: Any, pause: Callable[[], object]) -> None:
+        """Nothing may follow a batch that was cut off: a reader would take it for the rest of that batch."""
+        if self.broken:
             return
-        self.written += rows
+        batch = self._batch(rows)
+        pause()
+        try:
+            self._writer.write(batch)
+        except OSError:
+            self.broken = True
+        else:
+            self.written += len(rows)
 
     def close(self) -> None:
         """Write what is left and end the file; what a broken disk does not take shows in `written`."""
         self.flush()
-        self._writer.close(whole=not self._broken)
+        self._writer.close(whole=not self.broken)
 
     def _batch(self, rows: Any) -> Any:
         columns = []

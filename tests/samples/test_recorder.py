@@ -203,6 +203,53 @@ def test_after_a_failed_write_nothing_follows(path: Path) -> None:
     assert read(path) == told
 
 
+def test_what_is_recorded_while_batches_are_written_is_written_too(path: Path) -> None:
+    """In each pause more than the recorder lets wait: every sample once, in order."""
+    recorder = Recorder(path, metadata={})
+    told = [sample(recorder, number % 600) for number in range(2 * ROWS)]
+    within_the_first, between, within_the_second = 1, 0, 12 * ROWS
+    left = [within_the_first, between, within_the_second]
+
+    def pause() -> None:
+        told.extend(sample(recorder, number % 600) for number in range(left.pop(0)))
+
+    recorder.flush(pause)
+    assert left == []
+    recorder.close()
+    assert read(path) == told
+
+
+def test_a_flush_that_is_ended_in_a_pause_loses_nothing(path: Path) -> None:
+    """Whoever flushes is killed; the next flush writes the batch, and whoever counts sees its rows once."""
+    recorder = Recorder(path, metadata={})
+    seen: list[int] = []
+
+    def observe(rows: Any) -> None:
+        seen.append(len(rows))
+
+    recorder.observe = observe
+    told = [sample(recorder, number % 600) for number in range(ROWS + 1)]
+
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        recorder.flush(killed)
+    recorder.close()
+    assert read(path) == told
+    assert seen == [ROWS, 1]
+
+
+def test_more_than_may_wait_is_written_without_a_flush(path: Path) -> None:
+    """Memory has a limit at any rate."""
+    recorder = Recorder(path, metadata={})
+    for number in range(100 * ROWS):
+        sample(recorder, number % 600)
+    assert recorder.recorded - recorder.written <= 9 * ROWS
+    recorder.close()
+    assert recorder.written == 100 * ROWS
+
+
 class BrokenOnce:
     """The disk's answer to one batch."""
 

@@ -267,7 +267,7 @@ class Sender:
             ("samples", self.bench.recorder.close),
             ("gaps between tokens", self.bench.chunks.close),
             ("live figures", self._folding.finish),
-            ("the last samples", self._ticker.note_kept),
+            ("the last samples", lambda: self._ticker.note_kept(*self._ticker.answered())),
             ("failures", lambda: self.failures.write(all_counts=True)),
             ("waiting users", self._serving.let_go),
             ("the end record", lambda: self._ticker.write_end(end)),

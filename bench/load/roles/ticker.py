@@ -24,6 +24,8 @@ from bench.plan.run_plan import RunPlan
 from bench.process import supervise
 
 _TICK_S = 1.0
+_APART_S = 0.001
+"""Between two batches of samples, and two files: what is due meanwhile is sent."""
 
 
 class Ticker:
@@ -90,15 +92,17 @@ class Ticker:
             lost_from_ns=max(self._all_kept_ns - self._bench.zero_ns, 0) if self._disk_is_full else None,
         )
 
-    def note_kept(self) -> None:
-        """After a flush: everything that was recorded is on disk, or some of it never will be."""
-        recorder = self._bench.recorder
-        if recorder.written < recorder.recorded or self._bench.chunks.broken:
+    def answered(self) -> tuple[int, int]:
+        """How many requests are over, and now; their samples are on disk after the next flush."""
+        begun = self._dispatcher.claimed if self._dispatcher is not None else self._tally.requests
+        return max(begun - self._tally.in_flight, 0), monotonic_ns()
+
+    def note_kept(self, answered: int, at_ns: int) -> None:
+        """After a flush: what was `answered` before it is on disk, or some of it never will be."""
+        if self._bench.recorder.broken or self._bench.chunks.broken:
             self._disk_is_full = True
         elif not self._disk_is_full:
-            self._all_kept_ns = monotonic_ns()
-            begun = self._dispatcher.claimed if self._dispatcher is not None else self._tally.requests
-            self._kept = max(begun - self._tally.in_flight, 0)
+            self._kept, self._all_kept_ns = answered, at_ns
 
     def note(self, where: str, error: Exception) -> None:
         """What a disk does not take is counted; anything else is a bug."""
@@ -145,17 +149,26 @@ class Ticker:
         steps = (
             ("samples", self._flush),
             ("failures", self._failures.write),
-            ("health", self._write_health),
+            ("health", self._write_health_later),
             ("progress", self._tell_progress),
         )
         for name, error in close_all(steps):
             self.note(f"each second: {name}", error)
 
     def _flush(self) -> None:
+        answered, at_ns = self.answered()
         self._watch.blame("flush")
-        self._bench.recorder.flush()
+        self._bench.recorder.flush(self._let_others_send)
         self._bench.chunks.flush()
-        self.note_kept()
+        self.note_kept(answered, at_ns)
+
+    def _let_others_send(self) -> None:
+        gevent.sleep(_APART_S)
+        self._watch.blame("flush")
+
+    def _write_health_later(self) -> None:
+        gevent.sleep(_APART_S)
+        self._write_health()
 
     def _tell_progress(self) -> None:
         self._on_tick(self.progress())
