@@ -74,6 +74,7 @@ def test_a_threshold_a_tenth_above_the_p99_never_fails_an_unchanged_target(uncha
     assert verdicts[GateVerdict.PASS] >= RUNS - 2
 
 
+@pytest.mark.slow
 def test_a_threshold_on_the_p99_itself_is_mostly_undecided_and_seldom_fails(unchanged: list[Summary]) -> None:
     """Half the figures are beyond by luck; comparing points would fail half of the runs, the interval few."""
     gate = parse(f"response_time.p99 < {median(map(p99, unchanged)):.4f}ms")
@@ -82,6 +83,7 @@ def test_a_threshold_on_the_p99_itself_is_mostly_undecided_and_seldom_fails(unch
     assert verdicts[GateVerdict.FAIL] <= RUNS // 10
 
 
+@pytest.mark.slow
 def test_a_run_of_the_same_target_is_no_regression_of_the_one_before(unchanged: list[Summary]) -> None:
     """Each run against the previous one as its baseline, with the usual 10 %: no FAIL in 29 comparisons."""
     gate = parse("response_time.p99 <= baseline + 10%")
@@ -90,6 +92,7 @@ def test_a_run_of_the_same_target_is_no_regression_of_the_one_before(unchanged: 
     assert verdicts[GateVerdict.PASS] >= RUNS - 3
 
 
+@pytest.mark.slow
 def test_a_quarter_slower_is_found(unchanged: list[Summary], tmp_path: Path) -> None:
     """The other side of not flapping: `baseline + 10%` mostly catches a target 25 % slower, and never passes it."""
     gate = parse("response_time.p99 <= baseline + 10%")
