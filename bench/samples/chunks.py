@@ -53,7 +53,7 @@ class ChunkRecorder:
         self._batch(1)  # the first batch ever is slow: not in a run
 
     def add(self, sequence: int, times_ns: list[int]) -> None:
-        """The gaps between one request's events with text, told by their times."""
+        """The gaps between one request's events with text, from the times of these."""
         self._streams += 1
         if len(times_ns) < 2:
             return

@@ -53,7 +53,7 @@ class Scorer:
         return self._bench.tally
 
     def read_with(self, reader: TokenReader) -> None:
-        """From now on `reader` is told of the events of streamed answers."""
+        """From now on `reader` receives the events of streamed answers."""
         self._tokens = reader
         for connection in self._connections:
             connection.answer.sink = reader

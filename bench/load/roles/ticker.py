@@ -29,7 +29,7 @@ _APART_S = 0.001
 
 
 class Ticker:
-    """From `start` to `stop`, each second; `on_tick` is told how far the sending is. Each line says `whose` it is."""
+    """From `start` to `stop`, each second; `on_tick` receives how far the sending is. Each line says `whose` it is."""
 
     def __init__(
         self,

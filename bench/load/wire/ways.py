@@ -29,17 +29,17 @@ _UNKNOWN_US = 0xFFFFFFFF
 
 
 def kernel_tells(sock: Any) -> tuple[int, int] | None:
-    """(smallest round trip in us, segments sent again) of a connected socket; None where the system does not tell."""
+    """(smallest round trip in us, segments sent again) of a connected socket; None where the system reports neither."""
     if sys.platform != "linux":
         return None
     try:
-        told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        tcp_info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
     except OSError:
         return None
-    if len(told) < _TCP_INFO_BYTES:
+    if len(tcp_info) < _TCP_INFO_BYTES:
         return None
-    (round_trip_us,) = struct.unpack_from("I", told, _MIN_RTT_AT)
-    (sent_again,) = struct.unpack_from("I", told, _TOTAL_RETRANS_AT)
+    (round_trip_us,) = struct.unpack_from("I", tcp_info, _MIN_RTT_AT)
+    (sent_again,) = struct.unpack_from("I", tcp_info, _TOTAL_RETRANS_AT)
     return None if round_trip_us == _UNKNOWN_US else (round_trip_us, sent_again)
 
 
@@ -110,10 +110,10 @@ class Ways:
 
     @staticmethod
     def _ask(one: _Open, place: _Place) -> None:
-        told = kernel_tells(one.sock)
-        if told is None:
+        figures = kernel_tells(one.sock)
+        if figures is None:
             return
-        round_trip_us, sent_again = told
+        round_trip_us, sent_again = figures
         if one.round_trip_us is None or round_trip_us < one.round_trip_us:
             one.round_trip_us = round_trip_us
         place.round_trips_us.append(one.round_trip_us)
