@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long to go on asking, how to wait, and whom to tell."""
+    """How long to go on asking, how to wait, and where to report it."""
 
     sleep: Callable[[float], object]
     say: Callable[[str], object]

@@ -77,7 +77,7 @@ class Board:
         self.note(last.from_ns / 1e9, f"by hand: {load_name(last, with_users=True)}", mark="change")
 
     def expect(self, faults: Iterable[Mapping[str, Any]]) -> None:
-        """The run's scripted faults, as its manifest tells them: each is noted when its time has come."""
+        """The run's scripted faults, as its manifest lists them: each is noted when its time has come."""
         for fault in faults:
             name = " ".join(str(fault[part]) for part in ("do", "answer") if fault.get(part))
             self._script.append((fault["from_s"], f"fault: {name}"))

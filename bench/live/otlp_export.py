@@ -1,7 +1,7 @@
 """A run's live figures to an OpenTelemetry collector (`--otlp-endpoint`). Edge: sends, in a greenlet of its own.
 
 The figures are those that Prometheus is shown, under the names of the semantic conventions where these have one. A
-collector that hangs or refuses costs the run nothing but its figures: what one message could not tell the next one
+collector that hangs or refuses costs the run nothing but its figures: what one message could not deliver the next one
 does, for they are cumulative.
 """
 

@@ -2,7 +2,7 @@
 
 It is shown the recorder's rows once they are written, once a second: the hot path pays nothing for it.
 A response time is that of an answer that was ok, from when it was due; everything else counts by its outcome. Of
-streams there is what a sample tells: the first token, and the mean time of those after it. Single gaps are in the
+streams there is what a sample contains: the first token, and the mean time of those after it. Single gaps are in the
 report only.
 """
 

@@ -49,7 +49,7 @@ def start_later(seconds: float, function: Callable[..., Any], *args: Any, where:
 
 
 def failed(where: str, error: BaseException) -> bool:
-    """Tell of an exception that was caught. False when there is nobody to tell."""
+    """Report an exception that was caught. False when there is nobody to report it to."""
     if _listener is None:
         return False
     gevent.spawn(_listener, failure_of(where, error))

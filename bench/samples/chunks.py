@@ -87,7 +87,7 @@ class ChunkRecorder:
         self.written += rows
 
     def close(self) -> None:
-        """Write what is left and end the file; remove one that has nothing to tell."""
+        """Write what is left and end the file; remove one that has nothing in it."""
         self.flush()
         self._writer.close(whole=not self.broken)
         if not self._streams:

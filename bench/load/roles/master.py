@@ -51,7 +51,7 @@ class Master:
         shape: Callable[[], Shape | None] = lambda: None,
         make_room: Callable[[int], object] = lambda _: None,
     ) -> None:
-        """`shape` tells the LoadTestShape that the next run has; `make_room` has room for so many users, or raises."""
+        """`shape` gives the LoadTestShape that the next run has; `make_room` has room for so many users, or raises."""
         self.error: BenchError | None = None
         self.options: Mapping[str, Any] = dict(vars(environment.parsed_options))
         """Of the next run. A copy: Locust writes what its web form says into its own."""
@@ -269,7 +269,7 @@ class Master:
         runner = self._environment.runner
         runner.quit() if self._environment.web_ui is None else runner.stop()
 
-    # -- what others tell ----------------------------------------------------------------------------
+    # -- what others report --------------------------------------------------------------------------
 
     def _on_flight(self, record: Mapping[str, Any]) -> None:
         if self._run.record is not None:

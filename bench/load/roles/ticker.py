@@ -1,4 +1,4 @@
-"""What one process writes and tells once a second: samples, failures, its health, how far it is. Edge: files, CPU time.
+"""What one process writes and sends once a second: samples, failures, its health, how far it is. Edge: files, CPU time.
 
 What a disk does not take is counted (`progress`), and never ends the sending by itself.
 """

@@ -4,7 +4,7 @@ It is the way to the first TCP end only, a proxy or Azure's front door: nobody h
 
 A round trip is `tcpi_min_rtt`, whose first value is the handshake's; never `tcpi_rtt`, for a server that acknowledges
 a request along with its answer makes that one as long as the answer took. `struct tcp_info` is Linux's
-(include/uapi/linux/tcp.h) and only ever grows at its end; a system that does not have it tells nothing.
+(include/uapi/linux/tcp.h) and only ever grows at its end; a system that does not have it reports nothing.
 
 DANGER: `opened` and `closed` are called while requests are under way: the first asks one socket (about 1 us, beside a
 connect), the other asks nothing. The rest is asked once a second, of `MOST_ASKED` connections at most, in turns.
@@ -22,7 +22,7 @@ from typing import Any
 
 MOST_ASKED = 50
 MOST_NEW = 500
-"""New connections a second that are asked when they are opened: of more the others tell enough."""
+"""New connections a second that are asked when they are opened: of more the others show enough."""
 _TOTAL_RETRANS_AT, _MIN_RTT_AT = 100, 148
 _TCP_INFO_BYTES = 152
 _UNKNOWN_US = 0xFFFFFFFF
