@@ -1,4 +1,4 @@
-"""What a JWT says of itself, unverified. Pure; told the time."""
+"""What a JWT says of itself, unverified. Pure; its callers pass in the time."""
 
 from __future__ import annotations
 

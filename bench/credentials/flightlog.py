@@ -1,6 +1,7 @@
-"""What a manager's flights amounted to: who waited for them, how long, and how they ended. Pure; told the time.
+"""What a manager's flights amounted to: who waited for them, how long, and how they ended. Pure.
 
-Who calls it: the manager alone. One record a finished flight, with the keys of flights.jsonl and times in monotonic ns.
+Who calls it: the manager alone, which passes in the time. One record a finished flight, with the keys of
+flights.jsonl and times in monotonic ns.
 """
 
 from __future__ import annotations

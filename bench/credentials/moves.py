@@ -1,4 +1,4 @@
-"""The words the policy is told and answers in: its state, the events, the actions. Pure nouns.
+"""The policy's vocabulary: its state, the events it receives, the actions it answers with. Pure nouns.
 
 Who calls it: `policy` decides in them, the manager and the relay act on them.
 """

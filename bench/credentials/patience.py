@@ -1,4 +1,4 @@
-"""Asking again before a run has begun: the policy's back-off, up to a time limit, told as it goes on.
+"""Asking again before a run has begun: the policy's back-off, up to a time limit, with a line every ten seconds.
 
 It may wait (with the `sleep` it is given) and read the monotonic clock. What a role, a name or a sign-in would cure is
 not waited for.
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long to go on asking, how to wait, and whom to tell."""
+    """How long to go on asking, how to wait, and where to report it."""
 
     sleep: Callable[[float], object]
     say: Callable[[str], object]

@@ -20,7 +20,7 @@ Rules
   floor. There is no last attempt.
 - A 401 to the current lease drops it and launches a flight at once. A key comes with its secondary, which is taken
   when the primary was just refused. A 401 to what such a flight brought, within `DENIAL_WINDOW_S` and before it ever
-  worked, is a denial: renewing does not help, so the refused are told at once and the next flight backs off.
+  worked, is a denial: renewing does not help, so the refused fail at once and the next flight backs off.
 - A 403 is never cured by renewing: the lease stays, the refused one gets a denial.
 """
 

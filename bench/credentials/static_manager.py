@@ -1,6 +1,6 @@
 """The manager of a static secret: one lease for the whole run, never renewed, for there is nothing to renew it with.
 
-Like `manager` it may touch gevent and nothing else. A JWT tells when it ends; a secret that does not is taken to last.
+Like `manager` it may touch gevent and nothing else. A JWT states when it ends; a secret that does not is taken to last.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ class LocustProcess:
         """`output` gets all that it says; else its standard output goes where the results of `voice` go."""
         words = list(extra)
         self._folder = _new_folder("bench-run-")
-        self._told = self._folder / "folder"
-        self._told.touch()
+        self._folder_file = self._folder / "folder"
+        self._folder_file.touch()
         self._orphans = Orphans()
         plan = self._folder / "plan.json"
         ours = [option for option in RUN_OPTIONS if not option.locust and values.get(option.dest)]
@@ -59,7 +59,7 @@ class LocustProcess:
         kept = {name: value for name, value in given.items() if not name.startswith("LOCUST_")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bench.load", *_words(locustfile, values), *_log_words(words, voice), *words],
-            env={**kept, handover.PLAN_VARIABLE: str(plan), handover.RUN_VARIABLE: str(self._told)},
+            env={**kept, handover.PLAN_VARIABLE: str(plan), handover.RUN_VARIABLE: str(self._folder_file)},
             stdin=subprocess.PIPE,
             stdout=output if output is not None or not voice.json else sys.stderr,
             stderr=subprocess.STDOUT if output is not None else None,
@@ -67,7 +67,7 @@ class LocustProcess:
 
     def folder(self) -> RunDir | None:
         """The run's folder, once it has one."""
-        path = handover.told_folder(self._told)
+        path = handover.read_run_folder(self._folder_file)
         return RunDir(path) if path else None
 
     def ended_within(self, seconds: float) -> bool:

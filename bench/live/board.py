@@ -20,7 +20,7 @@ from bench.plan.run_plan import RunPlan
 MOST_POINTS = 1200
 MOST_EVENTS = 200
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
-_LATELY, _BEGINNING_S = 10, 2.0
+_RECENT_POINTS, _BEGINNING_S = 10, 2.0
 _SILENT_S = 3.0
 """A worker speaks once a second."""
 _LAG_LIMITS_MS = (5.0, 20.0)
@@ -52,10 +52,10 @@ class Board:
         return float(self._points[-1]["at_s"]) if self._points else 0.0
 
     @property
-    def lately(self) -> Mapping[str, Any] | None:
+    def recent_mean(self) -> Mapping[str, Any] | None:
         """The mean of the last ten points, for in one second of random arrivals a tenth more or fewer are due; without
         the beginning, when nothing can have been answered yet."""
-        points = list(self._points)[-_LATELY:]
+        points = list(self._points)[-_RECENT_POINTS:]
         if not points:
             return None
         points = [point for point in points if point["at_s"] > _BEGINNING_S] or points
@@ -77,7 +77,7 @@ class Board:
         self.note(last.from_ns / 1e9, f"by hand: {load_name(last, with_users=True)}", mark="change")
 
     def expect(self, faults: Iterable[Mapping[str, Any]]) -> None:
-        """The run's scripted faults, as its manifest tells them: each is noted when its time has come."""
+        """The run's scripted faults, as its manifest lists them: each is noted when its time has come."""
         for fault in faults:
             name = " ".join(str(fault[part]) for part in ("do", "answer") if fault.get(part))
             self._script.append((fault["from_s"], f"fault: {name}"))
@@ -152,7 +152,7 @@ class Board:
             "run_id": self.run_id,
             "ending": self.ending,
             "plan": _plan_of(self._plan),
-            "lights": lights(view, self.lately),
+            "lights": lights(view, self.recent_mean),
             "variants": variants,
             "rows": {
                 "variants": [_variant_row(name, figures) for name, figures in variants.items()],

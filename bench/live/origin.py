@@ -1,6 +1,6 @@
 """Whether a request for the web UI comes from a page of the web UI: rules on Host, Origin and Fetch Metadata. Pure.
 
-A browser sends requests on behalf of any page it shows. Three rules tell those of a stranger's page:
+A browser sends requests on behalf of any page it shows. Three rules recognise those of a stranger's page:
 
     Host             a name that the stranger had resolved to this machine (DNS rebinding) is none of ours
     Origin           sent with every POST; the stranger's own, or `null`

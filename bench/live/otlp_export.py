@@ -1,7 +1,7 @@
 """A run's live figures to an OpenTelemetry collector (`--otlp-endpoint`). Edge: sends, in a greenlet of its own.
 
 The figures are those that Prometheus is shown, under the names of the semantic conventions where these have one. A
-collector that hangs or refuses costs the run nothing but its figures: what one message could not tell the next one
+collector that hangs or refuses costs the run nothing but its figures: what one message could not deliver the next one
 does, for they are cumulative.
 """
 
@@ -42,7 +42,7 @@ class Watched(Protocol):
 
 
 class Export:
-    """Goes on until `close`; `finish` has the last word before that, which may take two seconds."""
+    """Goes on until `close`; `finish` sends a last message before that, which may take two seconds."""
 
     def __init__(self, url: str, master: Watched) -> None:
         """UsageError for what is no collector."""
@@ -51,7 +51,7 @@ class Export:
         self._run = ""
         self._start_ns = 0
         self._fails = False
-        self._told_to_its_end = ""
+        self._exported_to_its_end = ""
         self._going = supervise.start(self._go, where="the export of live figures")
 
     def finish(self) -> None:
@@ -70,7 +70,7 @@ class Export:
         """The figures now; nothing before the first run, and once more when one has ended."""
         board = self._master.board
         is_running = board.state == "running"
-        if not board.run_id or board.run_id == self._told_to_its_end:
+        if not board.run_id or board.run_id == self._exported_to_its_end:
             return
         now_ns = clock.ClockAnchor.now().wall_ns
         if board.run_id != self._run:
@@ -87,7 +87,7 @@ class Export:
             return
         self._fails = False
         if not is_running:
-            self._told_to_its_end = board.run_id
+            self._exported_to_its_end = board.run_id
 
     def _go(self) -> None:
         while True:
@@ -96,7 +96,7 @@ class Export:
 
 
 def points_of(view: View, board: Board, facts: dict[str, VariantFacts]) -> Iterator[Point]:
-    """Every series of the live figures, as a collector is told it."""
+    """Every series of the live figures, in the form of a collector."""
     for series, rows in measured(view, board).items():
         for labels, value in rows:
             attributes: Attributes = {
@@ -125,9 +125,9 @@ def _facts(plan: RunPlan | None, run_id: str) -> dict[str, VariantFacts]:
 def _instrument(series: Series) -> Instrument:
     """`bench_lease_life_seconds` is `bench.lease_life` in s; what the endpoint took is a client's duration."""
     name, unit = series.name.removeprefix("bench_"), "1"
-    for ending, told in _UNITS.items():
+    for ending, ucum in _UNITS.items():
         if name.endswith(ending):
-            name, unit = name.removesuffix(ending), told or "1"
+            name, unit = name.removesuffix(ending), ucum or "1"
     shown = "http.client.request.duration" if series is SERVICE_TIME else f"bench.{name}"
     return Instrument(shown, series.kind, unit, series.help)
 

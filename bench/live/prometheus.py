@@ -73,9 +73,9 @@ def wanted(accept: str) -> str:
     liked = {PLAIN: 0.0}
     for one in accept.split(",") if len(accept) <= _LONGEST_ACCEPT else ():
         form, *parameters = (part.strip() for part in one.split(";"))
-        told = dict(parameter.partition("=")[::2] for parameter in parameters)
-        known = form in (OPEN_METRICS, PLAIN) or (form == PROTOBUF and told.items() >= _PROTOBUF_AS.items())
-        weight = _weight(told.get("q", "1"))
+        values = dict(parameter.partition("=")[::2] for parameter in parameters)
+        known = form in (OPEN_METRICS, PLAIN) or (form == PROTOBUF and values.items() >= _PROTOBUF_AS.items())
+        weight = _weight(values.get("q", "1"))
         if known and weight:
             liked[form] = max(weight, liked.get(form, 0.0))
     return max((form for form in (PROTOBUF, OPEN_METRICS, PLAIN) if form in liked), key=liked.__getitem__)

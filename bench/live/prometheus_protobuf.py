@@ -1,8 +1,8 @@
-"""The protobuf exposition of Prometheus, in which alone native histograms can be told. Pure.
+"""The protobuf exposition of Prometheus, the only one that can express native histograms. Pure.
 
 The few messages of `io.prometheus.client` that are needed (MetricFamily, Metric, LabelPair, Gauge, Counter, Histogram,
 Bucket, BucketSpan), written by hand: field numbers and kinds are those of its `metrics.proto`. Each family is
-preceded by its length. A histogram is told twice, with classic buckets and with native ones; the reader chooses.
+preceded by its length. A histogram is written twice, with classic buckets and with native ones; the reader chooses.
 
 A native bucket i of schema s holds what is above 2^((i-1)/2^s) s and at most 2^(i/2^s) s; its count is written as the
 difference to the one before, and runs of buckets without a gap as spans.
@@ -53,8 +53,8 @@ def _family(series: Series, rows: Rows, bounds_s: Sequence[float]) -> bytes:
 
 def _metric(series: Series, labels: tuple[str, ...], value: float | Sketch, bounds_s: Sequence[float]) -> bytes:
     pairs = (_bytes(1, _text(1, name) + _text(2, label)) for name, label in zip(series.labels, labels, strict=True))
-    told = _histogram(value, bounds_s) if isinstance(value, Sketch) else _double(1, value)
-    return b"".join(pairs) + _bytes(_FIELD_OF_KIND[series.kind], told)
+    encoded = _histogram(value, bounds_s) if isinstance(value, Sketch) else _double(1, value)
+    return b"".join(pairs) + _bytes(_FIELD_OF_KIND[series.kind], encoded)
 
 
 def _histogram(sketch: Sketch, bounds_s: Sequence[float]) -> bytes:

@@ -1,4 +1,4 @@
-"""The series that Prometheus is told of a run, and their values now. Pure.
+"""The series that Prometheus can read of a run, and their values now. Pure.
 
 `SERIES` is the list of what there is; the page of the guide is made of it.
 """
@@ -31,8 +31,8 @@ class Series:
 
 
 def _help(metric: str) -> str:
-    told = METRICS[metric].help
-    return told[0].upper() + told[1:]
+    sentence = METRICS[metric].help
+    return sentence[0].upper() + sentence[1:]
 
 
 def _time(metric: str) -> Series:
@@ -111,7 +111,7 @@ def _of_the_run(view: View, board: Board) -> _Values:
     yield RUNNING, (), board.state == "running"
     for worker, facts in view["workers"].items():
         yield CPU, (worker,), facts["cpu"]
-    for one in lights(view, board.lately):
+    for one in lights(view, board.recent_mean):
         yield LIGHT, (one["name"],), _LIGHTS[one["state"]]
 
 

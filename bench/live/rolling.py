@@ -2,7 +2,7 @@
 
 It is shown the recorder's rows once they are written, once a second: the hot path pays nothing for it.
 A response time is that of an answer that was ok, from when it was due; everything else counts by its outcome. Of
-streams there is what a sample tells: the first token, and the mean time of those after it. Single gaps are in the
+streams there is what a sample contains: the first token, and the mean time of those after it. Single gaps are in the
 report only.
 """
 
@@ -77,9 +77,9 @@ class _Sum:
     def add_streams(self, rows: NDArray[Any]) -> None:
         """Streamed answers that ended well; one without a token has no times."""
         self.output_tokens += int(rows["output_tokens"].sum(dtype=np.int64))
-        told = rows[rows["first_token_ns"] != NO_TIME]
-        self.time_to_first_token.add(told["first_token_ns"] - told["intended_ns"])
-        several = told[told["output_tokens"] > 1]
+        with_tokens = rows[rows["first_token_ns"] != NO_TIME]
+        self.time_to_first_token.add(with_tokens["first_token_ns"] - with_tokens["intended_ns"])
+        several = with_tokens[with_tokens["output_tokens"] > 1]
         took_ns = several["last_token_ns"] - several["first_token_ns"]
         self.time_per_output_token.add(took_ns / (several["output_tokens"].astype(np.int64) - 1))
 

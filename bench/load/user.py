@@ -134,7 +134,7 @@ class ScoringUser(User):
         return self._task_run.perform
 
     def _run_a_task(self) -> None:
-        """A task that breaks is told to Locust, as Locust itself does, and the next arrival runs the next one."""
+        """A task that breaks is reported to Locust, as Locust itself does, and the next arrival runs the next one."""
         try:
             random.choice(self._authored)(self)  # noqa: S311 - a load test's mix
         except (RescheduleTask, InterruptTaskSet):

@@ -1,1 +1,1 @@
-"""What the processes of one run owe each other: how they are started, told, found again and ended."""
+"""How the processes of one run are started, handed their plan, found again and ended."""

@@ -55,12 +55,12 @@ def taken() -> Handover | None:
     return _taken
 
 
-def tell_folder(path: Path) -> None:
-    """Say where the run's files are to whoever started this Locust; nobody may want to know."""
-    if told := os.environ.get(RUN_VARIABLE):
-        Path(told).write_bytes(os.fsencode(path))
+def write_run_folder(path: Path) -> None:
+    """Say where the run's files are to whoever started this Locust and named a file for it."""
+    if file := os.environ.get(RUN_VARIABLE):
+        Path(file).write_bytes(os.fsencode(path))
 
 
-def told_folder(told: Path) -> Path | None:
-    """What `tell_folder` said; None as long as it has not."""
-    return Path(os.fsdecode(said)) if (said := told.read_bytes()) else None
+def read_run_folder(file: Path) -> Path | None:
+    """What `write_run_folder` wrote; None before that."""
+    return Path(os.fsdecode(folder)) if (folder := file.read_bytes()) else None

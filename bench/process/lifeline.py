@@ -18,11 +18,11 @@ PARENT_VARIABLE = "BENCH_PARENT"
 """Set for a `bench` that another `bench` starts."""
 
 LOST_PARENT = getattr(signal, "SIGUSR2", signal.SIGTERM)
-"""What tells a Locust that its parent is gone; no terminal and no person sends it."""
+"""The signal by which a Locust learns that its parent is gone; no terminal and no person sends it."""
 
 
 class Terms(TypedDict):
-    """Whom a child follows, and whether the system may tell it of its end."""
+    """Whom a child follows, and whether the system can notify it of its end."""
 
     parent: int
     main_thread: bool

@@ -1,4 +1,4 @@
-"""The one way to start a greenlet, and the one place that is told of what breaks in any of them. Edge: gevent's hub.
+"""The one way to start a greenlet, and the one place where a failure in any of them is reported. Edge: gevent's hub.
 
 An exception that nobody expects must end the run, not just the greenlet that met it. `start`, `start_later` and `run`
 catch it, `watch_hub` has the hub's own callbacks caught; whoever called `report_to` hears of each as a `Failure`, in a
@@ -33,7 +33,7 @@ _listener: Callable[[Failure], None] | None = None
 
 
 def report_to(listener: Callable[[Failure], None] | None) -> None:
-    """Have `listener` told of every failure in this process from here on; None: nobody any more."""
+    """From here on `listener` is called with every failure in this process; None: nobody any more."""
     global _listener
     _listener = listener
 
@@ -49,7 +49,7 @@ def start_later(seconds: float, function: Callable[..., Any], *args: Any, where:
 
 
 def failed(where: str, error: BaseException) -> bool:
-    """Tell of an exception that was caught. False when there is nobody to tell."""
+    """Report an exception that was caught. False when there is nobody to report it to."""
     if _listener is None:
         return False
     gevent.spawn(_listener, failure_of(where, error))
@@ -63,8 +63,8 @@ def failure_of(where: str, error: BaseException) -> Failure:
 
 @contextmanager
 def run(where: str) -> Iterator[None]:
-    """Within: what breaks is told, and goes no further. For hooks of Locust's, which logs it and goes on as if nothing
-    had been."""
+    """Within: what breaks is reported, and goes no further. For hooks of Locust's, which would log it and go on as if
+    nothing had happened."""
     try:
         yield
     except Exception as exc:
@@ -73,7 +73,7 @@ def run(where: str) -> Iterator[None]:
 
 
 def watch_hub() -> None:
-    """Have what breaks in this package's callbacks in the hub (timers, sockets, signals) told too.
+    """Report what breaks in this package's callbacks in the hub (timers, sockets, signals) too.
 
     Safe to call twice.
     """

@@ -53,7 +53,7 @@ class ChunkRecorder:
         self._batch(1)  # the first batch ever is slow: not in a run
 
     def add(self, sequence: int, times_ns: list[int]) -> None:
-        """The gaps between one request's events with text, told by their times."""
+        """The gaps between one request's events with text, from the times of these."""
         self._streams += 1
         if len(times_ns) < 2:
             return
@@ -87,7 +87,7 @@ class ChunkRecorder:
         self.written += rows
 
     def close(self) -> None:
-        """Write what is left and end the file; remove one that has nothing to tell."""
+        """Write what is left and end the file; remove one that has nothing in it."""
         self.flush()
         self._writer.close(whole=not self.broken)
         if not self._streams:

@@ -181,7 +181,7 @@ def _broken_off(found: Stream, left: int) -> Stream:
 
 
 def _counted(found: Stream) -> Stream:
-    """The rows of a stream without seals: only decoding tells them, of the smallest column."""
+    """The rows of a stream without seals: only decoding shows how many, of the smallest column."""
     rows = number = 0
     with contextlib.suppress(*_UNREADABLE):
         for batch in _decoded(found.path, found.batches, ["attempt", "variant"]):

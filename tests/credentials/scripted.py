@@ -1,4 +1,4 @@
-"""Sources that do as they are told, for tests of the manager and the relay. No mocks of anything: real sources."""
+"""Sources that do what a script says, for tests of the manager and the relay. No mocks of anything: real sources."""
 
 from collections.abc import Callable
 

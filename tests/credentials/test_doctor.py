@@ -150,14 +150,14 @@ class TestEndpoint:
         assert "deployment 'blue' of endpoint 'ep-key' is Failed" in report.error.message
 
     def test_what_is_only_to_be_known(self, agent, emulator):
-        """An update, a private network, a time-out below the model's own: told, and no failure (D11)."""
+        """An update, a private network, a time-out below the model's own: noted, and no failure (D11)."""
         emulator.fault(do="state", to="Updating")
         emulator.fault(do="network_access", to="Disabled")
         report = examine(agent, emulator, AuthMode.KEY, timeout_s=0.5)
         assert report.error is None
-        told = " ".join(check.detail for check in report.checks if check.is_note)
+        notes = " ".join(check.detail for check in report.checks if check.is_note)
         for words in ("being updated", "private network", "--timeout 0.5s is below the 5 s"):
-            assert words in told
+            assert words in notes
 
     def test_the_pinned_deployment_is_the_one_that_is_looked_at(self, agent, emulator):
         """A name that does not exist is exit 2 and says which do (D12)."""

@@ -45,7 +45,7 @@ def test_it_gives_up_in_time_and_says_how_long_it_tried():
 @pytest.mark.parametrize(
     "kind", [FailureKind.PERMISSION, FailureKind.NOT_FOUND, FailureKind.FORBIDDEN, FailureKind.IDENTITY]
 )
-def test_what_asking_again_does_not_cure_is_told_at_once(kind):
+def test_what_asking_again_does_not_cure_is_returned_at_once(kind):
     script = Script(Failure(kind=kind, message="no"))
     assert script.run().message == "no"
     assert script.asked == 1

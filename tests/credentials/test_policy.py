@@ -1,4 +1,4 @@
-"""The policy, rule by rule, told as short stories with a scripted clock."""
+"""The policy, rule by rule, as short stories with a scripted clock."""
 
 from dataclasses import dataclass, field
 
@@ -305,7 +305,7 @@ class TestDenial:
         assert story.later(0.01).tell(Refused(story.lease, 401, worked=True)) == ["Launch", "Wait"]
         assert story.starts_in_s == pytest.approx(0)
 
-    def test_everybody_refused_is_told_at_once(self):
+    def test_everybody_refused_is_answered_at_once(self):
         """Also those whose lease was an older one."""
         story = with_token()
         first = story.lease
@@ -409,7 +409,7 @@ class TestNewerThan:
 
 
 def test_answers_are_never_silent():
-    """Whatever happened, an asker is served, rejected, or told to wait for a flight that exists."""
+    """Whatever happened, an asker is served, rejected, or waits for a flight that exists."""
     story = Story()
     for _ in range(3):
         assert isinstance(story.ask() and story.last[-1], Wait)

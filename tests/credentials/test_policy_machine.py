@@ -89,12 +89,12 @@ class PolicyMachine(RuleBasedStateMachine):
         current_refused = isinstance(event, Refused) and event.lease.generation == before.generation
         return FlightCause.REFUSED if current_refused else FlightCause.STALE
 
-    def someone_is_told(self, actions) -> None:
+    def the_asker_is_answered(self, actions) -> None:
         """An asker is served, rejected, or joins a flight that exists."""
         answers = [action for action in actions if isinstance(action, Serve | Wait | Reject)]
         assert len(answers) == 1
         if isinstance(answers[0], Wait):
-            assert self.launched is not None, "told to wait for nothing"
+            assert self.launched is not None, "waits for nothing"
 
     def next_secret(self) -> str:
         self.secrets += 1
@@ -106,18 +106,18 @@ class PolicyMachine(RuleBasedStateMachine):
 
     @rule()
     def someone_asks(self) -> None:
-        self.someone_is_told(self.tell(Asked()))
+        self.the_asker_is_answered(self.tell(Asked()))
 
     @rule(behind=st.integers(min_value=0, max_value=2))
     def a_worker_asks(self, behind: int) -> None:
-        self.someone_is_told(self.tell(Asked(max(0, self.state.generation - behind))))
+        self.the_asker_is_answered(self.tell(Asked(max(0, self.state.generation - behind))))
 
     @precondition(lambda self: self.handed_out)
     @rule(data=st.data(), status=st.sampled_from([401, 401, 401, 403]), jitter=JITTER)
     def someone_is_refused(self, data, status: int, jitter: float) -> None:
         lease = data.draw(st.sampled_from(self.handed_out[-3:]))
         actions = self.tell(Refused(lease, status), jitter)
-        self.someone_is_told(actions)
+        self.the_asker_is_answered(actions)
         if isinstance(actions[-1], Reject) and status == 401 and self.state.lease is None and self.launched is None:
             self.failed_at = self.failed_at or self.now_ns
 

@@ -79,10 +79,10 @@ def test_http_users_share_one_credential(emulator: Emulator):
         cwd=Path(__file__).parents[2],
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert min(told["requests"].values()) > 20
-    assert told["failures"] == 0
-    assert told["flights"] == ["initial", "refused"]
+    figures = json.loads(done.stdout)
+    assert min(figures["requests"].values()) > 20
+    assert figures["failures"] == 0
+    assert figures["flights"] == ["initial", "refused"]
 
 
 REQUESTS_SCRIPT = """

@@ -1,4 +1,4 @@
-"""A static secret: one lease, never renewed, its end told."""
+"""A static secret: one lease, never renewed, its end reported."""
 
 import jwt
 import pytest

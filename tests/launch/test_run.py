@@ -79,12 +79,12 @@ class TestHandover:
 
     def test_a_folder_s_name_comes_back_as_it_is(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A blank at its beginning, or bytes that are no UTF-8."""
-        told = tmp_path / "told"
-        told.touch()
-        assert handover.told_folder(told) is None
-        monkeypatch.setenv(handover.RUN_VARIABLE, str(told))
-        handover.tell_folder(Path(" x/\udcff"))
-        assert handover.told_folder(told) == Path(" x/\udcff")
+        file = tmp_path / "run-folder"
+        file.touch()
+        assert handover.read_run_folder(file) is None
+        monkeypatch.setenv(handover.RUN_VARIABLE, str(file))
+        handover.write_run_folder(Path(" x/\udcff"))
+        assert handover.read_run_folder(file) == Path(" x/\udcff")
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class Running(Master):
 
 
 def test_figures_that_prometheus_is_shown_too() -> None:
-    """Under the conventions' name where there is one; every message has the whole run so far, and the end is told."""
+    """Under the conventions' name where there is one; every message has the whole run so far, the last one its end."""
     master = Running()
     with receiving(Receiver()) as receiver, closing(Export(receiver.url, master)) as export:
         export.send()
@@ -48,8 +48,8 @@ def test_figures_that_prometheus_is_shown_too() -> None:
         export.send()
     assert len(receiver.metrics) == 2
     duration, again = (points[0] for points in receiver.points("http.client.request.duration"))
-    told = attributes(duration)
-    assert (told["bench.variant"], told["server.address"], told["server.port"]) == ("key", "host.example", 443)
+    labels = attributes(duration)
+    assert (labels["bench.variant"], labels["server.address"], labels["server.port"]) == ("key", "host.example", 443)
     assert duration.count == sum(duration.bucket_counts) == len(TIMES_MS)
     assert [duration.bucket_counts[place] for place in (0, 1, 3, 8, 14)] == [1, 2, 1, 1, 1]
     assert duration.sum == pytest.approx(sum(TIMES_MS) / 1e3, rel=0.01)
@@ -62,7 +62,7 @@ def test_figures_that_prometheus_is_shown_too() -> None:
     assert resource["bench.run_id"] == master.board.run_id
 
 
-def test_one_that_refuses_is_told_once_and_asked_again(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_that_refuses_is_reported_once_and_asked_again(capsys: pytest.CaptureFixture[str]) -> None:
     """Figures are cumulative: the next message has what the lost one had."""
     with (
         receiving(Receiver(answers=[(400, {}), (400, {})])) as receiver,

@@ -107,7 +107,7 @@ def test_while_it_runs_each_variant_has_its_own_figures(ended: tuple[WebUi, Path
 
 
 def test_another_load_while_it_runs_is_a_stage_of_it(ended: tuple[WebUi, Path, dict[str, Any]]) -> None:
-    """F4: asked by the page alone, recorded, sent, shown, told by itself in the report, and no reason for doubt."""
+    """F4: asked by the page alone, recorded, sent, shown, a stage of its own in the report, and no reason for doubt."""
     ui, cwd, running = ended
     assert [answer.status for answer in running["strangers"]] == [403, 403]
     for answer, edit in zip(running["refused"], REFUSED_EDITS, strict=True):

@@ -122,7 +122,7 @@ def buckets(histogram: dict[int, list[Any]]) -> dict[int, int]:
     return found
 
 
-def told(view: View) -> dict[str, dict[int, list[Any]]]:
+def families_of(view: View) -> dict[str, dict[int, list[Any]]]:
     return families(exposition(measured(view, Board()), (0.01, 0.1)))
 
 
@@ -177,26 +177,26 @@ def test_before_the_first_sample_and_after_the_run_there_is_nothing_of_a_variant
 
 
 def test_a_variant_without_an_answer_has_an_empty_native_histogram() -> None:
-    """Not an empty classic one: it is told from that by its threshold."""
-    histogram = histogram_of(told(seen([]))["bench_response_time_seconds"])
+    """Not an empty classic one: its threshold distinguishes the two."""
+    histogram = histogram_of(families_of(seen([]))["bench_response_time_seconds"])
     assert (histogram[1], histogram[6], histogram[7], buckets(histogram)) == ([0], [ZERO_THRESHOLD_S], [0], {})
 
 
 def test_labels_are_any_text() -> None:
-    found = told(seen([5.0], variant=ODD))["bench_requests_total"]
+    found = families_of(seen([5.0], variant=ODD))["bench_requests_total"]
     assert [labels(metric) for metric in found[4]] == [
         {"variant": ODD, "outcome": "ok", "cause": ""},
         {"variant": ODD, "outcome": "timed_out", "cause": "client"},
     ]
     assert [fields(fields(metric)[3][0])[1] for metric in found[4]] == [[1.0], [2.0]]
-    (metric,) = told(seen([5.0], variant="half \ud83d"))["bench_replays_total"][4]
+    (metric,) = families_of(seen([5.0], variant="half \ud83d"))["bench_replays_total"][4]
     assert labels(metric) == {"variant": "half ?"}
 
 
 def test_only_who_streams_has_tokens() -> None:
     names = {"bench_time_to_first_token_seconds", "bench_time_per_output_token_seconds", "bench_output_tokens_total"}
-    assert not names & told(seen([5.0])).keys()
-    found = told(seen([5.0], tokens=1 << 40))
+    assert not names & families_of(seen([5.0])).keys()
+    found = families_of(seen([5.0], tokens=1 << 40))
     assert names <= found.keys()
     assert fields(fields(found["bench_output_tokens_total"][4][0])[3][0])[1] == [float(1 << 40)]
 
@@ -204,7 +204,7 @@ def test_only_who_streams_has_tokens() -> None:
 def test_a_histogram_says_the_same_twice() -> None:
     """Far apart, side by side, none, and shorter than anything."""
     times_ms = [0.0, 0.0005, 0.9, 0.9, 5.0, 5.1, 5.2, 90.0, 9e6]
-    family = told(seen(times_ms))["bench_response_time_seconds"]
+    family = families_of(seen(times_ms))["bench_response_time_seconds"]
     histogram = histogram_of(family)
     assert (family[3], histogram[1], signed(histogram[5][0])) == ([4], [9], 5)
     assert histogram[2][0] == pytest.approx(sum(times_ms) / 1e3, rel=0.01)

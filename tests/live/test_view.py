@@ -122,13 +122,13 @@ def test_the_page_has_a_row_of_tokens_for_who_streams_only() -> None:
 def test_the_rate_is_judged_over_ten_seconds() -> None:
     """One second of random arrivals says nothing, nor does the first, in which answers are still awaited."""
     board = Board()
-    assert board.lately is None
+    assert board.recent_mean is None
     board.begin("r", RunPlan(target="emulator", variants=()))
     for second, answered in enumerate([0, *[100, 80, 120] * 5]):
         board.tick(float(second), NOTHING, asked_rate=100.0)
         board._points[-1]["variants"] = {"key": {"answered": answered}}
-    assert board.lately == {"asked": 100.0, "variants": {"all": {"answered": 102.0}}}
-    (lag, rate) = lights(NOTHING, board.lately)
+    assert board.recent_mean == {"asked": 100.0, "variants": {"all": {"answered": 102.0}}}
+    (lag, rate) = lights(NOTHING, board.recent_mean)
     assert (lag["state"], rate["state"], rate["text"]) == ("ok", "ok", "102 of 100/s")
 
 

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux hand
 def left_behind(seconds: float) -> int:
     """A process whose parent has ended."""
     command = [sys.executable, "-c", GRANDCHILD.format(seconds)]
-    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-    return int(told)
+    pid = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return int(pid)
 
 
 def test_those_left_behind_are_waited_for_and_are_no_zombies() -> None:

@@ -17,7 +17,7 @@ STARTERS = {"spawn", "spawn_later", "spawn_raw", "Greenlet", "Pool", "Group", "T
 
 
 class Heard:
-    """What was told, and waiting for it."""
+    """The failures that were reported, and waiting for one."""
 
     def __init__(self) -> None:
         self.failures: list[supervise.Failure] = []
@@ -28,7 +28,7 @@ class Heard:
         self._came.set()
 
     def one(self) -> supervise.Failure:
-        assert self._came.wait(60), "nothing was told"
+        assert self._came.wait(60), "nothing was reported"
         (failure,) = self.failures
         return failure
 
@@ -45,7 +45,7 @@ def _break() -> None:
     raise ZeroDivisionError("that was it")
 
 
-def test_a_greenlet_that_breaks_is_told_of(heard: Heard) -> None:
+def test_a_greenlet_that_breaks_is_reported(heard: Heard) -> None:
     """With where it was, and its traceback; the greenlet itself ends quietly."""
     greenlet = supervise.start(_break, where="the ticker")
     failure = heard.one()
@@ -77,7 +77,7 @@ def test_the_end_of_a_greenlet_is_no_failure(heard: Heard) -> None:
     assert heard.failures == []
 
 
-def test_nobody_to_tell_is_told_by_gevent() -> None:
+def test_without_a_listener_gevent_reports_it() -> None:
     """Outside Locust, as in a locustfile's own session."""
     supervise.report_to(None)
     with pytest.raises(ZeroDivisionError), supervise.run("a hook"):
@@ -88,7 +88,7 @@ def test_the_hub_s_own_callbacks_are_watched(heard: Heard, monkeypatch: pytest.M
     """What breaks in a timer of this package ends the run; what breaks in a stranger's is gevent's to print."""
     printed: list[object] = []
     hub = gevent.get_hub()
-    monkeypatch.setattr(hub, "handle_error", lambda *told: printed.append(told[2]))
+    monkeypatch.setattr(hub, "handle_error", lambda _context, _kind, value, _trace: printed.append(value))
     supervise.watch_hub()
     supervise.watch_hub()
     hub.loop.run_callback(_break)

@@ -33,17 +33,17 @@ def test_round_trip(tmp_path_factory: pytest.TempPathFactory, streams: list[list
     """Every gap of every request, in order, also those that are longer than a row can say."""
     path = tmp_path_factory.mktemp("gaps") / "w0.arrows"
     recorder = ChunkRecorder(path, metadata=FACTS)
-    told = []
+    expected = []
     for sequence, gaps in enumerate(streams):
         times = [123_456_789]
         for gap in gaps:
             times.append(times[-1] + gap * UNIT_NS)
         recorder.add(sequence, times)
-        told += [(sequence, gap * UNIT_NS) for gap in gaps]
+        expected += [(sequence, gap * UNIT_NS) for gap in gaps]
     recorder.close()
-    assert recorder.written == recorder.recorded >= len(told)
+    assert recorder.written == recorder.recorded >= len(expected)
     if streams:
-        assert back(path) == told
+        assert back(path) == expected
 
 
 def test_a_gap_of_exactly_a_full_row(path: Path) -> None:

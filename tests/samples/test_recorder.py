@@ -43,7 +43,7 @@ def sample(recorder: Recorder, number: int, **words: str) -> dict[str, Any]:
         "late_cause": "users",
         "tokens_from": "usage",
     } | words
-    told = {
+    word_columns = {
         "outcome": recorder.outcomes,
         "cause": recorder.causes,
         "phase": recorder.phases,
@@ -59,7 +59,9 @@ def sample(recorder: Recorder, number: int, **words: str) -> dict[str, Any]:
         values[name] = (
             words[name] if kind == "word" else number % 50 + place if kind == "uint8" else number * 100 + place
         )
-    recorder.record(*(told[name].code(values[name]) if name in told else values[name] for name in NAMES))
+    recorder.record(
+        *(word_columns[name].code(values[name]) if name in word_columns else values[name] for name in NAMES)
+    )
     return values
 
 
@@ -72,10 +74,10 @@ def path(tmp_path: Path) -> Path:
 def test_round_trip(count: int, path: Path) -> None:
     """Every value of every column, in order, whether or not the last batch is full."""
     recorder = Recorder(path, metadata={"run_id": "r", "worker": "w0"})
-    told = [sample(recorder, number % 600) for number in range(count)]
+    expected = [sample(recorder, number % 600) for number in range(count)]
     recorder.close()
     assert (recorder.recorded, recorder.written) == (count, count)
-    assert read(path) == told
+    assert read(path) == expected
 
 
 def test_the_layout_is_that_of_the_noun(path: Path) -> None:
@@ -119,21 +121,21 @@ def test_the_known_words_are_known_from_the_start(path: Path) -> None:
 def test_words_may_come_later(path: Path) -> None:
     """A deployment that appears in the middle of a run is a word from then on; the rows before keep theirs."""
     recorder = Recorder(path, metadata={})
-    told = []
+    expected = []
     for number, deployment in enumerate(("blue", "blue", "green", "blue", "", "green", "été")):
-        told.append(sample(recorder, number, deployment=deployment))
+        expected.append(sample(recorder, number, deployment=deployment))
         recorder.flush()
     recorder.close()
-    assert read(path) == told
+    assert read(path) == expected
 
 
 def test_more_words_than_there_are_codes(path: Path) -> None:
     """Beyond 255 the rest share one word; nothing breaks, and no other word is lost."""
     recorder = Recorder(path, metadata={})
-    told = [sample(recorder, number, deployment=f"d{number}") for number in range(300)]
+    expected = [sample(recorder, number, deployment=f"d{number}") for number in range(300)]
     recorder.close()
     got = [row["deployment"] for row in read(path)]
-    wanted = [row["deployment"] for row in told]
+    wanted = [row["deployment"] for row in expected]
     known = len(recorder.deployments.codes) - 2  # less the empty word and `...`
     assert known >= 250
     assert got == wanted[:known] + ["..."] * (300 - known)
@@ -143,10 +145,10 @@ def test_more_words_than_there_are_codes(path: Path) -> None:
 def test_a_file_that_was_cut_off_keeps_its_whole_batches(path: Path) -> None:
     """Wherever the cut is: the rows before the batch it is in are all there, and they are right."""
     recorder = Recorder(path, metadata={})
-    told = []
+    expected = []
     ends = []
     for batch in range(5):
-        told += [sample(recorder, batch * 100 + number) for number in range(100)]
+        expected += [sample(recorder, batch * 100 + number) for number in range(100)]
         recorder.flush()
         ends.append(path.stat().st_size)
     recorder.close()
@@ -155,7 +157,7 @@ def test_a_file_that_was_cut_off_keeps_its_whole_batches(path: Path) -> None:
     for cut in sorted({*ends, *(rng.randrange(ends[0], len(whole)) for _ in range(60))}):
         path.write_bytes(whole[:cut])
         complete = sum(end <= cut for end in ends)
-        assert read(path) == told[: complete * 100], cut
+        assert read(path) == expected[: complete * 100], cut
 
 
 def test_a_killed_process_keeps_what_was_flushed(path: Path) -> None:
@@ -190,7 +192,7 @@ def test_a_full_disk_loses_samples_and_says_so(path: Path) -> None:
 def test_after_a_failed_write_nothing_follows(path: Path) -> None:
     """What was written before can be read; what the disk takes later would only be read as something else."""
     recorder = Recorder(path, metadata={})
-    told = [sample(recorder, number) for number in range(10)]
+    expected = [sample(recorder, number) for number in range(10)]
     recorder.flush()
     writer = recorder._writer
     recorder._writer = BrokenOnce(writer)
@@ -200,23 +202,23 @@ def test_after_a_failed_write_nothing_follows(path: Path) -> None:
     sample(recorder, 11)
     recorder.close()
     assert (recorder.recorded, recorder.written) == (12, 10)
-    assert read(path) == told
+    assert read(path) == expected
 
 
 def test_what_is_recorded_while_batches_are_written_is_written_too(path: Path) -> None:
     """In each pause more than the recorder lets wait: every sample once, in order."""
     recorder = Recorder(path, metadata={})
-    told = [sample(recorder, number % 600) for number in range(2 * ROWS)]
+    expected = [sample(recorder, number % 600) for number in range(2 * ROWS)]
     within_the_first, between, within_the_second = 1, 0, 12 * ROWS
     left = [within_the_first, between, within_the_second]
 
     def pause() -> None:
-        told.extend(sample(recorder, number % 600) for number in range(left.pop(0)))
+        expected.extend(sample(recorder, number % 600) for number in range(left.pop(0)))
 
     recorder.flush(pause)
     assert left == []
     recorder.close()
-    assert read(path) == told
+    assert read(path) == expected
 
 
 def test_a_flush_that_is_ended_in_a_pause_loses_nothing(path: Path) -> None:
@@ -228,7 +230,7 @@ def test_a_flush_that_is_ended_in_a_pause_loses_nothing(path: Path) -> None:
         seen.append(len(rows))
 
     recorder.observe = observe
-    told = [sample(recorder, number % 600) for number in range(ROWS + 1)]
+    expected = [sample(recorder, number % 600) for number in range(ROWS + 1)]
 
     def killed() -> None:
         raise KeyboardInterrupt
@@ -236,7 +238,7 @@ def test_a_flush_that_is_ended_in_a_pause_loses_nothing(path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         recorder.flush(killed)
     recorder.close()
-    assert read(path) == told
+    assert read(path) == expected
     assert seen == [ROWS, 1]
 
 

@@ -1,4 +1,4 @@
-"""A file of samples that is not what was written: whatever happened to it is told, and no figure changes silently."""
+"""A file of samples that is not what was written: what happened to it is reported, and no figure changes silently."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_whole_stream(path: Path) -> None:
     assert decoded(found) == list(range(BATCHES * ROWS))
 
 
-def test_each_flipped_bit_is_told(path: Path) -> None:
+def test_each_flipped_bit_is_reported(path: Path) -> None:
     """Wherever it is, and never with a traceback; what is sound before it can be read and is right."""
     raw = write(path)
     rng = random.Random(2)
@@ -80,7 +80,7 @@ def test_each_flipped_bit_is_told(path: Path) -> None:
         assert decoded(found) == list(range(found.rows)) if found.batches else found.rows == 0
 
 
-def test_each_cut_is_told_or_is_between_two_batches(path: Path) -> None:
+def test_each_cut_is_reported_or_is_between_two_batches(path: Path) -> None:
     """At a batch's end the file is as a killed worker leaves it: not complete, and how much there is can be counted."""
     raw = write(path)
     pieces = frames(raw)
@@ -103,7 +103,7 @@ def test_each_cut_is_told_or_is_between_two_batches(path: Path) -> None:
         ((0, 2, 1, 3, 4, 5, 6), "a checksum is wrong", 0),
     ],
 )
-def test_batches_out_of_place_are_told(path: Path, order: tuple[int, ...], says: str, rows: int) -> None:
+def test_batches_out_of_place_are_reported(path: Path, order: tuple[int, ...], says: str, rows: int) -> None:
     """One is missing, one is there twice, the whole file is there twice, two changed places."""
     pieces = frames(write(path))
     path.write_bytes(b"".join(pieces[number] for number in order))
@@ -142,7 +142,7 @@ def test_what_is_no_file_of_samples(tmp_path: Path) -> None:
 
 
 def test_an_older_versions_stream_is_read_without_checksums(path: Path) -> None:
-    """Codes beyond their words and cut ends are told there too."""
+    """Codes beyond their words and cut ends are reported there too."""
     write(path)
     with pa.OSFile(str(path)) as source, pa.ipc.open_stream(source) as old:
         table = old.read_all().unify_dictionaries().replace_schema_metadata({"run_id": "r"})

@@ -1,4 +1,4 @@
-"""What time it is for Azure, learnt from the Date header of its answers. Pure; told every time it needs.
+"""What time it is for Azure, learnt from the Date header of its answers. Pure; its callers pass in every time it needs.
 
 It turns Azure's expiry times into durations. This host's wall clock may be minutes wrong or
 step while a run goes on; the service that wrote the expiry also wrote the Date, and the monotonic clock counts on from

@@ -115,7 +115,7 @@ class _Running:
         return answer
 
     def fail(self, failure: Failure) -> None:
-        """The process is of no use any more: end it; whoever waits for it is told."""
+        """The process is of no use any more: end it; whoever waits for it gets the failure."""
         if self._ended is None:
             self._ended = failure
             self.process.kill()

@@ -21,7 +21,7 @@ from bench.target.cloud import CLOUD_VARIABLE, METADATA_VARIABLE, Cloud, cloud_o
 
 
 def cloud_and_details(name: str, settings: dict[str, Any]) -> tuple[Cloud, dict[str, Any]]:
-    """The cloud, and what azure-ai-ml must be told of it beside its name. UsageError when it cannot be found."""
+    """The cloud, and what azure-ai-ml needs to know of it beside its name. UsageError when it cannot be found."""
     name = name or os.environ.get(CLOUD_VARIABLE, "")
     address = os.environ.get(METADATA_VARIABLE, "")
     if not address or name in _environments:

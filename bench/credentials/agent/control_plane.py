@@ -36,7 +36,7 @@ _CACHED_UNTIL_S = 290.0
 """MSAL, and with it `az`, hands out a cached token until five minutes before its end."""
 _OPERATION_TIMEOUT_S = 40.0
 """azure-core looks every 30 s whether an operation is done, unless Azure says when to."""
-_TOLD = ("oid", "tid", "appid", "upn", "name", "idtyp")
+_IDENTITY_CLAIMS = ("oid", "tid", "appid", "upn", "name", "idtyp")
 
 T = TypeVar("T")
 
@@ -192,7 +192,7 @@ class ControlPlane:
 
     def _claims(self) -> dict[str, str]:
         claims = claims_of(self._identity.get_token_info(self._cloud.arm_scope).token)
-        return {name: str(claims[name]) for name in _TOLD if name in claims}
+        return {name: str(claims[name]) for name in _IDENTITY_CLAIMS if name in claims}
 
     def _saw(self, response: Any) -> None:
         self._clock.observe(response.http_response.headers.get("Date"), now_ns=clock.monotonic_ns())

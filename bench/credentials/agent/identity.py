@@ -1,4 +1,4 @@
-"""The principal: azure-identity, made to fail clearly, to forget, and to tell Azure's time. Edge; lives in the agent.
+"""The principal: azure-identity, made to fail clearly, to forget, and to report Azure's time. Edge; lives in the agent.
 
 azure-core holds it as the credential of MLClient. It may touch the network.
 

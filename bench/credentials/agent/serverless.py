@@ -16,7 +16,7 @@ def is_serverless(endpoint: str) -> bool:
 
 
 def described(client: Any, endpoint: str, **options: Any) -> Endpoint:
-    """`endpoint` as `client` (MLClient's serverless_endpoints) tells it. ValueError for another mode than keys."""
+    """`endpoint` as `client` (MLClient's serverless_endpoints) describes it. ValueError for another mode than keys."""
     found = client.get(endpoint.removeprefix(SERVERLESS), **options)
     if str(found.auth_mode or "").lower() != "key":
         raise ValueError(f"auth mode {found.auth_mode}")

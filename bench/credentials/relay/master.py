@@ -69,7 +69,7 @@ class RelayServer:
         self._workers.discard(worker)
 
     def close(self) -> None:
-        """Forget every lease, and tell nobody anything any more."""
+        """Forget every lease, and send nothing more to anybody."""
         self._workers.clear()
         self._leases = {variant: deque(maxlen=_REMEMBERED_LEASES) for variant in self._managers}
 

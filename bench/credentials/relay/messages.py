@@ -1,4 +1,4 @@
-"""What the relay's two ends tell each other, and how a deadline crosses hosts. Pure.
+"""What the relay's two ends send each other, and how a deadline crosses hosts. Pure.
 
     worker -> master   {"ask": 7, "variant": "aml_token", "newer_than": 3, "refused": 0}     7 numbers the question
     master -> worker   {"reply": 7, "working": true, ...}                    at once, then every second

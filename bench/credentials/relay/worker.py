@@ -32,8 +32,8 @@ _OTHER_KEY = "the master has another relay key (set the same BENCH_RELAY_KEY on 
 class RelayClient:
     """One worker's link to the master. `send(envelope)` hands an envelope of plain values to the master.
 
-    `me` is unique in the run: Locust's client id. `notice` is told in one line when the worker starts to fetch for
-    itself, and when it stops.
+    `me` is unique in the run: Locust's client id. `notice` receives one line when the worker starts to fetch for
+    itself, and one when it stops.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class RelaySource:
         self._variant = variant
         self._own = own
         self._newest = 0
-        self._told = 0
+        self._reported = 0
         self._generations: dict[str, int] = {}
 
     @property
@@ -156,11 +156,11 @@ class RelaySource:
         message = self._client.ask(
             self._variant,
             newer_than=self._newest,
-            refused=generation if generation > self._told else 0,  # told once: the master's next flight is under way
+            refused=generation if generation > self._reported else 0,  # once: the master's next flight is under way
         )
         if message is None:
             return self._own.fetch(refused)
-        self._told = max(self._told, generation)
+        self._reported = max(self._reported, generation)
         if "failure" in message:
             return Failure.from_json(message["failure"])
         grant = self._client.grant(message["lease"])

@@ -25,7 +25,7 @@ class Room:
         self._users = 0
 
     def have(self, users: int) -> None:
-        """For a connection of each of so many at once. Raises RunInvalid where this host has not; told once a number.
+        """Enough for a connection of each of so many users. Raises RunInvalid, once a number, where this host has less.
 
         Users that are asked for beyond the plan's, by a LoadTestShape, are counted when they come.
         """

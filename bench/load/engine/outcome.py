@@ -1,7 +1,7 @@
 """How an answer is classified. Pure: bytes and times in, an `Outcome` and a cause out.
 
 Azure's 401 does not say why (azure-contract: "token expired / wrong format" share one code), so the
-lease that was sent tells expired from refused. Status codes: Microsoft Learn, "Troubleshoot online
+lease that was sent distinguishes expired from refused. Status codes: Microsoft Learn, "Troubleshoot online
 endpoints", section "HTTP status codes".
 """
 
@@ -12,7 +12,7 @@ import re
 from bench.sample import Cause, Outcome
 
 EXPIRY_TOLERANCE_NS = 1_000_000_000
-"""Azure tells expiry in whole seconds, so a 401 within one second of it is put down to expiry."""
+"""Azure states expiry in whole seconds, so a 401 within one second of it is put down to expiry."""
 
 _TOO_MANY_PENDING = b"too_many_pending"
 _OF_TOKENS = re.compile(rb"tokens?[ _]rate[ _]limit|tokens?[ _](?:per|a)[ _]min|\btpm\b", re.IGNORECASE)
@@ -45,7 +45,7 @@ _BY_STATUS: dict[int, Verdict] = {
     431: (Outcome.UNEXPECTED.value, "headers_too_large"),
 }
 _SERVER_CAUSES = {502: "bad_gateway", 503: "unavailable"}
-"""A 502 is a proxy's, or on Kubernetes a model's that crashed: only `run_failed` tells which."""
+"""A 502 is a proxy's, or on Kubernetes a model's that crashed: only `run_failed` shows which."""
 
 
 def of_failure(word: str) -> Verdict:

@@ -53,7 +53,7 @@ class Scorer:
         return self._bench.tally
 
     def read_with(self, reader: TokenReader) -> None:
-        """From now on `reader` is told of the events of streamed answers."""
+        """From now on `reader` receives the events of streamed answers."""
         self._tokens = reader
         for connection in self._connections:
             connection.answer.sink = reader
@@ -140,7 +140,7 @@ class Scorer:
         times: tuple[int, int, int],
         late_cause: str,
     ) -> bool:
-        """After a 401: once more with the newer lease. Only that tells what the 401 was, so it is recorded afterwards.
+        """After a 401: once more with the newer lease. Only that shows what the 401 was, so it is recorded afterwards.
 
         A lease that had scored was refused: rotated, or revoked. An Entra token that never did, while renewing does not
         help either, is a denial: the principal lacks the role, and Azure answers 401 to that too.

@@ -27,7 +27,7 @@ class OtherFile(RunInvalid):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSource:
     """`dues_ns` are a trace's times, None where the plan's rate decides. `sha256` is that of payload or request file,
-    or of the prompts that were made (`made`), `classes` the words that tell requests apart. Where requests begin
+    or of the prompts that were made (`made`), `classes` the words that distinguish requests. Where requests begin
     conversations, `turns` is how many the longest has, else 0."""
 
     feeder: Feeder
@@ -88,7 +88,7 @@ def _of_bodies(plan: RunPlan, times_s: Sequence[float], *, check: bool) -> Reque
 
 
 def classes_of(request: RequestPlan) -> tuple[str, ...]:
-    """The words that tell the requests apart, before a run. Reads the files; UsageError names file and line."""
+    """The words that distinguish the requests, before a run. Reads the files; UsageError names file and line."""
     if request.requests:
         return load_requests(request).classes
     if request.prompts is not None:
@@ -102,7 +102,7 @@ def _turns(most: int) -> tuple[str, ...]:
 
 
 def complete(plan: RunPlan, source: RequestSource) -> RunPlan:
-    """The plan with what only the files tell: their hash, and a trace's rate over time and length."""
+    """The plan with what only the files contain: their hash, and a trace's rate over time and length."""
     if plan.request.requests:
         plan = dataclasses.replace(plan, request=dataclasses.replace(plan.request, requests_sha256=source.sha256))
     else:

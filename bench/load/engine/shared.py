@@ -28,7 +28,7 @@ class Listeners(Protocol):
 
 
 class ScoringFailure(Exception):
-    """What Locust is told of a request that did not end well; one object a kind, so that it groups them."""
+    """What Locust counts a failed request under; one object for each kind of failure, so that it groups them."""
 
 
 @dataclass(slots=True)

@@ -121,12 +121,12 @@ class TokenReader:
         if not self._streams:
             return None
         self._streams = False
-        times, told = self._times, self._completed
+        times, completed = self._times, self._completed
         return Streamed(
             times,
-            len(times) if told is None else told,
+            len(times) if completed is None else completed,
             self._prompt,
-            TokensFrom.EVENTS if told is None else TokensFrom.USAGE,
+            TokensFrom.EVENTS if completed is None else TokensFrom.USAGE,
             self._error,
             self._formed and not self._ended,
         )

@@ -1,7 +1,7 @@
 """When the requests of a recorded trace are due: times from a file, as a schedule. Edge: reads the file.
 
 The true times are what is sent. For whoever compares the rate asked for with what was achieved, and for the end of the
-run, `stages` tells the same as a rate over time, in steps.
+run, `stages` shows the same as a rate over time, in steps.
 """
 
 from __future__ import annotations

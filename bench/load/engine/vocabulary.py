@@ -65,7 +65,7 @@ class TokenizerFile:
         """UsageError for a file that is none, and where the library is not installed."""
         raw = read_regular(path, option="--tokenizer")
         self.counted_by = f"tokenizer {hashlib.sha256(raw).hexdigest()[:12]}"
-        with _told(path):
+        with _as_usage_error(path):
             self._tokenizer = _tokenizer_of(raw)
             single = tuple(word for word in WORDS if self._count(f"a {word}") - self._count("a") == 1)
             first = tuple(word for word in single if self._count(word) == 1)
@@ -112,9 +112,9 @@ def _tokenizer_of(raw: bytes) -> Any:
 
 
 @contextmanager
-def _told(path: str) -> Iterator[None]:
-    """Whatever the library says of a file that it cannot read, as a UsageError. Some damage makes it panic, which is a
-    BaseException of a class that cannot be imported."""
+def _as_usage_error(path: str) -> Iterator[None]:
+    """Whatever the library raises for a file that it cannot read, as a UsageError. Some damage makes it panic, which is
+    a BaseException of a class that cannot be imported."""
     try:
         yield
     except UsageError:
@@ -122,7 +122,7 @@ def _told(path: str) -> Iterator[None]:
     except BaseException as exc:
         if not isinstance(exc, Exception) and type(exc).__name__ != "PanicException":
             raise
-        said = str(exc).partition("\n")[0][:200]
+        why = str(exc).partition("\n")[0][:200]
         raise UsageError(
-            f"--tokenizer {path} cannot be used: {said}", hint="give the tokenizer.json that lies beside the model"
+            f"--tokenizer {path} cannot be used: {why}", hint="give the tokenizer.json that lies beside the model"
         ) from exc

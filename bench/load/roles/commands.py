@@ -1,4 +1,4 @@
-"""What a master tells its workers while a run goes on, sealed as its orders are. Edge: entropy.
+"""What a master sends its workers while a run goes on, sealed as its orders are. Edge: entropy.
 
     go          the run's zero
     take_over   a share of the arrivals that a lost worker had not begun

@@ -70,7 +70,7 @@ class Conductor:
         self.plan = plan
         record = self.record = RunRecord(out, plan, described=pool.describe(), notes=preparation.notes)
         self.errors = record.run.path / "errors"
-        handover.tell_folder(record.run.path)
+        handover.write_run_folder(record.run.path)
         if not self._environment.stop_timeout:
             self._environment.stop_timeout = plan.timeout_s + 1
         self._senders.order(plan, pool, record.run)
@@ -103,13 +103,13 @@ class Conductor:
             self._senders.cut()
 
     def note_fault(self, name: str, fault: Mapping[str, Any]) -> None:
-        """A person has let a fault loose on the emulator; how long it lasts stands in its `for`, in seconds."""
+        """A person has started a fault on the emulator; its `for` says how long it lasts, in seconds."""
         from_s = max(clock.monotonic_ns() - self.zero_ns, 0) / 1e9 if self.zero_ns else 0.0
         self._board.note(from_s, f"by hand: {name}", mark="fault")
         if self.record is not None and self.zero_ns:
-            told = {"do": fault["do"], "answer": fault.get("answer", ""), "from_s": from_s}
-            told["to_s"] = from_s + fault.get("for", 0)
-            self.record.change({"faults": [*self.record.values.get("faults", ()), told]})
+            entry = {"do": fault["do"], "answer": fault.get("answer", ""), "from_s": from_s}
+            entry["to_s"] = from_s + fault.get("for", 0)
+            self.record.change({"faults": [*self.record.values.get("faults", ()), entry]})
 
     def leave_statistics(self) -> None:
         """The next run's statistics are not to be wiped by this one's warm-up."""

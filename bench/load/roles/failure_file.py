@@ -26,8 +26,8 @@ _LOOKS_SECRET = re.compile(
 )
 
 
-def told(failure: Failure, managers: Iterable[CredentialManager]) -> Failed:
-    """As a message: the error on one line, and the traceback, both without secrets."""
+def message_of(failure: Failure, managers: Iterable[CredentialManager]) -> Failed:
+    """For the master: the error on one line, and the traceback, both without secrets."""
     leases = [manager.current for manager in managers]
     secrets = {lease.secret for lease in leases if lease is not None}
     secrets |= {os.environ.get(name, "") for name in SECRET_VARIABLES}

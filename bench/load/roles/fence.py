@@ -1,8 +1,8 @@
 """A worker begins nothing that its master may have dealt to others. Edge: the hub's time.
 
-A master deals again what is due later than a second after a worker's last word. So a worker says how far it is twice a
-second, and begins nothing later than a second after it has said so. Where its process stood still for so long that it
-may have been given up, it asks whether to go on, and begins nothing before it is told.
+A master deals again what is due later than a second after a worker's last message. So a worker reports how far it is
+twice a second, and begins nothing later than a second after it has reported. Where its process stood still for so
+long that it may have been given up, it asks whether to go on, and begins nothing before the answer.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ def _on_init(users: type, environment: Any, web_ui: Any = None, **_: Any) -> Non
         else:
             _open_web_ui(web_ui, session.master)
     except Exception as exc:  # noqa: BLE001 - Locust would log it, and go on
-        error = session.master.told(exc, where="the start")
+        error = session.master.error_of(exc, where="the start")
         write_line(sys.stderr, f"error: {error.describe()}")
         session.master.close(signal=False)
         sys.exit(error.exit_code)

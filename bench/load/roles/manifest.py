@@ -37,7 +37,7 @@ def manifest_of(
     described: Mapping[str, Endpoint] | None = None,
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Everything a reader needs to know what was measured, on what; no secret. `notes` were told before the run.
+    """Everything a reader needs to know what was measured, on what; no secret. `notes` were shown before the run.
 
     The master fills in clock and workers when the run starts, and `ended` at its end.
     """

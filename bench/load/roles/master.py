@@ -51,7 +51,7 @@ class Master:
         shape: Callable[[], Shape | None] = lambda: None,
         make_room: Callable[[int], object] = lambda _: None,
     ) -> None:
-        """`shape` tells the LoadTestShape that the next run has; `make_room` has room for so many users, or raises."""
+        """`shape` gives the LoadTestShape that the next run has; `make_room` has room for so many users, or raises."""
         self.error: BenchError | None = None
         self.options: Mapping[str, Any] = dict(vars(environment.parsed_options))
         """Of the next run. A copy: Locust writes what its web form says into its own."""
@@ -88,12 +88,12 @@ class Master:
         """Find the target and read every option. Raises BenchError; a headless Locust does this before all else."""
         self.preparation.prepare(self.options)
 
-    def told(self, exc: Exception, *, where: str) -> BenchError:
-        """What a person is told of an exception before the first run."""
+    def error_of(self, exc: Exception, *, where: str) -> BenchError:
+        """The error that a person is shown for an exception before the first run."""
         if isinstance(exc, BenchError):
             return exc
         failure = supervise.failure_of(where, exc)
-        return self._kept("master", failure_file.told(failure, self.senders.managers))
+        return self._kept("master", failure_file.message_of(failure, self.senders.managers))
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Whether a run can be started with these, as far as nobody has to be asked. Raises BenchError."""
@@ -145,7 +145,7 @@ class Master:
             return
         for name, error in broken:
             self._on_failure(supervise.failure_of(f"closing: {name}", error))
-        gevent.sleep(0)  # what broke a moment ago is told in a greenlet of its own, and belongs into the manifest
+        gevent.sleep(0)  # a failure is reported in a greenlet of its own; one of a moment ago belongs into the manifest
         broken = list(close_all([("the manifest", lambda: self._finish(record))]))
         if not broken and (self.error is None) and handover.RUN_VARIABLE not in os.environ:
             broken = list(close_all([("the report", lambda: make_report(record.run, self._environment))]))
@@ -221,7 +221,7 @@ class Master:
 
     def _have_stop_wait(self) -> None:
         """Who presses Stop wants the answers that are under way. Workers learn it with their users, which come now."""
-        with contextlib.suppress(BenchError):  # options that are no plan are told when that is made
+        with contextlib.suppress(BenchError):  # options that make no plan are reported when it is made
             self._environment.stop_timeout = self._stop_timeout or self.preparation.load_of(self.options).timeout_s + 1
 
     def _next_run(self) -> Conductor:
@@ -269,7 +269,7 @@ class Master:
         runner = self._environment.runner
         runner.quit() if self._environment.web_ui is None else runner.stop()
 
-    # -- what others tell ----------------------------------------------------------------------------
+    # -- what others report --------------------------------------------------------------------------
 
     def _on_flight(self, record: Mapping[str, Any]) -> None:
         if self._run.record is not None:
@@ -286,7 +286,7 @@ class Master:
         if isinstance(failure.error, BenchError):
             self._give_up(failure.error)
             return
-        self._fail("master", failure_file.told(failure, self.senders.managers))
+        self._fail("master", failure_file.message_of(failure, self.senders.managers))
 
     def _fail(self, worker: str, message: messages.Failed) -> None:
         """End the run; the first one says so."""

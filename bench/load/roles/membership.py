@@ -93,8 +93,8 @@ class Membership:
             if member.ready is not None or member.part.has_share
         )
 
-    def all_told(self) -> bool:
-        """Everybody has said their last word; one that was given up and is back now still has one."""
+    def all_reported(self) -> bool:
+        """Every worker has sent its last message; one that was given up and is back still has to."""
         return all(
             member.drained or (member.is_lost and not (member.dismissed and not self.why_gone(member.node)))
             for member in self
@@ -140,13 +140,13 @@ class Membership:
 
     def disk_loss(self, *, pieces: int) -> DiskLoss:
         """What their disks did not take, and `pieces` of their files not the master's."""
-        told = [member.progress for member in self if member.progress is not None]
-        since = [progress.lost_from_ns for progress in told if progress.lost_from_ns is not None]
+        reports = [member.progress for member in self if member.progress is not None]
+        since = [progress.lost_from_ns for progress in reports if progress.lost_from_ns is not None]
         return DiskLoss(
-            samples=sum(progress.unwritten for progress in told),
-            lines=sum(progress.lost_lines for progress in told),
+            samples=sum(progress.unwritten for progress in reports),
+            lines=sum(progress.lost_lines for progress in reports),
             pieces=pieces,
-            gaps=sum(progress.lost_gaps for progress in told),
+            gaps=sum(progress.lost_gaps for progress in reports),
             from_ns=min(since, default=None),
         )
 

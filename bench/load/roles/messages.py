@@ -42,7 +42,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Here(Message, frozen=True):
-    """`pid` tells a master on the same `host` whether the worker lives."""
+    """By `pid` a master on the same `host` sees whether the worker lives."""
 
     kind = "bench_here"
     pid: int = 0

@@ -1,8 +1,8 @@
 """What a master orders of a worker, as plain values for a Locust message.
 
 Locust's messages cross the network in the clear. So the whole order (target, scoring URIs, options, folder) is sealed
-with the relay key. A worker that shares no key with the master is told numbers and hashes only: the rest it has on its
-own command line (see `own_plan`), so no master can aim a worker's secrets elsewhere. Edge: the folder.
+with the relay key. A worker that shares no key with the master is sent numbers and hashes only: the rest it has on its
+own command line (see `own_plan`), so no master can direct a worker's secrets elsewhere. Edge: the folder.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SAME_KEY = "set the same BENCH_RELAY_KEY on every host"
 
 
 class OpenOrder(msgspec.Struct, frozen=True):
-    """All that a worker without the master's key is told."""
+    """All that a worker without the master's key is sent."""
 
     numbers: Numbers
     hashes: PlanHashes
@@ -74,11 +74,11 @@ class Order:
         """For the worker called that."""
         whole = _Sealed(plan=self.plan, spec=self.spec, run=str(self.run.path.resolve()), part=self.part)
         sealer = Sealer(key, run_id=_purpose(self.run.run_id), me=MASTER)
-        told = OpenOrder(numbers=Numbers.of(self.plan), hashes=PlanHashes.of(self.plan), part=self.part)
+        numbers_and_hashes = OpenOrder(numbers=Numbers.of(self.plan), hashes=PlanHashes.of(self.plan), part=self.part)
         return OrderMessage(
             run_id=self.run.run_id,
             sealed=sealer.seal(msgspec.to_builtins(whole), to=worker),
-            open=None if key.is_given else told,
+            open=None if key.is_given else numbers_and_hashes,
         )
 
     @classmethod

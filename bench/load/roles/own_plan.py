@@ -1,6 +1,6 @@
 """The plan of a worker that shares no key with its master: numbers from the master, all else from its command line.
 
-Target, headers and files are the worker's own; hashes tell whether they are the master's too. Edge: reads the files.
+Target, headers and files are the worker's own; hashes show whether they are the master's too. Edge: reads the files.
 """
 
 from __future__ import annotations

@@ -88,14 +88,14 @@ class Preparation:
         return plan_of(values, target="", variants=variants, payload_sha256="")
 
     def begin_faults(self, zero_ns: int) -> list[dict[str, Any]]:
-        """The faults of the emulator's script, which count from the run's zero, and what is left of those that were let
-        loose by hand before it; as the manifest tells them."""
+        """The faults of the emulator's script, which count from the run's zero, and what is left of those that were
+        started by hand before it; in the manifest's form."""
         if self._emulator is None:
             return []
-        told = self._emulator.begin_faults(zero_ns)
+        faults = self._emulator.begin_faults(zero_ns)
         return [
             {"do": one["do"], "answer": one["answer"], "from_s": max(one["begins_s"], 0.0), "to_s": one["ends_s"]}
-            for one in told
+            for one in faults
             if one["phase"] != "over"
         ]
 

@@ -52,7 +52,7 @@ def is_child(pid: int) -> bool:
 
 
 def end_child(pid: int) -> None:
-    """Kill a child that does not listen; no other process, whatever number somebody has told."""
+    """Kill a child that does not respond; never another process, whatever number a message named."""
     if is_child(pid):
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)

@@ -87,7 +87,7 @@ class RequestEvents:
 
 
 def _entry_of(rows: Any, failed: Any, entry: Any, to_wall_ns: int) -> Any:
-    """`entry` filled with what Locust would hold of these requests, had it been told of each."""
+    """`entry` filled with what Locust would hold of these requests, had each been reported to it."""
     done_ns = rows["done_ns"] + to_wall_ns
     times_ms = (rows["done_ns"] - rows["intended_ns"]) / 1e6
     entry.start_time = float(done_ns.min()) / 1e9

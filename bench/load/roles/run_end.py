@@ -1,4 +1,4 @@
-"""What a run's manifest, and a person, are told of its end. Edge: reads what the senders wrote last, stderr.
+"""What a run's manifest says of its end, and a person is shown. Edge: reads what the senders wrote last, stderr.
 
 `reason` is one of these words:
 
@@ -42,33 +42,33 @@ def is_lost(senders: Senders, plan: RunPlan | None, at_ns: int) -> bool:
 def changes(
     run: Conductor, record: RunRecord, senders: Senders, *, at_ns: int, error: BenchError | None
 ) -> dict[str, Any]:
-    """What the manifest says more than at the run's start."""
+    """What the manifest has more than at the run's start."""
     losses, disk = senders.losses, senders.disk_loss()
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "samples": rows_written(record.run),
         "chunks": rows_written(record.run, "gaps_written"),
         "flights": record.flights,
         "ended": {"at_ns": at_ns, "reason": run.reason},
     }
     if error is not None:
-        told["ended"]["error"] = error.describe()
+        fields["ended"]["error"] = error.describe()
     if run.shape is not None:
-        told["shape"] = run.shape.as_json(end_s=at_ns / 1e9)
+        fields["shape"] = run.shape.as_json(end_s=at_ns / 1e9)
     if record.values["workers"]:
-        told["workers"] = list(senders.names)
+        fields["workers"] = list(senders.names)
     if losses:
-        told["lost"] = [loss.as_json() for loss in losses]
-        told["lost_samples"] = sum(loss.samples for loss in losses)
+        fields["lost"] = [loss.as_json() for loss in losses]
+        fields["lost_samples"] = sum(loss.samples for loss in losses)
     lines = disk.lines + record.lost_flights
     if disk.samples or disk.pieces or disk.gaps or lines:
-        told["disk"] = {
+        fields["disk"] = {
             "lost_from_s": None if disk.from_ns is None else round(disk.from_ns / 1e9, 3),
             "unwritten_samples": disk.samples,
             "lost_lines": lines,
             "lost_gaps": disk.gaps,
             "lost_pieces": disk.pieces,
         }
-    return told
+    return fields
 
 
 def say_losses(disk: DiskLoss, record: RunRecord) -> None:

@@ -2,7 +2,7 @@
 
 A standalone Locust has one, a worker has one, a master has none. Life: built (credentials are fetched,
 files opened), `go` (the clock starts), `serve` once a user, `finish`. `Serving` is what its users do, `Ticker` what is
-written and told each second.
+written and reported each second.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Sender:
         say: Callable[[str], object] = lambda _: None,
         on_tick: Callable[[Progress], None] = lambda _: None,
     ) -> None:
-        """RunInvalid when its files cannot be opened. `on_tick` is told once a second how far it is."""
+        """RunInvalid when its files cannot be opened. `on_tick` receives once a second how far it is."""
         self.plan = plan
         self.tally = Tally()
         self.watch = HubWatch()

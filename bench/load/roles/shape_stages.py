@@ -12,14 +12,14 @@ from bench.errors import UsageError
 from bench.plan.options import MOST_PER_S, MOST_USERS
 
 MOST_STAGES = 20
-"""Of a shape that changes its users more often, neighbours are told together."""
+"""Of a shape that changes its users more often, neighbouring stages are joined."""
 _HINT = "have tick() return (users, spawn_rate), or None at its end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShapeStage:
     """From `from_s` of the run on: how many users were asked for, and how many of them a second; the last that was
-    asked for, where several answers are told together."""
+    asked for, where several answers of the shape are joined."""
 
     from_s: float
     fewest_users: int
@@ -66,17 +66,17 @@ def folded(stages: Sequence[ShapeStage], *, end_s: float, most: int = MOST_STAGE
 
 def _joined(lasting: Sequence[tuple[ShapeStage, float]], shortest_s: float) -> list[tuple[ShapeStage, float]]:
     """One that is shorter than that is joined by what follows, if that is short too."""
-    told: list[tuple[ShapeStage, float]] = []
+    stages: list[tuple[ShapeStage, float]] = []
     for stage, length_s in lasting:
-        if told and max(told[-1][1], length_s) < shortest_s:
-            before, before_s = told.pop()
+        if stages and max(stages[-1][1], length_s) < shortest_s:
+            before, before_s = stages.pop()
             joined = replace(
                 before,
                 fewest_users=min(before.fewest_users, stage.fewest_users),
                 most_users=max(before.most_users, stage.most_users),
                 spawn_rate=stage.spawn_rate,
             )
-            told.append((joined, before_s + length_s))
+            stages.append((joined, before_s + length_s))
         else:
-            told.append((stage, length_s))
-    return told
+            stages.append((stage, length_s))
+    return stages

@@ -1,4 +1,4 @@
-"""What one process writes and tells once a second: samples, failures, its health, how far it is. Edge: files, CPU time.
+"""What one process writes and sends once a second: samples, failures, its health, how far it is. Edge: files, CPU time.
 
 What a disk does not take is counted (`progress`), and never ends the sending by itself.
 """
@@ -29,7 +29,7 @@ _APART_S = 0.001
 
 
 class Ticker:
-    """From `start` to `stop`, each second; `on_tick` is told how far the sending is. Each line says `whose` it is."""
+    """From `start` to `stop`, each second; `on_tick` receives how far the sending is. Each line says `whose` it is."""
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ from bench.load.engine.request_source import OtherFile
 from bench.load.roles import messages, worker_files
 from bench.load.roles.closing import close_all
 from bench.load.roles.commands import Change, CommandMessage, CommandReader, Cut, Dismiss, Go, GoOn, TakeOver
-from bench.load.roles.failure_file import told
+from bench.load.roles.failure_file import message_of
 from bench.load.roles.fence import Fence
 from bench.load.roles.flight_file import FlightTimes
 from bench.load.roles.managers import ManagerPool
@@ -136,20 +136,20 @@ class Worker:
 
     def _own_order(self, message: OrderMessage) -> Order:
         """What this worker's own command line says, with the master's numbers. OrderRefused where the rest differs."""
-        told = message.open
-        assert told is not None  # noqa: S101 - else it would have been refused
+        numbers_and_hashes = message.open
+        assert numbers_and_hashes is not None  # noqa: S101 - else it would have been refused
         try:
             plan, spec = own_plan(
-                self._options, told.numbers, default_modes=self._default_modes, describe=self._described
+                self._options, numbers_and_hashes.numbers, default_modes=self._default_modes, describe=self._described
             )
         except BenchError as exc:
             raise OrderRefused(
                 "without BENCH_RELAY_KEY its own options count, and they make no run: its stderr says why",
                 detail=exc.describe(),
             ) from exc
-        if difference := PlanHashes.of(plan).differing(told.hashes):
+        if difference := PlanHashes.of(plan).differing(numbers_and_hashes.hashes):
             raise OrderRefused(difference)
-        return Order(plan=plan, spec=spec, run=RunDir(Path(message.run_id)), part=told.part)
+        return Order(plan=plan, spec=spec, run=RunDir(Path(message.run_id)), part=numbers_and_hashes.part)
 
     def _described(self, spec: TargetSpec) -> Mapping[str, Endpoint]:
         return self._pool_of(spec).describe()
@@ -239,15 +239,15 @@ class Worker:
             self.sender.cut() if isinstance(command, Cut) else self.sender.dismiss()
 
     def _follow(self, sender: Sender) -> None:
-        """Tell when all has been sent and answered, and after a cut write it all: the files are whole before the master
-        hears of it, for then it makes the report."""
-        told_of = -1
+        """Report when all has been sent and answered, and after a cut write it all: the files are complete before the
+        master knows, because it makes the report then."""
+        reported = -1
         while self.sender is sender:
             if sender.drained() and self._is_over:
                 self.end()
-            elif sender.drained() and told_of != self._taken and not self._taking:
-                told_of = self._taken
-                self._channel.send(messages.Idle(taken=told_of))
+            elif sender.drained() and reported != self._taken and not self._taking:
+                reported = self._taken
+                self._channel.send(messages.Idle(taken=reported))
             gevent.sleep(_POLL_S)
 
     def _on_relay(self, _: str, message: messages.Relay) -> None:
@@ -265,7 +265,7 @@ class Worker:
     def _on_failure(self, failure: supervise.Failure) -> None:
         """Something broke here: the master ends the run."""
         managers = self.sender.managers if self.sender is not None else ()
-        self._channel.send(told(failure, managers))
+        self._channel.send(message_of(failure, managers))
 
     def _tell_progress(self, progress: messages.Progress) -> None:
         if self._fence is not None:

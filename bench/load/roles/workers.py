@@ -2,7 +2,7 @@
 
 One that joins while a run goes on has its lease at once and, in the closed model, the users that Locust gives it; the
 arrivals of an open model were dealt when the run began. One that is lost is named, and what it had not begun is dealt
-to the others; should it wake, it is told to begin nothing any more.
+to the others; should it wake, it is ordered to begin nothing more.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from bench.rundir import RunDir
 _POLL_S = 0.02
 _LOOK_NS = 50_000_000
 LEAD_NS = 200_000_000
-"""How far ahead of now workers are told to start, so that the message has arrived by then."""
+"""How far ahead of now the start lies that workers are sent, so that the message has arrived by then."""
 
 OnFailed = Callable[[str, messages.Failed], None]
 
@@ -53,7 +53,7 @@ class Workers:
         on_worker_flight: Callable[[Mapping[str, Any]], None],
         on_failed: OnFailed,
     ) -> None:
-        """`on_flight` is told of the master's own fetches, `on_worker_flight` of workers', in the run's time."""
+        """`on_flight` receives the master's own fetches, `on_worker_flight` those of workers, in the run's time."""
         self._relay_key = relay_key
         self._relay: RelayServer | None = None
         self.managers: tuple[CredentialManager, ...] = ()
@@ -176,7 +176,7 @@ class Workers:
         deadline_ns = monotonic_ns() + round((self._runner.environment.stop_timeout or 0) * 1e9)
         if go is not None:
             self.cut()
-            while not self._members.all_told() and monotonic_ns() < deadline_ns:
+            while not self._members.all_reported() and monotonic_ns() < deadline_ns:
                 self.look()
                 gevent.sleep(_POLL_S)
         self._go = None
@@ -282,7 +282,7 @@ class Workers:
             member.heard(message.progress)
 
     def _on_piece(self, node: str, message: messages.Piece) -> None:
-        """Also after the run has ended: a worker that is told to quit sends what it has."""
+        """Also after the run has ended: a worker that is asked to quit sends what it has."""
         if self._run is None:
             return
         try:

@@ -2,7 +2,7 @@
 
 The parser is llhttp (httptools). Only headers the harness needs are kept; of a body that is not a success, the first
 bytes, because Azure says there why it refused. With `keep_body` the whole of every body is kept (`pieces`). Of an
-answer that is a stream of server-sent events a `sink`, where there is one, is told each event as it comes.
+answer that is a stream of server-sent events a `sink`, where there is one, receives each event as it comes.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Connection:
         ways: Ways | None = None,
         idle_ns: int = 0,
     ) -> None:
-        """`ways` are told of each socket it has."""
+        """Each socket it opens is registered with `ways`."""
         self.answer = Answer()
         self.failure = ""
         self.detail = ""

@@ -23,7 +23,7 @@ class EventTooLong(Exception):
 
 
 class EventSink(Protocol):
-    """Who is told of each event: its data, its name (empty as a rule), and when its last byte came."""
+    """Who receives each event: its data, its name (empty as a rule), and when its last byte came."""
 
     def begin(self) -> None:
         """An answer is a stream of events."""

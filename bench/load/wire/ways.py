@@ -4,7 +4,7 @@ It is the way to the first TCP end only, a proxy or Azure's front door: nobody h
 
 A round trip is `tcpi_min_rtt`, whose first value is the handshake's; never `tcpi_rtt`, for a server that acknowledges
 a request along with its answer makes that one as long as the answer took. `struct tcp_info` is Linux's
-(include/uapi/linux/tcp.h) and only ever grows at its end; a system that does not have it tells nothing.
+(include/uapi/linux/tcp.h) and only ever grows at its end; a system that does not have it reports nothing.
 
 DANGER: `opened` and `closed` are called while requests are under way: the first asks one socket (about 1 us, beside a
 connect), the other asks nothing. The rest is asked once a second, of `MOST_ASKED` connections at most, in turns.
@@ -22,24 +22,24 @@ from typing import Any
 
 MOST_ASKED = 50
 MOST_NEW = 500
-"""New connections a second that are asked when they are opened: of more the others tell enough."""
+"""New connections a second that are asked when they are opened: of more the others show enough."""
 _TOTAL_RETRANS_AT, _MIN_RTT_AT = 100, 148
 _TCP_INFO_BYTES = 152
 _UNKNOWN_US = 0xFFFFFFFF
 
 
 def kernel_tells(sock: Any) -> tuple[int, int] | None:
-    """(smallest round trip in us, segments sent again) of a connected socket; None where the system does not tell."""
+    """(smallest round trip in us, segments sent again) of a connected socket; None where the system reports neither."""
     if sys.platform != "linux":
         return None
     try:
-        told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        tcp_info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
     except OSError:
         return None
-    if len(told) < _TCP_INFO_BYTES:
+    if len(tcp_info) < _TCP_INFO_BYTES:
         return None
-    (round_trip_us,) = struct.unpack_from("I", told, _MIN_RTT_AT)
-    (sent_again,) = struct.unpack_from("I", told, _TOTAL_RETRANS_AT)
+    (round_trip_us,) = struct.unpack_from("I", tcp_info, _MIN_RTT_AT)
+    (sent_again,) = struct.unpack_from("I", tcp_info, _TOTAL_RETRANS_AT)
     return None if round_trip_us == _UNKNOWN_US else (round_trip_us, sent_again)
 
 
@@ -110,10 +110,10 @@ class Ways:
 
     @staticmethod
     def _ask(one: _Open, place: _Place) -> None:
-        told = kernel_tells(one.sock)
-        if told is None:
+        figures = kernel_tells(one.sock)
+        if figures is None:
             return
-        round_trip_us, sent_again = told
+        round_trip_us, sent_again = figures
         if one.round_trip_us is None or round_trip_us < one.round_trip_us:
             one.round_trip_us = round_trip_us
         place.round_trips_us.append(one.round_trip_us)

@@ -359,7 +359,7 @@ class TestEntra:
             emulator.calm()
             emulator.fault(do="clock_skew", by=600)
             grant = agent.fetch(name, AuthMode.AAD_TOKEN)
-            assert 3597 < life_left_s(grant) <= 3600  # no ARM answer has told Azure's time yet: Entra's did
+            assert 3597 < life_left_s(grant) <= 3600  # no ARM answer has shown Azure's time yet: Entra's did
             emulator.calm()
             grant = agent.fetch(name, AuthMode.AAD_TOKEN)
             assert emulator.score(AuthMode.AAD_TOKEN, {"Authorization": f"Bearer {grant.secrets[0]}"}) == 200

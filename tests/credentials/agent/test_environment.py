@@ -77,8 +77,8 @@ def test_each_program_finds_its_folder_and_no_more(emulator, tmp_path, monkeypat
                 (tmp_path / folder / "who").write_text(who)
             agent.asked_by()  # the one who was logged in before is asked first, and is not any more
             assert agent.asked_by() == {"oid": who}
-    told = [json.loads(line) for line in log.read_text().splitlines()]
-    assert {name for name, _ in told} == said.keys()
-    for _, environment in told:
+    calls = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {name for name, _ in calls} == said.keys()
+    for _, environment in calls:
         assert "PYTHONPATH" not in environment
         assert "hunter2" not in environment.values()

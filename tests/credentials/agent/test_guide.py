@@ -23,7 +23,7 @@ ACTIONS = {
 def test_every_error_the_emulator_gives_has_a_meaning():
     """None falls through to a sentence that fits everything."""
     unknown = {word for word, (_, code, text) in ARM_REFUSALS.items() if code and meaning_of(code, text) is None}
-    assert unknown == {"no_workspace"}  # that one is told by what its message names
+    assert unknown == {"no_workspace"}  # its meaning depends on what its message names
     assert {f"AADSTS{code}" for code in ENTRA_ERRORS} <= CURES.keys()
 
 

@@ -82,7 +82,7 @@ class TestDeath:
     def test_killed_in_mid_flight_in_a_patched_process(self, emulator):
         """There letting go of the dead process gives way to those who waited: they must not ask it again."""
         emulator.fault(do="arm", answer="slow", delay="500ms")
-        told = script(
+        process = script(
             emulator,
             """
 import gevent.monkey
@@ -99,7 +99,7 @@ user.join()
 print(records[0]["attempts"], records[0]["outcome"])
 """,
         )
-        assert told.communicate(timeout=300)[0].split() == ["2", "ok"]
+        assert process.communicate(timeout=300)[0].split() == ["2", "ok"]
 
     def test_successor_is_warm_before_it_is_asked(self, mortal_agent):
         """An agent that dies between two flights is replaced at once, not at the next question."""
@@ -260,12 +260,12 @@ agent.close()
 """,
         )
         try:
-            told = json.loads(parent.communicate(timeout=300)[0])
+            found = json.loads(parent.communicate(timeout=300)[0])
         finally:
             parent.kill()
-        assert told["modes"] == ["aad_token", "aml_token", "key"]
-        assert told["azure"] is False
-        assert (told["shared"], told["keys"], told["again"], told["same"]) == (False, 2, "aml_token", True)
+        assert found["modes"] == ["aad_token", "aml_token", "key"]
+        assert found["azure"] is False
+        assert (found["shared"], found["keys"], found["again"], found["same"]) == (False, 2, "aml_token", True)
 
 
 class TestSecrecy:

@@ -108,7 +108,7 @@ def test_a_federated_token_signs_in(emulator, tmp_path):
 
 
 def test_a_machine_without_identity_and_nobody_logged_in(emulator, tmp_path):
-    """Both are told apart, each with its own status; what a person can mend first is the login (D4)."""
+    """Both are named, each with its own status; what a person can mend first is the login (D4)."""
     emulator.fault(do="no_machine_identity")
     write_program(tmp_path, "az", failing(NOT_LOGGED_IN))
     failure = sign_in_with(tmp_path, AZURE_POD_IDENTITY_AUTHORITY_HOST=metadata(emulator))

@@ -166,7 +166,7 @@ class TestRefusal:
         assert network.source.fetches == 2
 
     def test_never_gives_up(self):
-        """Refused again and again within seconds, the master is still told, until a lease works."""
+        """Refused again and again within seconds, each refusal still reaches the master, until a lease works."""
         network = Network(lambda number: token(f"t{number}"))
         worker = network.worker("w1")
         working = "t4"

@@ -86,7 +86,7 @@ def test_garbage_is_refused(data):
 @pytest.mark.parametrize(
     "other", [sealer("master", key=RelayKey(b"x" * 32)), sealer("master", run_id="run-2")], ids=["key", "run"]
 )
-def test_other_key_and_other_run_are_told_apart_from_forgery(other):
+def test_other_key_and_other_run_are_distinguished_from_forgery(other):
     """The receiver can say what is wrong: the keys differ, or the runs do."""
     with pytest.raises(OtherKey):
         sealer("w1").open(other.seal(MESSAGE, to="w1"))

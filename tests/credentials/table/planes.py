@@ -61,7 +61,7 @@ class EmulatorPlane:
     def knows(self, row: Row) -> bool:
         return bool(row.emulator)
 
-    def suffer(self, row: Row) -> None:
+    def make_trouble(self, row: Row) -> None:
         self.emulator.fault_all(row.emulator)
 
     def recover(self) -> None:
@@ -83,7 +83,7 @@ class StubPlane:
     def knows(self, row: Row) -> bool:
         return bool(row.stub)
 
-    def suffer(self, row: Row) -> None:
+    def make_trouble(self, row: Row) -> None:
         trouble = row.stub
         self.stub.endpoint_extra = dict(trouble.get("endpoint", {}))
         if "deployment" in trouble:

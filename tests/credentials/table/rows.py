@@ -29,7 +29,7 @@ class Row:
     """One input. `words` are options, `env` variables; `{...}` in them are places that a test knows.
 
     `emulator` are its faults and `stub` the second plane's trouble (see `planes`); one without both needs no plane.
-    `code` 0: nothing is wrong, and `says` is told all the same.
+    `code` 0: nothing is wrong, and `says` is shown as a note.
     """
 
     given: str
@@ -487,7 +487,7 @@ STATES = (
     ),
 )
 
-TOLD = (
+NOTES = (
     Row(
         given="the endpoint is being updated",
         says="endpoint '...' is being updated: what is measured may change on the way",
@@ -602,7 +602,7 @@ SECTIONS: tuple[tuple[str, str, tuple[Row, ...]], ...] = (
     ),
     ("Entra", "Any other code: `https://login.microsoftonline.com/error?code=` and its digits.", (*TROUBLE, *ENTRA)),
     ("Azure Resource Manager", "By ARM's own code; any other code comes with ARM's own words.", ARM),
-    ("The endpoint", "What ARM tells of it.", STATES),
+    ("The endpoint", "What ARM reports about it.", STATES),
     ("The way to the scoring URI", "By `bench doctor`; a run cannot begin, or has it in its report.", WAY),
-    ("Not wrong, and told", "Before the run, and by `bench doctor` as a note.", TOLD),
+    ("Notes: nothing is wrong", "Before the run, and by `bench doctor` as a note.", NOTES),
 )

@@ -25,7 +25,7 @@ from tests.credentials.agent.programs import failing, sign_in_with, write_progra
 from tests.credentials.table.hearing import Heard, asking, hear
 from tests.credentials.table.page import PAGE, page
 from tests.credentials.table.planes import EmulatorPlane, StubPlane
-from tests.credentials.table.rows import ARM, ENTRA, OPTIONS, SECTIONS, SIGN_IN, STATES, TOLD, TROUBLE, WAY, Row
+from tests.credentials.table.rows import ARM, ENTRA, NOTES, OPTIONS, SECTIONS, SIGN_IN, STATES, TROUBLE, WAY, Row
 from tests.target import certificates
 
 COMMANDS = {"doctor": doctor, "run": run}
@@ -96,13 +96,13 @@ def options_of(plane: Any) -> list[str]:
 
 @on_planes
 @with_both
-@named((*TROUBLE, *ENTRA, *ARM, *STATES, *TOLD))
+@named((*TROUBLE, *ENTRA, *ARM, *STATES, *NOTES))
 def test_on_a_plane(row: Row, command: str, plane: str, request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What Entra and ARM say."""
     found = request.getfixturevalue(plane)
     if not found.knows(row):
         pytest.skip("this plane cannot say that")
-    found.suffer(row)
+    found.make_trouble(row)
     words = [word.format(**found.places) for word in row.words]
     with asking(found.agent, monkeypatch):
         check(row, hear(COMMANDS[command], [*words, *options_of(found)]))

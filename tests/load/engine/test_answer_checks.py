@@ -10,7 +10,7 @@ from bench.plan.expectation import MOST_OF_A_CORE, expectation_of
 
 
 class Clock:
-    """Time passes as it is told, and while a body is looked at."""
+    """Time passes when the test says so, and while a body is looked at."""
 
     def __init__(self, *, a_look_ns: int) -> None:
         self.now_ns = 0

@@ -49,7 +49,7 @@ class Crowd:
 
 
 def test_idle_users_get_each_arrival_when_it_is_due() -> None:
-    """In order, each once, none early; then everybody is told that there are no more."""
+    """In order, each once, none early; then every user learns that there are no more."""
     arrivals = every(MS, 50)
     dispatcher = one_variant(iter(arrivals))
 

@@ -32,7 +32,7 @@ def words_of(body: dict[str, Any]) -> list[int]:
 
 
 def test_prompts_by_words() -> None:
-    """Each has the length that was drawn, asks for a stream with usage, and is told apart from the others."""
+    """Each has the length that was drawn, asks for a stream with usage, and differs from the others."""
     made = make("100..200", output_tokens="5..9", fields='{"model": "m", "max_tokens": 1}')
     found = bodies(made)
     lengths = [words_of(body)[0] for body in found]
@@ -150,7 +150,7 @@ def test_prompts_by_a_tokenizer(tmp_path: Path) -> None:
 
 
 def test_a_tokenizer_without_words(tmp_path: Path) -> None:
-    """Whole words come as near as they can, and what came of it is told."""
+    """Whole words come as near as they can, and the real lengths are reported."""
     made = make("100", tokenizer=str(bpe(tmp_path / "bytes.json", of_words=False)))
     assert 90 <= made.made.prompt_tokens.least <= made.made.prompt_tokens.most <= 110
     assert made.made.prompt_tokens.least < made.made.prompt_tokens.most

@@ -280,7 +280,7 @@ def test_a_refused_lease_is_replayed_once_with_a_newer_one(rig: MakeRig) -> None
 
 
 def test_a_lease_refused_twice_is_not_sent_a_third_time(rig: MakeRig) -> None:
-    """The manager is told of both."""
+    """Both refusals are reported to the manager."""
     with scripted(answering(NO)) as server:
         made = rig(server)
         made.holder.renewals = 1
@@ -381,8 +381,10 @@ def test_a_refusal_at_the_lease_s_end_is_put_down_to_expiry(rig: MakeRig) -> Non
 
 def test_without_a_lease_nothing_is_sent(rig: MakeRig) -> None:
     """An auth failure of its own, with nothing of an earlier answer in it."""
-    told = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nazureml-model-deployment: blue\r\nx-ms-run-fn-exec-ms: 5\r\n\r\nok"
-    with scripted(answering(told)) as server:
+    answer_of_blue = (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nazureml-model-deployment: blue\r\nx-ms-run-fn-exec-ms: 5\r\n\r\nok"
+    )
+    with scripted(answering(answer_of_blue)) as server:
         made = rig(server)
         scorer = Scorer(made.bench)
 
@@ -467,7 +469,7 @@ def read_for_ever(peer: Peer) -> None:
     ],
 )
 def test_every_end_has_its_outcome(answer: bytes, outcome: str, cause: str, status: int, rig: MakeRig) -> None:
-    """Recorded, counted, and told to Locust under one failure a kind."""
+    """Recorded, counted, and reported to Locust under one failure a kind."""
     with scripted(answering(answer)) as server:
         made = rig(server)
         assert made.score(times=2) == [outcome == "ok"] * 2
@@ -504,7 +506,7 @@ def test_ends_of_the_connection(rig: MakeRig) -> None:
 
 
 def test_a_timeout(rig: MakeRig) -> None:
-    """The client's own, told from the model's and the gateway's; service time is about the deadline, not beyond."""
+    """The client's own, which is not the model's or the gateway's; service time is about the deadline, not beyond."""
     with scripted(read_for_ever) as server:
         made = rig(server, timeout_s=0.1)
         assert made.score() == [False]
@@ -607,7 +609,7 @@ def test_a_streamed_answer(rig: MakeRig) -> None:
     ],
 )
 def test_a_stream_that_ends_badly(body: bytes, outcome: str, cause: str, said: str, rig: MakeRig) -> None:
-    """With status 200: what came before is kept, and how far it came is told."""
+    """With status 200: what came before is kept, and how far it came is recorded."""
     with scripted(leaving(EVENT_STREAM + body)) as server:
         made = rig(server)
         assert made.score() == [False]

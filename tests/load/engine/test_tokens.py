@@ -64,9 +64,9 @@ def test_which_events_bring_text(event: Any, counts: bool) -> None:
 
 
 def test_tokens_are_those_of_the_usage_block() -> None:
-    """Else the events with text, and it is told which; a block in every event counts with its last word."""
-    told = read(delta(role="assistant"), delta(content="a"), delta(content="b c"), END, USAGE, b"[DONE]")
-    assert (told.output_tokens, told.prompt_tokens, told.tokens_from) == (11, 7, TokensFrom.USAGE)
+    """Else the events with text, and the answer says which; where every event has a block the last one counts."""
+    from_usage = read(delta(role="assistant"), delta(content="a"), delta(content="b c"), END, USAGE, b"[DONE]")
+    assert (from_usage.output_tokens, from_usage.prompt_tokens, from_usage.tokens_from) == (11, 7, TokensFrom.USAGE)
     counted = read(delta(content="a"), delta(content="b"), END, b"[DONE]")
     assert (counted.output_tokens, counted.prompt_tokens, counted.tokens_from) == (2, 0, TokensFrom.EVENTS)
     running = [{**delta(content="a"), "usage": {"prompt_tokens": 3, "completion_tokens": n}} for n in (1, 2)]

@@ -85,8 +85,8 @@ def test_each_word_holds_for_a_second(bench: Bench) -> None:
     assert bench.questions == []
 
 
-def test_one_that_stood_still_begins_nothing_before_it_is_told_to(bench: Bench) -> None:
-    """Its word is a question; meanwhile it says nothing else, though time goes on."""
+def test_one_that_stood_still_begins_nothing_before_the_answer(bench: Bench) -> None:
+    """It sends a question; meanwhile it sends nothing else, though time goes on."""
     woke_ns = STOOD_STILL_NS + 1
     for at_ns in (woke_ns, woke_ns + SECOND // 2, woke_ns + SECOND):
         bench.at(at_ns)

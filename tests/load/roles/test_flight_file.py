@@ -15,15 +15,15 @@ def _fetch(started_ns: int) -> dict[str, Any]:
 
 def test_times_count_from_this_host_s_zero() -> None:
     """Two hosts whose clocks are days apart mean the same moment; a fetch before the clock started is negative."""
-    told: list[Any] = []
+    records: list[Any] = []
     for zero_ns in (1_000, 86_400_000_000_000):
-        times = FlightTimes(told.append)
+        times = FlightTimes(records.append)
         times.add(_fetch(zero_ns - 100))
-        assert len(told) % 2 == 0
+        assert len(records) % 2 == 0
         times.start(zero_ns)
         times.start(7)
         times.add(_fetch(zero_ns + 100))
-    assert told[:2] == told[2:] == [{**_fetch(-100)}, {**_fetch(100)}]
+    assert records[:2] == records[2:] == [{**_fetch(-100)}, {**_fetch(100)}]
 
 
 def test_the_file_counts_what_it_takes(tmp_path: Path) -> None:

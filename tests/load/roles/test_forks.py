@@ -40,7 +40,7 @@ def forked(tmp_path_factory: pytest.TempPathFactory) -> Forked:
     words = ["--headless", "--processes", str(WORKERS), "--users", "12", *" ".join(master).split()]
     words += ["--emulator", f"--emulator-options=--log {cwd / 'calls.jsonl'}"]
     words += ["--arrival-rate", "200", "--duration", "3s", "--warm-up", "0s"]
-    with locust(words, cwd, BENCH_RUN_FILE=str(cwd / "told")) as process:
+    with locust(words, cwd, BENCH_RUN_FILE=str(cwd / "run-folder")) as process:
         await_that(lambda: process.poll() is not None or has_begun(cwd))
         children = _children(process.pid)
         agents = [pid for pid in children if "bench.credentials.agent" in _argv(pid)]

@@ -35,9 +35,9 @@ def test_a_disk_that_fills_up_ends_the_run(small_disk: Path, tmp_path: Path) -> 
     assert "Traceback" not in done.out + done.err
     assert "disk full: samples from second" in done.err
     (manifest,) = small_disk.glob("*/manifest.json")
-    told = json.loads(manifest.read_text())
-    assert told["ended"]["reason"] == "lost"
-    assert told["disk"]["unwritten_samples"] > 0
+    values = json.loads(manifest.read_text())
+    assert values["ended"]["reason"] == "lost"
+    assert values["disk"]["unwritten_samples"] > 0
     assert (manifest.parent / "samples" / "w0.arrows").stat().st_size > 100_000
 
 
@@ -53,9 +53,9 @@ def test_a_disk_that_fills_up_with_gaps(small_disk: Path, tmp_path: Path) -> Non
     assert "Traceback" not in done.out + done.err
     assert "gaps between tokens are lost" in done.err
     (manifest,) = small_disk.glob("*/manifest.json")
-    told = json.loads(manifest.read_text())
-    assert told["ended"]["reason"] == "lost"
-    assert told["disk"]["lost_gaps"] > 0
+    values = json.loads(manifest.read_text())
+    assert values["ended"]["reason"] == "lost"
+    assert values["disk"]["lost_gaps"] > 0
     found = chunks.inspect(manifest.parent / "chunks" / "w0.arrows")
     assert found.rows > 10_000
     assert len(chunks.read(found)[0]) == found.rows

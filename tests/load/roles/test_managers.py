@@ -32,7 +32,7 @@ def token(*, lasts_s: float) -> str:
 def test_a_token_that_ends_before_the_run(
     lasts_s: float, run_s: float | None, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told before the first request (C16), and not shown."""
+    """A note says so before the first request (C16), without the token itself."""
     secret = token(lasts_s=lasts_s)
     monkeypatch.setenv("BENCH_TOKEN", secret)
     notes = ManagerPool(SPEC).notes(lasts_s=run_s)

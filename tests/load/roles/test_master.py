@@ -143,13 +143,13 @@ class Bench:
     @property
     def manifest(self) -> dict[str, Any]:
         (path,) = self.out.glob("*/manifest.json")
-        told: dict[str, Any] = json.loads(path.read_text())
-        return told
+        values: dict[str, Any] = json.loads(path.read_text())
+        return values
 
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setenv(handover.RUN_VARIABLE, str(tmp_path / "told"))
+    monkeypatch.setenv(handover.RUN_VARIABLE, str(tmp_path / "run-folder"))
     monkeypatch.setattr(conductor, "_GRACE_S", 0.0)
     monkeypatch.setattr(module.gevent, "signal_handler", lambda *_: None)
     runner = FakeRunner()
@@ -172,7 +172,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     )
     master.preparation.pool = ManagerPool(TargetSpec(kind="scoring_uri", auth_modes=(AuthMode.KEY,)))
     yield Bench(master, senders, runner, environment, tmp_path / "out", monkeypatch)
-    gevent.sleep(0.01)  # its own second stop breaks as the first did, and shall not be told to the next test's master
+    gevent.sleep(0.01)  # its own second stop breaks as the first did, and shall not reach the next test's master
     supervise.report_to(None)
 
 
@@ -228,8 +228,8 @@ def _breaks(what: str, error: Exception) -> Callable[[Bench], None]:
 
 
 def _a_worker_lacks_room(bench: Bench) -> None:
-    told = Failed(where="a user", error="60 users need 108 file descriptors", traceback="", exit_code=4)
-    bench.senders.look = lambda: bench.master._fail("w1", told)  # type: ignore[method-assign]
+    lack = Failed(where="a user", error="60 users need 108 file descriptors", traceback="", exit_code=4)
+    bench.senders.look = lambda: bench.master._fail("w1", lack)  # type: ignore[method-assign]
     bench.senders.is_drained = False
 
 
@@ -308,7 +308,7 @@ def _run_with_a_broken_cut(bench: Bench) -> None:
 def test_a_run_that_cannot_begin_says_so(
     number: int, words: str, bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The manifest cannot be written: one line, exit 4, and Locust is told to quit."""
+    """The manifest cannot be written: one line, exit 4, and Locust quits."""
 
     def refuse(self: Any, text: bytes) -> None:
         raise OSError(number, os.strerror(number))
@@ -360,7 +360,7 @@ OPTIONS = {"num_users": 20, "spawn_rate": 10, "arrival_rate": "1000"}
     ],
 )
 def test_a_load_that_cannot_be_leaves_the_run_as_it_is(options: dict[str, Any], said: str, bench: Bench) -> None:
-    """One line says why; nobody is told of it, and nothing is recorded."""
+    """One line says why; no sender learns of it, and nothing is recorded."""
 
     def refuse(users: int) -> None:
         raise RunInvalid(f"{users:,} users need more descriptors than there are")
@@ -391,25 +391,25 @@ def test_before_its_clock_starts_and_after_its_end_a_run_takes_no_change(bench: 
 def test_a_change_is_recorded_while_the_run_goes_on(bench: Bench) -> None:
     """Senders, manifest, page and whoever looks at the plan know it; the same again is nothing, users are no rate."""
     bench.master.preparation.plan = dataclasses.replace(bench.master.plan, duration_s=60.0, users=20)  # type: ignore[type-var]
-    told: list[Any] = []
+    changes: list[Any] = []
 
     def change() -> None:
         for options in ({"arrival_rate": "80"}, {"arrival_rate": "80.0"}, {"arrival_rate": "80", "num_users": "30"}):
             bench.master.change({**OPTIONS, **options})
-        told.extend(bench.manifest["plan"]["changes"])
+        changes.extend(bench.manifest["plan"]["changes"])
         bench.senders.all_lost = True
 
     bench.senders.look = change  # type: ignore[method-assign]
     bench.run()
     assert [what for what in bench.senders.done if what.startswith("change")] == ["change to 80/s"]
-    assert [(one["arrival_rate"], one["users"]) for one in told] == [(80.0, 20), (80.0, 30)]
+    assert [(one["arrival_rate"], one["users"]) for one in changes] == [(80.0, 20), (80.0, 30)]
     assert bench.master.plan is not None
     assert [change.users for change in bench.master.plan.changes] == [20, 30]
     state = bench.master.board.as_json(NOTHING)
     assert (state["plan"]["arrival_rate"], state["plan"]["users"]) == (80.0, 30)
     by_hand = [event["text"] for event in state["events"] if event["mark"] == "change"]
     assert by_hand == ["by hand: 80/s, 20 users", "by hand: 80/s, 30 users"]
-    assert schemas.load(next(bench.out.glob("*/manifest.json")), schemas.Manifest)["plan"]["changes"] == told
+    assert schemas.load(next(bench.out.glob("*/manifest.json")), schemas.Manifest)["plan"]["changes"] == changes
 
 
 def test_a_full_disk_keeps_no_change_from_the_senders(bench: Bench) -> None:
@@ -482,11 +482,11 @@ def test_the_stages_of_a_shape_are_kept_while_it_goes_on(bench: Bench) -> None:
     def as_locust_does() -> None:
         while len(shape.stages) < 2:
             authored.tick()
-        told: list[int] = []
-        while len(told) < 2:
+        most_users: list[int] = []
+        while len(most_users) < 2:
             gevent.sleep(0.01)
-            told = [stage["most_users"] for stage in bench.manifest["shape"]["stages"]]
-        seen.append(told)
+            most_users = [stage["most_users"] for stage in bench.manifest["shape"]["stages"]]
+        seen.append(most_users)
         assert "ended" not in bench.manifest
         bench.master.shape_has_ended()
         bench.runner.quit()
@@ -534,9 +534,9 @@ def test_a_shape_is_the_clock_and_the_end_of_a_run(
     bench.run()
     asking.kill()
     assert asked_before == [0]
-    told = bench.manifest
-    assert told["ended"]["reason"] == reason
-    assert [stage["most_users"] for stage in told["shape"]["stages"]] == stages
+    manifest = bench.manifest
+    assert manifest["ended"]["reason"] == reason
+    assert [stage["most_users"] for stage in manifest["shape"]["stages"]] == stages
     assert bench.environment.process_exit_code == code
     said = capsys.readouterr().err
     assert line in said

@@ -44,10 +44,10 @@ def test_a_late_worker_gets_the_current_lease(
     master, worker = _addresses(free_port())
     target = ["--endpoint", emulator["endpoints"]["aml_token"], *workspace]
     until = ["--expect-workers", "2", "--duration", "8s", "--warm-up", "0s", *load]
-    told = str(tmp_path / "told")
+    folder_file = str(tmp_path / "run-folder")
     with ExitStack() as stack:
         key = {"BENCH_RELAY_KEY": KEY, **emulator["env"]}
-        master = stack.enter_context(locust([*master, *target, *until], tmp_path, BENCH_RUN_FILE=told, **key))
+        master = stack.enter_context(locust([*master, *target, *until], tmp_path, BENCH_RUN_FILE=folder_file, **key))
         for _ in range(2):
             stack.enter_context(locust(worker, tmp_path, **key))
         await_that(lambda: master.poll() is not None or has_begun(tmp_path))
@@ -74,11 +74,11 @@ def test_a_silent_master_costs_nothing(tmp_path: Path) -> None:
     """Stopped over a refresh, for longer than the three seconds after which workers fetch for themselves.
 
     No request fails or waits, each worker says what it does, and says so again when the master is back, which then
-    ends the run as if nothing had been.
+    ends the run as if nothing had happened.
     """
     master, worker = _addresses(free_port())
     with emulator_with("--token-life", "14s", "--refresh-after", "4s") as running, ExitStack() as stack:
-        key = {"BENCH_RELAY_KEY": KEY, "BENCH_RUN_FILE": str(tmp_path / "told"), **running.said["env"]}
+        key = {"BENCH_RELAY_KEY": KEY, "BENCH_RUN_FILE": str(tmp_path / "run-folder"), **running.said["env"]}
         place = running.said["workspace"]
         target = [f"--subscription-id={place['subscription_id']}", f"--resource-group={place['resource_group']}"]
         target += [f"--workspace={place['workspace_name']}", "--endpoint", "ep-aml-token", "--expect-workers", "2"]

@@ -58,7 +58,7 @@ def test_a_message_arrives_as_it_was_sent(message: messages.Message) -> None:
     """Over Locust's own encoding, and to nobody but its handler."""
     runner, got = FakeRunner(), []
     channel = messages.Channel(runner)
-    channel.on(type(message), lambda node, told: got.append((node, told)))
+    channel.on(type(message), lambda node, arrived: got.append((node, arrived)))
     channel.send(message, to="w")
     ((kind, data, to),) = runner.sent
     runner.receive(kind, data, "n")
@@ -74,7 +74,7 @@ def test_what_does_not_fit_is_dropped(data: Any, capsys: pytest.CaptureFixture[s
     """Whatever it is, and however often: one line."""
     runner, got = FakeRunner(), []
     channel = messages.Channel(runner)
-    channel.on(messages.Progress, lambda _, told: got.append(told))
+    channel.on(messages.Progress, lambda _, arrived: got.append(arrived))
     for _ in range(3):
         runner.receive("bench_progress", data, "n")
     assert got == []
@@ -87,7 +87,7 @@ def test_a_stranger_is_not_listened_to(node: Any) -> None:
     """Who was given no order has nothing to say, whatever it calls itself."""
     runner, got = FakeRunner(), []
     channel = messages.Channel(runner)
-    channel.on(messages.Idle, lambda _, told: got.append(told), expected={"n"}.__contains__)
+    channel.on(messages.Idle, lambda _, arrived: got.append(arrived), expected={"n"}.__contains__)
     runner.receive("bench_idle", {}, node)
     assert got == []
     runner.receive("bench_idle", {}, "n")

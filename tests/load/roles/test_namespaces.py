@@ -124,8 +124,8 @@ def test_a_worker_on_another_host(key: str, fetches: int, elsewhere: Elsewhere, 
         words += [*target, "--expect-workers", "2"]
         words += ["--users", "6", "--arrival-rate", "100", "--duration", "4s", "--warm-up", "0s"]
         shared = {"BENCH_RELAY_KEY": key} if key else {}
-        told = str(tmp_path / "told")
-        master = stack.enter_context(locust(words, tmp_path, BENCH_RUN_FILE=told, **shared, **env))
+        folder_file = str(tmp_path / "run-folder")
+        master = stack.enter_context(locust(words, tmp_path, BENCH_RUN_FILE=folder_file, **shared, **env))
         near = ["--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
         far = ["--worker", "--master-host", elsewhere.ours, "--master-port", str(wire.port)]
         own = [] if key else target

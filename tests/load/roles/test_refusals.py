@@ -79,7 +79,7 @@ class FakeRunner:
     def hear(self, kind: str, data: Any, node: str) -> None:
         self.listeners[kind](environment=None, msg=SimpleNamespace(type=kind, data=data, node_id=node))
 
-    def told(self, kind: type[messages.Message]) -> list[Any]:
+    def messages_of(self, kind: type[messages.Message]) -> list[Any]:
         return [data for name, data, _ in self.sent if name == kind.kind]
 
 
@@ -204,14 +204,14 @@ class TestHostileMaster:
     def test_another_scoring_uri_gets_no_secret(
         self, key: RelayKey, start: Start, evil: Server, payload: Path, tmp_path: Path
     ) -> None:
-        """A fake master aims at its own server: nobody connects there, and the worker says why not."""
+        """A fake master names its own server: nobody connects there, and the worker says why not."""
         runner = start(key)
         give(runner, order_for(evil.uri, payload, tmp_path).as_message(MASTERS, worker="a"))
         assert not evil.visited()
-        (refused,) = runner.told(messages.Refused)
+        (refused,) = runner.messages_of(messages.Refused)
         assert "plan" in refused["why"] if key is WORKERS else "not sealed" in refused["why"]
         assert SECRET not in str(runner.sent)
-        assert not runner.told(messages.Ready)
+        assert not runner.messages_of(messages.Ready)
 
     def test_right_hash_and_wrong_seal_goes_to_the_workers_own_target(
         self, start: Start, own: Server, evil: Server, payload: Path, tmp_path: Path
@@ -234,7 +234,7 @@ class TestHostileMaster:
         )
         gevent.sleep(0)
         assert not evil.visited()
-        assert not runner.told(messages.Ready)
+        assert not runner.messages_of(messages.Ready)
 
     def test_a_replayed_order_is_dropped(
         self, start: Start, own: Server, payload: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -249,8 +249,8 @@ class TestHostileMaster:
         for _ in range(3):
             runner.hear(first.kind, msgspec.to_builtins(first), "master")
             gevent.sleep(0)
-        assert [ready["error"] for ready in runner.told(messages.Ready)] == ["", ""]
-        assert not runner.told(messages.Refused)
+        assert [ready["error"] for ready in runner.messages_of(messages.Ready)] == ["", ""]
+        assert not runner.messages_of(messages.Refused)
         assert capsys.readouterr().err.count("of an earlier run, sent again") == 1
 
     @pytest.mark.parametrize("first", [True, False], ids=["before the master's", "after it"])
@@ -271,9 +271,9 @@ class TestHostileMaster:
         for message in (forged, true) if first else (true, forged):
             runner.hear(message.kind, msgspec.to_builtins(message), "master")
             gevent.sleep(0)
-        _until(lambda: runner.told(messages.Ready))
-        assert [ready["error"] for ready in runner.told(messages.Ready)] == [""]
-        assert not runner.told(messages.Refused)
+        _until(lambda: runner.messages_of(messages.Ready))
+        assert [ready["error"] for ready in runner.messages_of(messages.Ready)] == [""]
+        assert not runner.messages_of(messages.Refused)
         said = capsys.readouterr().err
         assert said.count("\n") == 1
         assert "ignored a bench_order message that was altered on its way" in said
@@ -306,14 +306,14 @@ class TestHostileMaster:
         commander = Commander(KEY, run_id=RUN)
         zero = ClockAnchor.now()
         command(runner, commander.message(Go(monotonic_ns=zero.monotonic_ns, wall_ns=0, host=host_id()), to="a"))
-        assert [progress["begun"] for progress in runner.told(messages.Progress)] == [0]
-        assert not runner.told(messages.Idle)
+        assert [progress["begun"] for progress in runner.messages_of(messages.Progress)] == [0]
+        assert not runner.messages_of(messages.Idle)
         for message in forged:
             command(runner, message)
-        assert not runner.told(messages.Drained)
+        assert not runner.messages_of(messages.Drained)
         command(runner, commander.message(Dismiss(), to="a"))  # whatever is due by now, and no user is there for
-        _until(lambda: runner.told(messages.Drained))
-        assert not runner.told(messages.Failed)
+        _until(lambda: runner.messages_of(messages.Drained))
+        assert not runner.messages_of(messages.Failed)
         assert capsys.readouterr().err.count("ignored a bench_command message") == 1
 
 
@@ -326,7 +326,7 @@ class TestOwnCommandLine:
         copy.write_bytes(payload.read_bytes())
         runner = start(WORKERS, payload=str(copy))
         give(runner, order_for(own.uri, payload, tmp_path).as_message(MASTERS, worker="a"))
-        assert [ready["error"] for ready in runner.told(messages.Ready)] == [""]
+        assert [ready["error"] for ready in runner.messages_of(messages.Ready)] == [""]
         assert own.visited()
         assert not list(tmp_path.glob(f"{RUN}*"))
 
@@ -339,7 +339,7 @@ class TestOwnCommandLine:
         payload.write_text('{"a": 2}')
         runner = start(KEY if key is KEY else WORKERS)
         give(runner, message)
-        (refused,) = runner.told(messages.Refused)
+        (refused,) = runner.messages_of(messages.Refused)
         assert "payload" in refused["why"]
         assert "on every host" in refused["why"]
         assert not own.visited()
@@ -362,14 +362,14 @@ class TestOwnCommandLine:
         tmp_path: Path,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        """Its own stderr says what is wrong; the network is not told what is on its disk."""
+        """Its own stderr says what is wrong; the network is not shown what is on its disk."""
         runner = start(WORKERS, **options)
         give(runner, order_for(own.uri, payload, tmp_path).as_message(MASTERS, worker="a"))
         said = capsys.readouterr().err
         assert said.count("\n") == 1
         assert says in said
-        assert says not in str(runner.told(messages.Refused))
-        assert len(runner.told(messages.Refused)) == 1
+        assert says not in str(runner.messages_of(messages.Refused))
+        assert len(runner.messages_of(messages.Refused)) == 1
 
 
 @pytest.fixture
@@ -420,11 +420,11 @@ class _Led:
         self.workers._looked_ns = 0
         self.workers.look()
 
-    def progress(self, node: str, **told: int) -> None:
-        self.runner.hear("bench_progress", told, node)
+    def progress(self, node: str, **figures: int) -> None:
+        self.runner.hear("bench_progress", figures, node)
 
-    def woke(self, node: str, **told: int) -> None:
-        self.runner.hear("bench_woke", {"number": 1, "progress": told}, node)
+    def woke(self, node: str, **figures: int) -> None:
+        self.runner.hear("bench_woke", {"number": 1, "progress": figures}, node)
 
 
 class TestMaster:
@@ -468,22 +468,22 @@ class TestMaster:
 
     @pytest.mark.parametrize("seen", [True, False], ids=["given up", "about to be given up"])
     def test_one_that_wakes_after_it_was_given_up_is_dismissed(self, seen: bool, led: _Led) -> None:
-        """Others have what was due a second after its last word; what it began before is lost unless it is on disk."""
+        """Others have what was due a second after its last message; what it began before is lost unless on disk."""
         led.begin()
         led.progress("a", at_ns=0, begun=0)
         led.runner.clients.silent = ("a",)
         if seen:
             led.look()
-            led.progress("a", at_ns=1, begun=1)  # its last word, which was still on its way
+            led.progress("a", at_ns=1, begun=1)  # its last message, which was still on its way
         led.woke("a", at_ns=4_000_000_000, begun=4, kept=2)
         assert led.commanded(TakeOver) == ["b"]
         assert led.commanded(Dismiss) == ["a"]
         assert led.commanded(GoOn) == []
         led.runner.clients.silent = ()
-        assert not led.workers._members.all_told()
+        assert not led.workers._members.all_reported()
         led.runner.hear("bench_drained", {"progress": {"at_ns": 4_100_000_000, "begun": 4, "kept": 4}}, "a")
         led.runner.hear("bench_drained", {}, "b")
-        assert led.workers._members.all_told()
+        assert led.workers._members.all_reported()
         (loss,) = led.workers.losses
         assert (loss.taken_over, loss.why) == (True, "it fell silent, and woke later")
         assert loss.samples == max(led.workers._members["a"].may_have_begun - 4, 0)

@@ -1,4 +1,4 @@
-"""A LoadTestShape: its time is the run's, what makes no sense ends the run, and its stages are told."""
+"""A LoadTestShape: its time is the run's, what makes no sense ends the run, and its stages are reported."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def stage(from_s: float, users: int) -> ShapeStage:
     return ShapeStage(from_s=from_s, fewest_users=users, most_users=users, spawn_rate=1.0)
 
 
-def test_few_stages_are_told_as_they_are() -> None:
+def test_few_stages_are_kept_as_they_are() -> None:
     """Twenty of them, however short."""
     stages = [stage(number * 0.1, number % 3) for number in range(20)]
     assert folded(stages, end_s=2) == stages
@@ -176,21 +176,21 @@ def test_few_stages_are_told_as_they_are() -> None:
 
 
 def test_a_ramp_is_folded_and_a_plateau_is_not() -> None:
-    """Users change each second for a minute, stay for a minute, and go again: what is told covers all of it."""
+    """Users change each second for a minute, stay for a minute, and go again: the folded stages cover all of it."""
     up = [stage(second, second) for second in range(60)]
     down = [stage(120 + second, 60 - second) for second in range(60)]
-    told = folded([*up, stage(60, 60), *down], end_s=180)
-    assert 10 <= len(told) <= 20
-    assert told[0].from_s == 0
-    assert stage(60, 60) in told
-    assert [one.from_s for one in told] == sorted(one.from_s for one in told)
-    assert all(one.most_users - one.fewest_users <= 10 for one in told)
-    assert min(one.fewest_users for one in told) == 0
+    stages = folded([*up, stage(60, 60), *down], end_s=180)
+    assert 10 <= len(stages) <= 20
+    assert stages[0].from_s == 0
+    assert stage(60, 60) in stages
+    assert [one.from_s for one in stages] == sorted(one.from_s for one in stages)
+    assert all(one.most_users - one.fewest_users <= 10 for one in stages)
+    assert min(one.fewest_users for one in stages) == 0
 
 
 @pytest.mark.parametrize("number", [21, 400, 20_000])
 def test_any_shape_is_folded(number: int) -> None:
     """Long and short by turns, and two that began at once."""
     times_s = [index + (0.9 if index % 2 else 0) for index in range(number)]
-    told = folded([stage(0, 1), *(stage(time_s, 2) for time_s in times_s)], end_s=number)
-    assert 1 <= len(told) <= 20
+    stages = folded([stage(0, 1), *(stage(time_s, 2) for time_s in times_s)], end_s=number)
+    assert 1 <= len(stages) <= 20

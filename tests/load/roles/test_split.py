@@ -49,9 +49,9 @@ def test_more_than_a_core_holds_is_invalid_and_trusted_on_two(tmp_path: Path) ->
                 cwd=tmp_path,
                 BENCH_KEY="x" * 64,
             )
-            told: dict[str, Any] = json.loads((tmp_path / done.run / "summary.json").read_text())["trust"]
-            assert done.code == (4 if told["verdict"] == "INVALID" else 0), done
-            return told
+            trust_facts: dict[str, Any] = json.loads((tmp_path / done.run / "summary.json").read_text())["trust"]
+            assert done.code == (4 if trust_facts["verdict"] == "INVALID" else 0), done
+            return trust_facts
 
         hopeless = trust(HOPELESS, 1)
         assert hopeless["verdict"] == "INVALID"

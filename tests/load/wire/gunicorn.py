@@ -48,8 +48,8 @@ def init():
 @rawhttp
 def run(request):
     body = request.get_data(False)
-    told = {"kind": request.headers.get("Content-Type"), "sha256": hashlib.sha256(body).hexdigest()}
-    return AMLResponse(told, 200, json_str=True)
+    received = {"kind": request.headers.get("Content-Type"), "sha256": hashlib.sha256(body).hexdigest()}
+    return AMLResponse(received, 200, json_str=True)
 """
 """A scoring script that takes what was sent as it is, as those for images do."""
 

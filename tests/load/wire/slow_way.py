@@ -2,7 +2,7 @@
 
 In a network of its own, every packet to 10.99.0.2 leaves through a TUN device, waits, and comes back with its two
 addresses exchanged: so the kernel's real TCP talks to itself over a way whose round trip is known, and that loses the
-packets it is told to. (`tc netem` would do, but many kernels lack it.)
+packets that the test wants lost. (`tc netem` would do, but many kernels lack it.)
 """
 
 from __future__ import annotations
@@ -97,10 +97,12 @@ def main() -> None:
 
     in_greenlet(lambda: ask(10), within_s=300)
     kept = ways.read()
-    told = connection._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 152)
+    tcp_info = connection._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 152)
     _LOST.set()
     in_greenlet(lambda: ask(1), within_s=300)
-    print(json.dumps({"kept": kept, "smoothed_ms": struct.unpack_from("I", told, 68)[0] / 1e3, "lost": ways.read()}))
+    print(
+        json.dumps({"kept": kept, "smoothed_ms": struct.unpack_from("I", tcp_info, 68)[0] / 1e3, "lost": ways.read()})
+    )
     sys.stdout.flush()
     os._exit(0)
 

@@ -16,11 +16,11 @@ MS = 1_000_000
 
 
 class Waiter:
-    """Waits until its deadline has passed, and remembers when it was told."""
+    """Waits until its deadline has passed, and remembers when it was called."""
 
     def __init__(self, deadlines: Deadlines) -> None:
         self.deadline_ns = NEVER
-        self.told_ns: list[int] = []
+        self.called_ns: list[int] = []
         self.expired = Event()
         self._deadlines = deadlines
         deadlines.join(self)
@@ -30,7 +30,7 @@ class Waiter:
         self._deadlines.note(deadline_ns)
 
     def expire(self) -> None:
-        self.told_ns.append(monotonic_ns())
+        self.called_ns.append(monotonic_ns())
         self.deadline_ns = NEVER
         self.expired.set()
 
@@ -42,8 +42,8 @@ def deadlines() -> Iterator[Deadlines]:
     made.close()
 
 
-def test_each_is_told_once_and_not_early(deadlines: Deadlines) -> None:
-    """Noted in any order, told in order."""
+def test_each_is_called_once_and_not_early(deadlines: Deadlines) -> None:
+    """Noted in any order, called in order."""
     waiters = [Waiter(deadlines) for _ in range(10)]
 
     def job() -> None:
@@ -54,13 +54,13 @@ def test_each_is_told_once_and_not_early(deadlines: Deadlines) -> None:
         for waiter in waiters:
             waiter.expired.wait()
         for waiter, deadline_ns in zip(waiters, wanted, strict=True):
-            assert len(waiter.told_ns) == 1
-            assert waiter.told_ns[0] >= deadline_ns
+            assert len(waiter.called_ns) == 1
+            assert waiter.called_ns[0] >= deadline_ns
 
     in_greenlet(job)
 
 
-def test_who_is_done_in_time_is_not_told(deadlines: Deadlines) -> None:
+def test_who_is_done_in_time_is_not_called(deadlines: Deadlines) -> None:
     """The timer may still fire for it; it finds nobody."""
     done, late = Waiter(deadlines), Waiter(deadlines)
 
@@ -71,10 +71,10 @@ def test_who_is_done_in_time_is_not_told(deadlines: Deadlines) -> None:
         late.expired.wait()
 
     in_greenlet(job)
-    assert done.told_ns == []
+    assert done.called_ns == []
 
 
-def test_who_leaves_is_not_told(deadlines: Deadlines) -> None:
+def test_who_leaves_is_not_called(deadlines: Deadlines) -> None:
     """A user that was stopped has no deadline any more."""
     gone, late = Waiter(deadlines), Waiter(deadlines)
 
@@ -85,7 +85,7 @@ def test_who_leaves_is_not_told(deadlines: Deadlines) -> None:
         late.expired.wait()
 
     in_greenlet(job)
-    assert gone.told_ns == []
+    assert gone.called_ns == []
 
 
 def test_an_earlier_deadline_moves_the_timer_forward(deadlines: Deadlines) -> None:
@@ -98,10 +98,10 @@ def test_an_earlier_deadline_moves_the_timer_forward(deadlines: Deadlines) -> No
         hasty.expired.wait()
 
     in_greenlet(job)
-    assert patient.told_ns == []
+    assert patient.called_ns == []
 
 
-def test_a_deadline_that_has_passed_is_told_soon(deadlines: Deadlines) -> None:
+def test_a_deadline_that_has_passed_expires_soon(deadlines: Deadlines) -> None:
     """Even one from long ago."""
     waiter = Waiter(deadlines)
 
@@ -118,29 +118,29 @@ def test_the_same_member_may_wait_again(deadlines: Deadlines) -> None:
     class Again(Waiter):
         def expire(self) -> None:
             super().expire()
-            if len(self.told_ns) < 3:
+            if len(self.called_ns) < 3:
                 self.wait_until(monotonic_ns() + 2 * MS)
 
     waiter = Again(deadlines)
 
     def job() -> None:
         waiter.wait_until(monotonic_ns() + 2 * MS)
-        while len(waiter.told_ns) < 3:
+        while len(waiter.called_ns) < 3:
             gevent.sleep(0.001)
 
     in_greenlet(job)
 
 
 def test_whose_wait_ends_during_the_sweep_is_spared(deadlines: Deadlines) -> None:
-    """Two are overdue in one sweep; the first to be told ends the other's wait."""
-    told: list[str] = []
+    """Two are overdue in one sweep; the first to be called ends the other's wait."""
+    calls: list[str] = []
 
     class One(Waiter):
         other: One
 
         def expire(self) -> None:
             super().expire()
-            told.append("one")
+            calls.append("one")
             self.other.deadline_ns = NEVER
 
     first, second = One(deadlines), One(deadlines)
@@ -154,10 +154,10 @@ def test_whose_wait_ends_during_the_sweep_is_spared(deadlines: Deadlines) -> Non
         last.expired.wait()
 
     in_greenlet(job)
-    assert told == ["one"]
+    assert calls == ["one"]
 
 
-def test_after_close_nobody_is_told(deadlines: Deadlines) -> None:
+def test_after_close_nobody_is_called(deadlines: Deadlines) -> None:
     """The run is over."""
     waiter = Waiter(deadlines)
 
@@ -167,4 +167,4 @@ def test_after_close_nobody_is_told(deadlines: Deadlines) -> None:
         gevent.sleep(0.01)
 
     in_greenlet(job)
-    assert waiter.told_ns == []
+    assert waiter.called_ns == []

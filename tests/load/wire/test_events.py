@@ -19,7 +19,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
 
 
 class Heard:
-    """What a sink was told."""
+    """What a sink received."""
 
     def __init__(self) -> None:
         self.events: list[tuple[bytes, bytes, int]] = []
@@ -47,7 +47,7 @@ def heard(*pieces: bytes) -> Heard:
 
 
 @pytest.mark.parametrize(
-    ("raw", "told"),
+    ("raw", "events"),
     [
         (b"data: one\n\n", [b"one"]),
         (b"data:one\n\ndata:  two\n\n", [b"one", b" two"]),
@@ -67,10 +67,10 @@ def heard(*pieces: bytes) -> Heard:
         (b"data: \xff\xfe\0\n\n", [b"\xff\xfe\0"]),
     ],
 )
-def test_what_is_an_event(raw: bytes, told: list[bytes]) -> None:
+def test_what_is_an_event(raw: bytes, events: list[bytes]) -> None:
     """As the standard has it, also when every byte comes by itself."""
-    assert heard(raw).data == told
-    assert heard(*(raw[place : place + 1] for place in range(len(raw)))).data == told
+    assert heard(raw).data == events
+    assert heard(*(raw[place : place + 1] for place in range(len(raw)))).data == events
 
 
 def test_the_name_is_that_of_one_event() -> None:
@@ -107,26 +107,26 @@ lines = st.binary(max_size=12).map(lambda raw: raw.replace(b"\n", b"").replace(b
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[bytes, list[bytes], list[int]]:
     """A stream, its events, and how many bytes there are up to the end of each."""
-    raw, told, ends = b"", [], []
+    raw, events, ends = b"", [], []
     for _ in range(draw(st.integers(0, 6))):
         end = draw(st.sampled_from(ENDS))
         for _ in range(draw(st.integers(0, 2))):
             raw += b":" + draw(lines) + end + (end if draw(st.booleans()) else b"")
         data = draw(st.lists(lines, min_size=1, max_size=3))
         raw += b"".join(b"data: " + line + end for line in data)
-        told.append(b"\n".join(data))
+        events.append(b"\n".join(data))
         ends.append(len(raw) + 1)  # the first byte of the blank line's end
         raw += end
-    return raw, told, ends
+    return raw, events, ends
 
 
 @given(streams(), st.data())
 def test_cuts_change_nothing(stream: tuple[bytes, list[bytes], list[int]], data: st.DataObject) -> None:
     """However the bytes are split, the events are the same; one that is not over is none."""
-    raw, told, ends = stream
+    raw, events, ends = stream
     places = sorted(data.draw(st.sets(st.integers(0, len(raw)), max_size=8)))
     pieces = [raw[a:b] for a, b in itertools.pairwise((0, *places, len(raw)))]
-    assert heard(*pieces).data == told
+    assert heard(*pieces).data == events
     for stop in range(len(raw) + 1):
         assert len(heard(raw[:stop]).data) == sum(end <= stop for end in ends)
 

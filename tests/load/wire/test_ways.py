@@ -22,18 +22,18 @@ _REPOSITORY = Path(__file__).parents[3]
 
 
 def info(*, round_trip_us: int, sent_again: int = 0, size: int = 232) -> bytes:
-    told = bytearray(max(size, 152))
-    struct.pack_into("I", told, 68, 99_000_000)  # tcpi_rtt: whoever reads it is seen
-    struct.pack_into("I", told, 100, sent_again)
-    struct.pack_into("I", told, 148, round_trip_us)
-    return bytes(told[:size])
+    tcp_info = bytearray(max(size, 152))
+    struct.pack_into("I", tcp_info, 68, 99_000_000)  # tcpi_rtt: whoever reads it is seen
+    struct.pack_into("I", tcp_info, 100, sent_again)
+    struct.pack_into("I", tcp_info, 148, round_trip_us)
+    return bytes(tcp_info[:size])
 
 
 class Sock:
     """A socket whose kernel says what the test wants."""
 
-    def __init__(self, told: bytes | OSError, peer: Any = ("10.0.0.1", 443)) -> None:
-        self.told = told
+    def __init__(self, tcp_info: bytes | OSError, peer: Any = ("10.0.0.1", 443)) -> None:
+        self.tcp_info = tcp_info
         self.peer = peer
         self.asked = 0
 
@@ -44,20 +44,20 @@ class Sock:
 
     def getsockopt(self, _level: int, _name: int, size: int) -> bytes:
         self.asked += 1
-        if isinstance(self.told, OSError):
-            raise self.told
-        return self.told[:size]
+        if isinstance(self.tcp_info, OSError):
+            raise self.tcp_info
+        return self.tcp_info[:size]
 
 
 @pytest.mark.parametrize(
-    "told",
+    "tcp_info",
     [OSError("not supported"), b"", info(round_trip_us=5, size=104), info(round_trip_us=0xFFFFFFFF)],
     ids=["no such option", "nothing", "an old kernel's, without min_rtt", "no round trip measured yet"],
 )
-def test_what_the_kernel_does_not_tell_is_not_guessed(told: bytes | OSError) -> None:
+def test_what_the_kernel_does_not_report_is_not_guessed(tcp_info: bytes | OSError) -> None:
     """The connection is counted, its round trip is null, and nothing is raised where that would end the hub."""
     ways = Ways()
-    ways.opened("a", Sock(told))
+    ways.opened("a", Sock(tcp_info))
     assert ways.read() == [
         {"to": "10.0.0.1:443", "open": 1, "opened": 1, "round_trip_ms": None, "sent_again": 0},
     ]
@@ -85,7 +85,7 @@ def test_each_connection_keeps_its_shortest() -> None:
     ways, sock = Ways(), Sock(info(round_trip_us=10_000))
     ways.opened("a", sock)
     ways.read()
-    sock.told = info(round_trip_us=40_000)
+    sock.tcp_info = info(round_trip_us=40_000)
     assert ways.read()[0]["round_trip_ms"] == 10.0
 
 
@@ -94,7 +94,7 @@ def test_what_is_sent_again_is_counted_once() -> None:
     ways, sock = Ways(), Sock(info(round_trip_us=1, sent_again=2))
     ways.opened("a", sock)
     assert ways.read()[0]["sent_again"] == 2
-    sock.told = info(round_trip_us=1, sent_again=5)
+    sock.tcp_info = info(round_trip_us=1, sent_again=5)
     assert [ways.read()[0]["sent_again"] for _ in range(2)] == [3, 0]
     ways.closed("a")
     ways.opened("a", Sock(info(round_trip_us=1, sent_again=1)))
@@ -114,20 +114,20 @@ def test_thousands_of_connections_are_asked_in_turns() -> None:
     assert {sock.asked for sock in socks} == {2}
 
 
-def test_addresses_are_told_apart() -> None:
-    """IPv6 in brackets; an address without connections and without new ones is not told any more."""
+def test_each_address_has_figures_of_its_own() -> None:
+    """IPv6 in brackets; an address without connections and without new ones is no longer listed."""
     ways = Ways()
     ways.opened("a", Sock(info(round_trip_us=2_000)))
     ways.opened("b", Sock(info(round_trip_us=4_000)))
     ways.opened("c", Sock(info(round_trip_us=9_000), peer=("2001:db8::1", 443, 0, 0)))
     ways.closed("c")
-    told = {way["to"]: (way["open"], way["opened"], way["round_trip_ms"]) for way in ways.read()}
-    assert told == {"10.0.0.1:443": (2, 2, 3.0), "[2001:db8::1]:443": (0, 1, 9.0)}
+    figures = {way["to"]: (way["open"], way["opened"], way["round_trip_ms"]) for way in ways.read()}
+    assert figures == {"10.0.0.1:443": (2, 2, 3.0), "[2001:db8::1]:443": (0, 1, 9.0)}
     assert [way["to"] for way in ways.read()] == ["10.0.0.1:443"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO is Linux's")
-def test_a_real_connection_is_told_of_and_forgotten(wiring: Wiring) -> None:
+def test_a_real_connection_is_counted_and_forgotten(wiring: Wiring) -> None:
     """Kept, closed by the server, closed by us: never more open ones than there are."""
 
     def closing(peer: Peer) -> None:

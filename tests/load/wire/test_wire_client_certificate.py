@@ -1,4 +1,4 @@
-"""mTLS: the certificate is shown to a server that asks, on every connection; who has none is told so."""
+"""mTLS: the certificate is shown to a server that asks, on every connection; without one the failure says so."""
 
 from __future__ import annotations
 

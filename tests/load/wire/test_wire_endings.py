@@ -175,12 +175,14 @@ def test_cut_off_in_the_middle_of_an_answer_is_a_failure(wiring: Wiring) -> None
 
 
 def test_a_failed_connect_leaves_nothing_of_the_last_answer(wiring: Wiring) -> None:
-    """What an earlier answer said of its deployment, time and size is not told of a request that got none."""
-    told = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nazureml-model-deployment: blue\r\nx-ms-run-fn-exec-ms: 5\r\n\r\nok"
+    """The deployment, time and size of an earlier answer are not recorded for a request that got none."""
+    answer_of_blue = (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nazureml-model-deployment: blue\r\nx-ms-run-fn-exec-ms: 5\r\n\r\nok"
+    )
 
     def script(peer: Peer) -> None:
         peer.request()
-        peer.send(told)
+        peer.send(answer_of_blue)
 
     with scripted(script) as server:
         connection = wiring.connection(server.uri)

@@ -90,8 +90,8 @@ def test_an_image_arrives_as_it_is(tmp_path: Path, wiring: Wiring) -> None:
         for _ in range(2):
             seen = wiring.ask(connection, head + payload.tail)
             assert (seen.failure, seen.status, seen.kept) == ("", 200, True), seen.detail
-            told = json.loads(b"".join(connection.answer.pieces))
-            assert told == {"kind": "image/png", "sha256": hashlib.sha256(picture).hexdigest()}
+            received = json.loads(b"".join(connection.answer.pieces))
+            assert received == {"kind": "image/png", "sha256": hashlib.sha256(picture).hexdigest()}
 
 
 @pytest.fixture(scope="module")
