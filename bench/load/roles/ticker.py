@@ -24,6 +24,7 @@ from bench.plan.run_plan import RunPlan
 from bench.process import supervise
 
 _TICK_S = 1.0
+_LEAST_CPU_NS = 250_000_000
 _APART_S = 0.001
 """Between two batches of samples, and two files: what is due meanwhile is sent."""
 
@@ -173,11 +174,18 @@ class Ticker:
     def _tell_progress(self) -> None:
         self._on_tick(self.progress())
 
-    def _write_health(self) -> None:
-        now_ns, cpu_s = monotonic_ns(), time.process_time()
+    def _measure_cpu(self, now_ns: int) -> None:
+        """Since the last tick. The run may end right after that one, and a few milliseconds have no share of a core."""
         then_ns, cpu_then_s = self._ticked
+        if self.cpu and now_ns - then_ns < _LEAST_CPU_NS:
+            return
+        cpu_s = time.process_time()
         self._ticked = (now_ns, cpu_s)
         self.cpu = round((cpu_s - cpu_then_s) / max((now_ns - then_ns) / 1e9, 1e-9), 4)
+
+    def _write_health(self) -> None:
+        now_ns = monotonic_ns()
+        self._measure_cpu(now_ns)
         health = self._watch.drain()
         served = self._tally.requests - self._served
         self._served = self._tally.requests
