@@ -32,7 +32,7 @@ check: $(STAMP) ## format, lint, types, docs
 HANDICAPPED ?= tests
 handicap: $(STAMP) ## the tests that start processes, on one core beside a busy loop (HANDICAPPED=tests/e2e)
 	@while :; do :; done & busy=$$!; trap "kill $$busy" EXIT; taskset -p -c 0 $$busy >/dev/null; \
-	  taskset -c 0 $(BIN)/python -m pytest -m "processes and $(ORDINARY)" --timeout 600 $(HANDICAPPED)
+	  taskset -c 0 $(BIN)/python -m pytest -n 3 --dist worksteal -m "processes and $(ORDINARY)" --timeout 600 $(HANDICAPPED)
 
 explore: $(STAMP) ## the properties with new random examples, to find what the repeatable ones miss
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m hypothesis --hypothesis-profile "new examples"
