@@ -7,6 +7,7 @@ read and not mapped, for a mapped file that somebody cuts short meanwhile kills 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import mimetypes
 import os
@@ -52,7 +53,8 @@ class Lines:
         self._path = path
         self._fd = open_regular(path, option=path)
         self.sha256 = ""
-        self._starts, self._ends, self.numbers = self._index()
+        with _readable(path):
+            self._starts, self._ends, self.numbers = self._index()
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -60,7 +62,10 @@ class Lines:
     def read(self, index: int) -> bytes:
         """Raises RunInvalid when the file is not as it was."""
         start, end = int(self._starts[index]), int(self._ends[index])
-        raw = os.pread(self._fd, end - start, start)
+        try:
+            raw = os.pread(self._fd, end - start, start)
+        except OSError as exc:
+            raise RunInvalid(f"{self._path}: {exc.strerror or exc}", hint="give a file that can be read") from exc
         if len(raw) != end - start:
             raise RunInvalid(f"{self._path} was cut short while the run went on", hint="leave it alone meanwhile")
         return raw.strip()
@@ -143,8 +148,17 @@ def load_bodies(path: str, *, framing: Framing, check: bool = True) -> tuple[Seq
 def read_regular(path: str, *, option: str) -> bytes:
     """The bytes of a file. UsageError for what is none, or cannot be read."""
     fd = open_regular(path, option=option)
-    with os.fdopen(fd, "rb") as file:
+    with os.fdopen(fd, "rb") as file, _readable(f"{option} {path}" if option != path else path):
         return file.read()
+
+
+@contextlib.contextmanager
+def _readable(where: str) -> Iterator[None]:
+    """UsageError where reading fails, as on a damaged disk or a network share that has gone."""
+    try:
+        yield
+    except OSError as exc:
+        raise UsageError(f"{where}: {exc.strerror or exc}", hint="give a file that can be read") from exc
 
 
 def open_regular(path: str, *, option: str) -> int:

@@ -152,6 +152,21 @@ def test_a_file_that_cannot_be_read(path: str) -> None:
         sent(path)
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file that cannot be read at its beginning")
+@pytest.mark.parametrize("name", ["one.json", "many.jsonl", "folder"])
+def test_a_disk_that_does_not_give_a_file(name: str, tmp_path: Path) -> None:
+    """It is a regular file and can be opened; reading it is an error of input and output."""
+    place = tmp_path / name
+    if name == "folder":
+        place.mkdir()
+        (place / "a.json").symlink_to("/proc/self/mem")
+    else:
+        place.symlink_to("/proc/self/mem")
+    with pytest.raises(UsageError, match=r"one.json|many.jsonl|a.json") as caught:
+        sent(place)
+    assert "Input/output error" in caught.value.describe()
+
+
 def test_what_would_be_waited_for_is_refused_at_once(tmp_path: Path) -> None:
     """Nobody writes to this FIFO; it may lie in a folder, too. A folder without files, or with a feeder, is none."""
     os.mkfifo(tmp_path / "fifo.json")
