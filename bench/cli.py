@@ -145,7 +145,9 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_args(self, words: Any = None, namespace: Any = None) -> Any:
         """Without the value of an option that does not exist in the message: it may be a secret."""
-        found, unknown = self.parse_known_args(_with_negative_values(words), namespace)
+        several = sum(not action.option_strings for action in self._actions) > 1
+        parse = self.parse_known_intermixed_args if several else self.parse_known_args  # `save --as main RUN`, too
+        found, unknown = parse(_with_negative_values(words), namespace)
         if unknown:
             option = next((word.partition("=")[0] for word in unknown if word.startswith("-")), "")
             if not option:

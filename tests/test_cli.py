@@ -187,3 +187,18 @@ def test_a_set_of_runs_may_stand_in_the_file(
     assert "--runs: 1 is not between 2 and 1,000 [from bench.toml line 3 [run]]" in capsys.readouterr().err
     assert cli._run(["config", "validate"]) == 2
     assert "bench.toml: --runs: 1 is not between" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["baseline", "save", "--as", "main", "nowhere"],
+        ["baseline", "--as", "main", "save", "nowhere"],
+        ["baseline", "save", "nowhere", "--as", "main"],
+        ["history", "add", "--history", "perf", "nowhere"],
+    ],
+)
+def test_an_option_may_stand_anywhere(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Also between the words of a command that has several."""
+    assert "nowhere" in refused(capsys, *words)
+    assert "one word too many" not in refused(capsys, *words)
