@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("add", "show", "changes", "report"), help="what to do")
-    parser.add_argument("runs", metavar="RUN", nargs="*", default=[], help="folders of runs, or of sets of runs, to add")
+    parser.add_argument("runs", metavar="RUN", nargs="*", default=[], help="folders of runs or sets to add")
     parser.add_argument("--history", metavar="DIR", default="history", help="its folder, or mlflow:EXPERIMENT")
     parser.add_argument("--commit", metavar="SHA", default="", help="commit of the runs (else CI's, else git's)")
     parser.add_argument("--branch", metavar="NAME", default="", help="branch of the runs (else CI's, else git's)")
