@@ -17,10 +17,10 @@ from typing import Any
 import yaml
 
 from bench.emulator.dataplane import ScoringFront
+from bench.emulator.fault_schedule import FaultSchedule
 from bench.emulator.faults import Fault, FaultScriptError, parse_script
 from bench.emulator.journal import Journal
 from bench.emulator.messages import Request, Response, as_json
-from bench.emulator.fault_schedule import FaultSchedule
 
 
 def read_script(text: str | bytes) -> tuple[Fault, ...]:

@@ -14,7 +14,7 @@ from hmac import compare_digest
 from urllib.parse import parse_qsl
 
 from bench.emulator.messages import Handled, Request, Response, as_json
-from bench.emulator.outages import identity_outage, altered
+from bench.emulator.outages import altered, identity_outage
 from bench.emulator.refusals import ENTRA_ERRORS
 from bench.emulator.roles import Principal
 from bench.emulator.settings import CLOUDS

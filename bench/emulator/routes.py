@@ -13,7 +13,7 @@ import uuid
 from bench.emulator import resources
 from bench.emulator.arm_answers import Call, answer, not_found
 from bench.emulator.messages import Handled, Request, Response, arm_error
-from bench.emulator.outages import arm_outage, altered
+from bench.emulator.outages import altered, arm_outage
 from bench.emulator.roles import ACTIONS, Principal, denial
 from bench.emulator.settings import CLOUDS
 from bench.emulator.state import State

@@ -21,6 +21,7 @@ from bench.emulator.certificates import make_certificates
 from bench.emulator.conditions import Conditions
 from bench.emulator.controlplane import Handler
 from bench.emulator.dataplane import ScoringFront
+from bench.emulator.fault_schedule import FaultSchedule
 from bench.emulator.faults import Fault
 from bench.emulator.identity import IdentitySecrets, identify
 from bench.emulator.journal import Journal
@@ -36,7 +37,6 @@ from bench.emulator.state import State
 from bench.emulator.tokens import TokenAuthority
 from bench.emulator.truth import TruthFile
 from bench.emulator.wallclock import WallClock
-from bench.emulator.fault_schedule import FaultSchedule
 
 _TICK_S = 0.5
 
