@@ -13,10 +13,10 @@ REPOSITORY = Path(__file__).parents[1]
 PLACES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml", "bench", "locustfiles", "docs", "tests")
 SUFFIXES = {".css", ".html", ".in", ".jinja", ".js", ".json", ".md", ".py", ".toml", ".yml"}
 
-UNCLEAR = re.compile(
-    r"(?<![a-z])(t-old|twi-sted|de-ed|wea-ther|la-tely|su-ffer)(?:s|ed|ing)?(?![a-z])".replace("-", ""), re.IGNORECASE
-)
-"""Also as parts of an identifier. The hyphens keep this module from finding itself."""
+WORDS = [word.replace("-", "") for word in ("t-old", "twi-sted", "de-ed", "wea-ther", "la-tely", "su-ffer")]
+"""The hyphens keep this module from finding itself."""
+UNCLEAR = re.compile(rf"(?<![a-z])({'|'.join(WORDS)})(s|ed|ing)?(?![a-z])", re.IGNORECASE)
+"""Also as parts of an identifier."""
 
 
 def files(place: Path) -> Iterator[Path]:
@@ -45,6 +45,6 @@ def test_the_search_can_fail(line: str) -> None:
     assert UNCLEAR.search(line.replace("-", ""))
 
 
-@pytest.mark.parametrize("line", ["threshold", "indeed", "folder_holds", "stolds"])
+@pytest.mark.parametrize("line", ["threshold", "indeed", "folder_holds", "bitolds"])
 def test_other_words_are_left_alone(line: str) -> None:
     assert not UNCLEAR.search(line)
