@@ -33,8 +33,8 @@ class LineFile:
     def write(self, record: Mapping[str, Any]) -> bool:
         """Add a line. False when it is lost."""
         try:
-            told = {**record, "lost_lines": self.lost} if self.lost else record
-            line = self._begin + (json.dumps(told, separators=(",", ":")) + "\n").encode()
+            fields = {**record, "lost_lines": self.lost} if self.lost else record
+            line = self._begin + (json.dumps(fields, separators=(",", ":")) + "\n").encode()
             written = os.write(self._fd, line)
         except (OSError, ValueError, TypeError) as exc:
             written, line, self.why = 0, b"?", getattr(exc, "strerror", None) or str(exc)

@@ -170,7 +170,7 @@ CAUSES: dict[str, Word] = {
     Cause.RATE: Word(title="too many a second", help="more requests a second than the endpoint takes"),
     Cause.TOKENS: Word(title="too many tokens a minute", help="more tokens than the endpoint takes, prompts counted"),
     "idle": Word(title="the stream stood still", help="no event of a streamed answer for as long as --idle-timeout"),
-    "stream": Word(title="error in the stream", help="the server told an error in the midst of a streamed answer"),
+    "stream": Word(title="error in the stream", help="the server reported an error in the middle of a streamed answer"),
     "client": Word(title="no answer in time", help="our own time-out ran out, in whatever phase"),
     "model": Word(title="the model took too long", help="the endpoint gave up on the model"),
     "gateway": Word(title="a gateway took too long", help="something in front of the model gave up on it"),
@@ -350,8 +350,8 @@ _PHRASES: dict[int, str] = {
 
 
 def _because(outcome: str, cause: str) -> str:
-    told = cause == "model" or outcome in (Outcome.AUTH_FAILURE, Outcome.THROTTLED)
-    return CAUSES[cause].title if told and cause in CAUSES else ""
+    names_cause = cause == "model" or outcome in (Outcome.AUTH_FAILURE, Outcome.THROTTLED)
+    return CAUSES[cause].title if names_cause and cause in CAUSES else ""
 
 
 def metrics_table() -> str:

@@ -66,7 +66,7 @@ def interval(found: Mapping[str, Any]) -> str:
 
 
 def estimate(found: Mapping[str, Any]) -> str:
-    """A difference in ms with its interval, or with how many more samples it takes; empty when it cannot be told."""
+    """A difference in ms with its interval, or with how many more samples it takes; empty when it is not known."""
     if found.get("estimate") is None:
         return ""
     return f"{difference(found['estimate'])} {interval(found) or needed(found)}".rstrip()

@@ -177,14 +177,14 @@ def _read_gaps(
 
     A run that streamed nothing has no such file, nor has one of an older version.
     """
-    told: Mapping[str, int] = manifest.get("chunks", {})
+    written_rows: Mapping[str, int] = manifest.get("chunks", {})
     rows, values = [], []
     for worker in workers:
         path = folder.chunks / f"{worker}.arrows"
-        if not path.exists() and not told.get(worker):
+        if not path.exists() and not written_rows.get(worker):
             continue
         found = chunks.inspect(path)
-        fault, written = found.fault, told.get(worker)
+        fault, written = found.fault, written_rows.get(worker)
         if stranger := _stranger(worker, found, manifest):
             problems.append(f"chunks/{path.name} {stranger}: it is left out")
             continue
@@ -215,7 +215,7 @@ def _read_samples(
 ) -> tuple[Samples, Sequences]:
     """The samples of this run's workers, as far as each file is sound; a file of another run or worker is left out."""
     streams = {worker: stream.inspect(folder.samples / f"{worker}.arrows") for worker in workers}
-    told: Mapping[str, int] = manifest.get("samples", {})
+    written_rows: Mapping[str, int] = manifest.get("samples", {})
     own = {}
     for worker, found in streams.items():
         if stranger := _stranger(worker, found, manifest):
@@ -236,7 +236,7 @@ def _read_samples(
             fault = f"cannot be decoded after {rows.filled - before} samples"
         if streamed:
             sequences[worker] = (before, rows.numbers("sequence")[before : rows.filled])
-        written = told.get(worker)
+        written = written_rows.get(worker)
         if not fault and written is not None and rows.filled - before != written:
             fault = f"has {rows.filled - before} samples of {written} that were written"
         if fault:
@@ -253,7 +253,7 @@ def sample_batches(
     folder: RunDir, manifest: Mapping[str, Any], columns: Collection[str], problems: list[str]
 ) -> Iterator[tuple[str, Batch]]:
     """Worker and batch of every sample of this run that can be read; what cannot becomes a problem."""
-    told: Mapping[str, int] = manifest.get("samples", {})
+    written_rows: Mapping[str, int] = manifest.get("samples", {})
     for worker in sorted({*manifest["workers"], *_stems(folder.samples, "*.arrows")}):
         found = stream.inspect(folder.samples / f"{worker}.arrows")
         if stranger := _stranger(worker, found, manifest):
@@ -265,7 +265,7 @@ def sample_batches(
                 yield worker, batch
         except stream.READ_ERRORS:
             fault = "cannot be decoded to its end"
-        written = told.get(worker)
+        written = written_rows.get(worker)
         if not fault and written is not None and found.rows != written:
             fault = f"has {found.rows} samples of {written} that were written"
         if fault:

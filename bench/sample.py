@@ -1,4 +1,4 @@
-"""One scoring request's record, and the words it is told in. Pure noun.
+"""One scoring request's record, and the words that its columns hold. Pure noun.
 
 The columns below are the layout of `samples/<worker>.arrows`; every statistic is a later fold over
 them. All times are integer nanoseconds since the run's start on the monotonic clock of the worker's

@@ -1,8 +1,8 @@
-"""The ids by which a tracing system knows a request, told by its sample: run, worker and number. Pure noun.
+"""The ids by which a tracing system knows a request, from its sample's run, worker and number. Pure noun.
 
 W3C Trace Context, level 1: `traceparent: 00-<trace id>-<parent id>-<flags>`. Nothing of it is stored but the share that
 is sampled (`RunPlan.trace_share`), for the rest can be worked out again. The lower half of a trace id is spread evenly
-over all numbers, so that a server which samples by the id itself (TraceIdRatioBased) takes the share it was told to,
+over all numbers, so that a server which samples by the id itself (TraceIdRatioBased) takes the share it is set to,
 and the same requests that are marked here.
 """
 

@@ -20,8 +20,8 @@ SCHEMA_VERSION = 1
 
 def answered(exit_code: int, **values: Any) -> str:
     """The object of --json, as it is written."""
-    told = {"schema_version": SCHEMA_VERSION, "exit_code": exit_code, "error": "", **values}
-    return harmless_json(json.dumps(told, indent=1, ensure_ascii=True)) + "\n"
+    fields = {"schema_version": SCHEMA_VERSION, "exit_code": exit_code, "error": "", **values}
+    return harmless_json(json.dumps(fields, indent=1, ensure_ascii=True)) + "\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

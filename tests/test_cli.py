@@ -72,7 +72,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (["export"], "required: otlp"),
         (["run", "--profile", "nihgtly"], "did you mean nightly?"),
         (["run", "--config", "missing.toml"], "missing.toml cannot be read"),
-        (["run", "--baseline-allows", "weather"], "invalid choice"),
+        (["run", "--baseline-allows", "moon"], "invalid choice"),
         (["run\n##vso[task.complete]"], "no command"),
     ],
 )
@@ -167,7 +167,7 @@ def test_what_a_run_gets(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_set_of_runs_may_stand_in_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`bench config` shows where each came from; what does not go together is told with its place, and 0 is one run."""
+    """`bench config` shows where each came from; what does not go together is reported with its place; 0 is one run."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bench.toml").write_text(
         '[run]\nemulator = true\nruns = 5\npause = "10s"\nhistory = "results/history"\n'

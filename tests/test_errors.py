@@ -1,4 +1,4 @@
-"""What the machine lacks is told from bugs and from mistakes in options: one line, exit code 4."""
+"""What the machine lacks is neither a bug nor a mistake in options: one line, exit code 4."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_columns_equal_what_pyarrow_reads_by_itself(tmp_path: Path) -> None:
         assert words == table[name].to_pylist()
 
 
-def test_workers_are_joined_and_told_apart(tmp_path: Path) -> None:
+def test_workers_are_joined_and_can_be_distinguished(tmp_path: Path) -> None:
     """The samples of all workers are one run; `worker` says whose each was."""
     run = load_run(write_run(tmp_path / "run", rate=100, duration_s=10, warm_up_s=0, workers=3))
 
@@ -133,7 +133,7 @@ def test_a_file_of_another_run_or_worker_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["run_id", "worker"])
-def test_health_mixed_from_another_run_is_told(name: str, tmp_path: Path) -> None:
+def test_health_mixed_from_another_run_is_a_problem(name: str, tmp_path: Path) -> None:
     """One line of it is enough; lines that do not say whose they are come from an older version."""
     run = write_run(tmp_path / "run", rate=50, duration_s=4)
     file = run / "health" / "w0.jsonl"
@@ -169,7 +169,7 @@ def test_lines_of_another_run_are_left_out(name: str, line: dict[str, object], t
     assert f"{name} has 2 lines of another run or worker: they are left out" in run.problems
 
 
-def test_a_file_cut_between_two_batches_is_told(tmp_path: Path) -> None:
+def test_a_file_cut_between_two_batches_is_a_problem(tmp_path: Path) -> None:
     """What is left is a sound stream; only the manifest knows that there was more."""
     path = write_run(tmp_path / "run", rate=400, duration_s=30, warm_up_s=0)
     file = path / "samples" / "w0.arrows"

@@ -284,7 +284,7 @@ def test_lines_that_are_missing_or_damaged(file: str, change: Callable[[str], st
 
 
 def test_gate_results_stay_with_the_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A report made again shows them; gates that are asked again replace them; damaged ones are told."""
+    """A report made again shows them; gates that are asked again replace them; damaged ones are reported."""
     assert cli._run(["gate", "run", "--gate", "response_time.p50 < 1ms"]) == 10
     junit = (place / "run" / "junit.xml").read_text()
     assert cli._run(["report", "run"]) == 0

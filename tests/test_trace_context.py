@@ -17,11 +17,11 @@ def test_a_header_is_read_by_opentelemetry() -> None:
         name, _, value = context.line(sequence).decode().strip().partition(": ")
         assert context.line(sequence).endswith(b"\r\n")
         assert len(context.line(sequence)) == context.line_bytes
-        told = get_current_span(TraceContextTextMapPropagator().extract({name: value})).get_span_context()
-        assert told.is_valid
-        assert f"{told.trace_id:032x}" == context.trace_id(sequence)
-        assert f"{told.span_id:016x}" == context.span_id(sequence)
-        assert told.trace_flags.sampled == context.is_sampled(sequence)
+        span_context = get_current_span(TraceContextTextMapPropagator().extract({name: value})).get_span_context()
+        assert span_context.is_valid
+        assert f"{span_context.trace_id:032x}" == context.trace_id(sequence)
+        assert f"{span_context.span_id:016x}" == context.span_id(sequence)
+        assert span_context.trace_flags.sampled == context.is_sampled(sequence)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.25, 1.0])

@@ -58,7 +58,9 @@ _CHAT_RATES = "60,120,200,400"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rates", metavar="N,N", help=f"arrival rates [{_RATES}; streamed answers {_CHAT_RATES}]")
     parser.add_argument("--seconds", metavar="N", type=float, default=10.0, help="measured part of each run")
-    parser.add_argument("--repeat", metavar="N", type=int, default=1, help="runs a row; the quietest machine's is told")
+    parser.add_argument(
+        "--repeat", metavar="N", type=int, default=1, help="runs a row; the one on the quietest machine is shown"
+    )
     parser.add_argument("--out", metavar="DIR", default="results/calibration", help="folder for the tables")
     parser.add_argument("--streaming", action="store_true", help="streamed answers: first tokens and gaps")
     what = parser.add_mutually_exclusive_group()

@@ -60,8 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     rules = [str(gate) if gate.name == str(gate) else f"{gate.name}: {gate}" for gate in gates]
     if arguments.json:
         values = {name: {"value": value, "source": source} for name, (value, source) in {**shown, **secrets}.items()}
-        told = {"schema_version": 1, "options": values, "gates": rules, "gates_from": where}
-        sys.stdout.write(harmless_json(json.dumps(told, indent=1)) + "\n")
+        document = {"schema_version": 1, "options": values, "gates": rules, "gates_from": where}
+        sys.stdout.write(harmless_json(json.dumps(document, indent=1)) + "\n")
         return 0
     width = max(len(text) for text, _ in shown.values() if len(text) < 40)
     for name, (value, source) in {**shown, **secrets}.items():

@@ -87,9 +87,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
             for statistic, estimate in comparison[block].items()
         ]
         errors = comparison["error_rate"]
-        told = f"{numbers.points(errors['estimate'])} {numbers.points_interval(errors)}".strip()
+        change = f"{numbers.points(errors['estimate'])} {numbers.points_interval(errors)}".strip()
         lines.append(
-            _row("error rate", [numbers.percent(side["error_rate"]) for side in sides], told, errors["verdict"])
+            _row("error rate", [numbers.percent(side["error_rate"]) for side in sides], change, errors["verdict"])
         )
     return lines
 

@@ -168,7 +168,7 @@ def row_of(done: Done) -> dict[str, Any]:
 
 @contextmanager
 def _folder(keep: str) -> Iterator[Path]:
-    """Where the runs go: for good, or until the table is told."""
+    """Where the runs go: `keep`, or a folder that is removed once the table is printed."""
     if keep:
         yield Path(keep)
         return

@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _judge(watched: Watched, *, newest: int, min_change: float) -> int:
     if not watched.enough:
-        write_line(sys.stdout, f"NO_DATA: a lasting shift cannot be told from {plural(len(watched.runs), 'run')}")
+        write_line(sys.stdout, f"NO_DATA: a lasting shift cannot be detected in {plural(len(watched.runs), 'run')}")
         return 11
     worse = [series for series in watched.series if series.worse(newest=newest, min_change=min_change) is not None]
     if worse:

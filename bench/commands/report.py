@@ -66,6 +66,6 @@ def _print_as(tool: str, run: LoadedRun) -> None:
     for variant in run.variants:
         write_line(sys.stdout, f"{run.run_id}, {variant}, as {tool} would print it, ms")
         write_line(sys.stdout, f"  {'':<22}{''.join(f'{name:>10}' for name in STATISTICS)}")
-        for name, told in figures(run, variant, tool).items():
-            cells = "".join(f"{numbers.milliseconds(value):>10}" for value in told.values())
+        for name, statistics in figures(run, variant, tool).items():
+            cells = "".join(f"{numbers.milliseconds(value):>10}" for value in statistics.values())
             write_line(sys.stdout, f"  {name:<22}{cells}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench.drills.drill import Deed, DeedKind, Drill
+from bench.drills.drill import ClientFault, ClientFaultKind, Drill
 from bench.endpoint import AuthMode
 from bench.errors import UsageError
 
@@ -145,7 +145,7 @@ _TOKENS = (
         auth_mode=AuthMode.AML_TOKEN,
         begins_s=2.4,
         ends_s=5.4,
-        deeds=(Deed(kind=DeedKind.FREEZE, at_s=2.4, for_s=3.0),),
+        client_faults=(ClientFault(kind=ClientFaultKind.FREEZE, at_s=2.4, for_s=3.0),),
         emulator="--token-life 5s --refresh-after 4s",
         duration_s=8.0,
         causes=frozenset({"expired"}),
@@ -273,7 +273,7 @@ _AGENTS = (
         begins_s=2.8,
         ends_s=2.8,
         faults=({"at": 1.0, "for": 2.5, "do": "arm", "answer": "slow", "delay": 2.0, "operation": "token"},),
-        deeds=(Deed(kind=DeedKind.KILL_AGENT, at_s=2.8),),
+        client_faults=(ClientFault(kind=ClientFaultKind.KILL_AGENT, at_s=2.8),),
         emulator=_LONG_LIVES,
         duration_s=9.5,
         renews_within_s=6.0,
@@ -288,7 +288,7 @@ _AGENTS = (
             {"at": 1.9, "for": 0.6, "do": "arm", "answer": "slow", "delay": 2.0, "operation": "listkeys"},
             {"at": 2.0, "do": "rotate_key"},
         ),
-        deeds=(Deed(kind=DeedKind.KILL_AGENT, at_s=2.4),),
+        client_faults=(ClientFault(kind=ClientFaultKind.KILL_AGENT, at_s=2.4),),
         duration_s=9.5,
         recovers_within_s=6.0,
         renews_within_s=6.0,

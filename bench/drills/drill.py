@@ -1,7 +1,8 @@
 """What a drill is: a fault script, the run it meets, and what the run may lose by it. Pure noun.
 
-Times are seconds from the run's zero. Fault entries are words for the emulator (docs/guides/emulator.md); one without
-`at` holds from before the run. A deed is what no emulator can do to its client: it is done by the runner, with signals.
+Times are seconds from the run's zero. Fault entries are written for the emulator (docs/guides/emulator.md); one without
+`at` holds from before the run. A client fault is one that no emulator can give its client: the runner does it, with
+signals.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from bench.endpoint import AuthMode
 
 
-class DeedKind(StrEnum):
+class ClientFaultKind(StrEnum):
     """What the runner does itself."""
 
     KILL_AGENT = "kill_agent"
@@ -24,10 +25,10 @@ class DeedKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deed:
+class ClientFault:
     """Something done to a process at `at_s`, undone after `for_s` where it can be."""
 
-    kind: DeedKind
+    kind: ClientFaultKind
     at_s: float
     for_s: float = 0.0
 
@@ -37,8 +38,9 @@ class Drill:
     """One drill. `begins_s` and `ends_s` are of the fault as the run feels it, equal for what happens at once.
 
     `emulator` are its options. `loses` says that requests must fail (nothing could serve them). After the fault's end
-    nobody suffers any more within `recovers_within_s`, and a fetch that had failed goes well within `renews_within_s`:
-    a second, but for drills whose text says why not. `causes` are the auth failures that may show.
+    no request fails or waits any more within `recovers_within_s`, and a fetch that had failed succeeds within
+    `renews_within_s`: a second, except for drills whose text says why not. `causes` are the auth failures that may
+    show.
     """
 
     name: str
@@ -47,7 +49,7 @@ class Drill:
     begins_s: float
     ends_s: float
     faults: tuple[Mapping[str, Any], ...] = ()
-    deeds: tuple[Deed, ...] = ()
+    client_faults: tuple[ClientFault, ...] = ()
     emulator: str = ""
     rate: float = 200.0
     users: int = 20

@@ -1,7 +1,7 @@
 """What a drill's evidence amounts to. Pure.
 
 lost         arrivals of which no attempt went well; in flight: their request was under way when the fault began
-without      longest stretch in which somebody waited for a credential, or was told that there is none
+without      longest stretch in which a request waited for a credential, or was refused one
 recovered    from the fault's end until the last arrival was lost, and the last wait for a credential was over
 renewed      from the fault's end until the next fetch went well, when one had failed
 calls        requests to control plane and identity from the fault's begin until then

@@ -1,8 +1,8 @@
 """Whether a drill went well enough. Pure.
 
 The goals: nothing is lost beyond what was in flight, unless nothing could have served it; a second after the fault's
-end nobody suffers any more and the credential is renewed; never more than one fetch a back-off interval, however
-many wait; every refusal has its right cause.
+end no request fails or waits any more and the credential is renewed; never more than one fetch a back-off interval,
+however many wait; every refusal has its right cause.
 """
 
 from __future__ import annotations

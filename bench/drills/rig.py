@@ -1,4 +1,4 @@
-"""The processes of a drill: an emulator that can be told things, and a Locust that runs. Edge.
+"""The processes of a drill: an emulator that takes orders, and a Locust that runs. Edge.
 
 Against the emulator Locust gets what a user's would: its workspace as options, its environment as variables; nothing of
 the caller's own Azure settings reaches it. What a run leaves behind is read here as a drill looks at it.

@@ -1,4 +1,4 @@
-"""One drill carried out: emulator up, Locust up, faults and deeds at their time, evidence gathered. Edge.
+"""One drill carried out: emulator up, Locust up, faults and client faults at their time, evidence gathered. Edge.
 
 All processes are its own, and gone when it returns.
 """
@@ -18,7 +18,7 @@ from typing import Any
 from bench.analysis import auth_failures
 from bench.clock import monotonic_ns
 from bench.drills import goals
-from bench.drills.drill import Deed, DeedKind, Drill
+from bench.drills.drill import ClientFault, ClientFaultKind, Drill
 from bench.drills.evidence import Call, Evidence
 from bench.drills.findings import Findings, find
 from bench.drills.rig import LocustRun, attempts_of, await_zero, environment_for, flights_of, values_for
@@ -55,9 +55,9 @@ def carry_out(drill: Drill, *, locustfile: Path, out: Path, processes: int = 1, 
             zero_ns = await_zero(locust)
             admin.start(zero_ns)
             admin.script([fault for fault in drill.faults if "at" in fault])
-            for deed in sorted(drill.deeds, key=lambda deed: deed.at_s):
-                _sleep_until(zero_ns + round(deed.at_s * 1e9))
-                _do(deed, locust, emulator)
+            for fault in sorted(drill.client_faults, key=lambda fault: fault.at_s):
+                _sleep_until(zero_ns + round(fault.at_s * 1e9))
+                _inject(fault, locust, emulator)
             folder = locust.finish(drill.duration_s + _END_WITHIN_S)
             said = locust.said()
         evidence = _gather(folder, admin, zero_ns=zero_ns, due=round(drill.rate * drill.duration_s))
@@ -76,15 +76,15 @@ def _emulator(options: str) -> Iterator[LocalEmulator]:
         emulator.stop()
 
 
-def _do(deed: Deed, locust: LocustRun, emulator: LocalEmulator) -> None:
-    if deed.kind is DeedKind.KILL_AGENT:
+def _inject(fault: ClientFault, locust: LocustRun, emulator: LocalEmulator) -> None:
+    if fault.kind is ClientFaultKind.KILL_AGENT:
         pid = locust.agent_pid()
         if pid is None:
             raise BenchError("the drill found no credential agent to kill", hint="it reads /proc, which needs Linux")
         os.kill(pid, signal.SIGKILL)
         return
     emulator.process.send_signal(signal.SIGSTOP)
-    time.sleep(deed.for_s)
+    time.sleep(fault.for_s)
     emulator.process.send_signal(signal.SIGCONT)
 
 

@@ -17,10 +17,10 @@ from typing import Any
 import yaml
 
 from bench.emulator.dataplane import ScoringFront
+from bench.emulator.fault_schedule import FaultSchedule
 from bench.emulator.faults import Fault, FaultScriptError, parse_script
 from bench.emulator.journal import Journal
 from bench.emulator.messages import Request, Response, as_json
-from bench.emulator.weather import Weather
 
 
 def read_script(text: str | bytes) -> tuple[Fault, ...]:
@@ -36,9 +36,9 @@ class Admin:
     """Answers admin requests."""
 
     def __init__(
-        self, weather: Weather, fronts: Sequence[ScoringFront], *, requests: Journal, refusals: Journal
+        self, schedule: FaultSchedule, fronts: Sequence[ScoringFront], *, requests: Journal, refusals: Journal
     ) -> None:
-        self._weather = weather
+        self._schedule = schedule
         self._fronts = fronts
         self._requests = requests
         self._refusals = refusals
@@ -50,9 +50,9 @@ class Admin:
             case "POST", "/admin/faults":
                 return self._add(request.body)
             case "GET", "/admin/faults":
-                return as_json(200, {"faults": self._weather.describe()})
+                return as_json(200, {"faults": self._schedule.describe()})
             case "DELETE", "/admin/faults":
-                self._weather.clear()
+                self._schedule.clear()
                 return as_json(200, {"faults": []})
             case "GET", "/admin/stats":
                 return as_json(200, self._stats())
@@ -68,14 +68,14 @@ class Admin:
             zero_s = None if zero_ns is None else int(zero_ns) / 1e9
         except (ValueError, TypeError, KeyError, OverflowError):
             return as_json(400, {"error": 'the body is {"zero_ns": N}, or empty for now'})
-        return as_json(200, {"zero_ns": round(self._weather.start(zero_s) * 1e9), "faults": self._weather.describe()})
+        return as_json(200, {"zero_ns": round(self._schedule.start(zero_s) * 1e9), "faults": self._schedule.describe()})
 
     def _add(self, body: bytes) -> Response:
         try:
-            self._weather.add(read_script(body))
+            self._schedule.add(read_script(body))
         except FaultScriptError as exc:
             return as_json(400, {"error": str(exc)})
-        return as_json(200, {"faults": self._weather.describe()})
+        return as_json(200, {"faults": self._schedule.describe()})
 
     def _stats(self) -> dict[str, Any]:
         calls = Counter(str(record["operation"]) for record in self._requests.records())

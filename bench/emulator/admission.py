@@ -20,7 +20,7 @@ from bench.emulator.tokens import TokenKind, TokenRefusedError
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A 401 (or 403), the text the client sees, and the reason it is not told.
+    """A 401 (or 403), the text the client sees, and the reason, which is not sent to it.
 
     `reason`: missing_header, bad_header, unknown_key, rotated, malformed, signature, audience, expired, revoked
     or forbidden (the principal lacks score/action).

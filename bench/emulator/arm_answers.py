@@ -118,13 +118,13 @@ def _token(call: Call, endpoint: EndpointState) -> Response:
         refresh_after_s=settings.tokens.aml_refresh_after_s,
         skew_s=call.state.conditions.skew_s,
     )
-    told = {
+    body = {
         "accessToken": token.secret,
         "tokenType": "Bearer",
         "expiryTimeUtc": token.expires_s,
         "refreshAfterTimeUtc": token.refresh_after_s,
     }
-    return as_json(200, told)
+    return as_json(200, body)
 
 
 def _wrong_mode(endpoint: EndpointState, what: str) -> Response:

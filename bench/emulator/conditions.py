@@ -16,7 +16,7 @@ from bench.emulator.service_time import Stall
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """The weather of this moment; the default is a fine day."""
+    """The faults that are on at this moment; the default is none."""
 
     identity: Fault | None = None
     arm: tuple[Fault, ...] = ()

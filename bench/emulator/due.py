@@ -1,7 +1,7 @@
 """The heap of responses that are due, answered to within some 0.02 ms. Edge; `model` pushes and is called back.
 
 A sleeping CPU needs 0.03 to 0.2 ms to wake (most in a virtual machine), which would be added to every service
-time. So the timer is armed early by as much as it has lately been late, and the rest is waited for with the loop
+time. So the timer is armed early by as much as it has recently been late, and the rest is waited for with the loop
 kept turning: sockets are read meanwhile. With `busy` the loop turns always, which takes a core and also spares
 requests the wake-up when they come in.
 """

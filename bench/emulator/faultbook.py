@@ -1,4 +1,4 @@
-"""When faults act: a script's zero, what has happened, what is on, what comes next. Pure; `weather` runs it.
+"""When faults act: a script's zero, what has happened, what is on, what comes next. Pure; `fault_schedule` runs it.
 
 Times are seconds on the monotonic clock. A fault without `at` counts from the moment it was added.
 """

@@ -14,7 +14,7 @@ from hmac import compare_digest
 from urllib.parse import parse_qsl
 
 from bench.emulator.messages import Handled, Request, Response, as_json
-from bench.emulator.outages import identity_outage, twisted
+from bench.emulator.outages import altered, identity_outage
 from bench.emulator.refusals import ENTRA_ERRORS
 from bench.emulator.roles import Principal
 from bench.emulator.settings import CLOUDS
@@ -48,7 +48,7 @@ def identify(request: Request, state: State, secrets: IdentitySecrets, *, base_u
         else:
             response = _error(404, "not_found", f"No such identity endpoint: {request.path}")
         if fault:
-            response = twisted(response, fault, now_s)
+            response = altered(response, fault, now_s)
     if fault:
         state.on_used(fault)
     principal = {"msi_token": "managed_identity", "entra_token": "service_principal"}.get(operation, "")

@@ -1,4 +1,4 @@
-"""What a fault of the control plane or of identity answers, and how it twists a good answer. Pure.
+"""What a fault of the control plane or of identity answers, and how it alters a good answer. Pure.
 
 Bodies: ARM's SubscriptionRequestsThrottled as quoted in MicrosoftDocs/azure-docs#105248; identity's are
 Entra's error form (`error`, `error_description`).
@@ -39,7 +39,7 @@ _IDENTITY: dict[str, tuple[str, str]] = {
 
 
 def arm_outage(fault: Fault, *, subscription: str, operation: str, denied: str) -> Response | None:
-    """The answer `fault` gives instead of the right one; None when it only slows or twists that.
+    """The answer `fault` gives instead of the right one; None when it only slows or alters that.
 
     `denied` is the message of an AuthorizationFailed.
     """
@@ -70,7 +70,7 @@ def identity_outage(fault: Fault) -> Response | None:
     return _timed(as_json(int(fault.answer), {"error": error, "error_description": description}), fault)
 
 
-def twisted(response: Response, fault: Fault, now_s: float) -> Response:
+def altered(response: Response, fault: Fault, now_s: float) -> Response:
     """The right answer as `fault` spoils it: slow, cut off, or with times nobody should believe."""
     if response.status != 200:
         return replace(response, delay_s=fault.delay_s)
@@ -83,19 +83,19 @@ def twisted(response: Response, fault: Fault, now_s: float) -> Response:
 
 
 def _absurd_times(body: bytes, answer: str, now_s: float) -> bytes:
-    told = json.loads(body)
-    if "expiryTimeUtc" not in told:
+    fields = json.loads(body)
+    if "expiryTimeUtc" not in fields:
         return body
     if answer == "missing_times":
-        told.pop("expiryTimeUtc")
-        told.pop("refreshAfterTimeUtc")
+        fields.pop("expiryTimeUtc")
+        fields.pop("refreshAfterTimeUtc")
     elif answer == "expired_times":
-        told |= {"expiryTimeUtc": int(now_s) - 3600, "refreshAfterTimeUtc": int(now_s) - 7200}
+        fields |= {"expiryTimeUtc": int(now_s) - 3600, "refreshAfterTimeUtc": int(now_s) - 7200}
     elif answer == "far_times":
-        told |= {"expiryTimeUtc": 2**53, "refreshAfterTimeUtc": 2**53}
+        fields |= {"expiryTimeUtc": 2**53, "refreshAfterTimeUtc": 2**53}
     else:
-        told["refreshAfterTimeUtc"] = told["expiryTimeUtc"] + 3600
-    return json.dumps(told, separators=(",", ":")).encode()
+        fields["refreshAfterTimeUtc"] = fields["expiryTimeUtc"] + 3600
+    return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def _network(fault: Fault) -> Response | None:

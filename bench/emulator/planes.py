@@ -46,7 +46,7 @@ class Plane:
         for connection in list(self._connections):
             connection.abort()
 
-    def suffer(self, faults: Sequence[Fault]) -> None:
+    def apply(self, faults: Sequence[Fault]) -> None:
         """Refuse while a fault says so; connections that were left hanging die with the fault that did it."""
         answers = {fault.answer for fault in faults if not fault.operation}
         if "refuse" in answers:

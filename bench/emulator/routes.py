@@ -13,7 +13,7 @@ import uuid
 from bench.emulator import resources
 from bench.emulator.arm_answers import Call, answer, not_found
 from bench.emulator.messages import Handled, Request, Response, arm_error
-from bench.emulator.outages import arm_outage, twisted
+from bench.emulator.outages import altered, arm_outage
 from bench.emulator.roles import ACTIONS, Principal, denial
 from bench.emulator.settings import CLOUDS
 from bench.emulator.state import State
@@ -80,7 +80,7 @@ def route(request: Request, state: State, *, base_url: str, now_s: float) -> Han
         call = Call(request=request, state=state, base_url=base_url, now_s=now_s, principal=caller, names=names)
         response = _judge(call, operation, action)
         if fault is not None:
-            response = twisted(response, fault, now_s + state.conditions.skew_s)
+            response = altered(response, fault, now_s + state.conditions.skew_s)
     if fault is not None:
         state.on_used(fault)
     return Handled(

@@ -1,7 +1,7 @@
 """One client's connection to a scoring URI: bytes in, `ScoreRequest` out, bytes back. Edge; the hottest path.
 
 Answers bypass the transport's queue where they can: uvloop writes at the end of its turn, up to a millisecond
-after it was told to when many requests come at once, and the emulator's times are to be the truth.
+after `write` was called when many requests come at once, and the emulator's times are to be the truth.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The emulator put together: state, weather, ports, logs, and the loop that serves them. Edge.
+"""The emulator put together: state, fault schedule, ports, logs, and the loop that serves them. Edge.
 
-`__main__` calls `serve`, which returns when the process is told to stop.
+`__main__` calls `serve`, which returns when the process is asked to stop.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from bench.emulator.certificates import make_certificates
 from bench.emulator.conditions import Conditions
 from bench.emulator.controlplane import Handler
 from bench.emulator.dataplane import ScoringFront
+from bench.emulator.fault_schedule import FaultSchedule
 from bench.emulator.faults import Fault
 from bench.emulator.identity import IdentitySecrets, identify
 from bench.emulator.journal import Journal
@@ -36,7 +37,6 @@ from bench.emulator.state import State
 from bench.emulator.tokens import TokenAuthority
 from bench.emulator.truth import TruthFile
 from bench.emulator.wallclock import WallClock
-from bench.emulator.weather import Weather
 
 _TICK_S = 0.5
 
@@ -59,8 +59,8 @@ class Emulator:
         self._ca_file = folder / "ca.pem"
         self._planes = {name: Plane() for name in ("arm", "identity", "admin", "scoring")}
         self._ports = self._make_ports()
-        self._weather = Weather(loop, self._state, self._on_weather)
-        self._admin = Admin(self._weather, self._fronts, requests=self._requests, refusals=self._refusals)
+        self._schedule = FaultSchedule(loop, self._state, self._on_conditions)
+        self._admin = Admin(self._schedule, self._fronts, requests=self._requests, refusals=self._refusals)
 
     async def open(self, script: tuple[Fault, ...]) -> dict[str, Any]:
         """Bind every port and say where everything is. PortTakenError when one is taken, OSError without room.
@@ -74,8 +74,8 @@ class Emulator:
         for mode, name in ENDPOINT_NAMES.items():
             self._state.endpoints[name].scoring_uri = f"{self._ports[mode + tls].url}/score"
         self.tick()
-        self._weather.start(math.inf if self._settings.hold_faults else None)
-        self._weather.add(script)
+        self._schedule.start(math.inf if self._settings.hold_faults else None)
+        self._schedule.add(script)
         return self._announce()
 
     def tick(self) -> None:
@@ -87,7 +87,7 @@ class Emulator:
 
     def close(self) -> None:
         """Stop serving and write everything out."""
-        self._weather.close()
+        self._schedule.close()
         for plane in self._planes.values():
             plane.close()
         self._model.close()
@@ -165,9 +165,9 @@ class Emulator:
         )
         return handled.response
 
-    def _on_weather(self, conditions: Conditions) -> None:
-        self._planes["arm"].suffer(conditions.arm)
-        self._planes["identity"].suffer((conditions.identity,) if conditions.identity else ())
+    def _on_conditions(self, conditions: Conditions) -> None:
+        self._planes["arm"].apply(conditions.arm)
+        self._planes["identity"].apply((conditions.identity,) if conditions.identity else ())
         self._model.answers.set_date(self._said_now_s())
 
     def _said_now_s(self) -> float:

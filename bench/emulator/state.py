@@ -55,7 +55,7 @@ class State:
         self.authority = authority
         self.conditions = Conditions()
         self.on_used: Callable[[Fault], None] = lambda _fault: None
-        """Told whenever a fault has spoilt an answer."""
+        """Called whenever a fault has spoilt an answer."""
         self._make_key = make_key
         self.throttle = ArmThrottle(settings.subscription_id, enforced=settings.arm_throttling)
         self.operations: dict[str, float] = {}

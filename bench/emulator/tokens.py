@@ -46,7 +46,7 @@ class Claims:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedToken:
-    """A new token and the times that are told with it (whole epoch seconds, as Azure tells them)."""
+    """A new token and the times that are sent with it (whole epoch seconds, as Azure sends them)."""
 
     secret: str
     expires_s: int

@@ -105,7 +105,7 @@ class Collector:
         if signal not in self._exporters:
             return
         session = self._sessions[signal]
-        session.told = ""
+        session.outcome = ""
         result = _within(self._timeout_s + _GRACE_S, lambda: self._exporters[signal].export(what))
         where = f"the collector at {_shown(self._urls[signal])}"
         if result is None:
@@ -113,8 +113,8 @@ class Collector:
                 f"{where} did not end its answer within {self._timeout_s + _GRACE_S:g} s", hint="is it well?"
             )
         if result.name != "SUCCESS":
-            told = session.told or "could not be told"
-            raise NotTaken(f"{where} {told}", hint=_HINTS.get(told, ""))
+            outcome = session.outcome or "was sent nothing: the exporter gave up without saying why"
+            raise NotTaken(f"{where} {outcome}", hint=_HINTS.get(outcome, ""))
         self.rejected += _rejected(signal, session.body)
 
 
@@ -129,25 +129,25 @@ _HINTS = {
 
 
 class _Session(requests.Session):
-    """Follows nobody and reads little. `told` is how the last answer was, `body` what it held."""
+    """Follows no redirect and reads little. `outcome` says how the last request ended, `body` what was answered."""
 
     def __init__(self) -> None:
         super().__init__()
         self.auth = _as_it_is
-        self.told, self.body = "", b""
+        self.outcome, self.body = "", b""
 
     def request(self, method: Any, url: Any, **given: Any) -> requests.Response:  # type: ignore[override]
-        self.told, self.body = "cannot be reached", b""
+        self.outcome, self.body = "cannot be reached", b""
         try:
             answer = super().request(method, url, **{**given, "allow_redirects": False, "stream": True})
         except requests.exceptions.Timeout:
-            self.told = "did not answer in time"
+            self.outcome = "did not answer in time"
             raise
         with answer:
-            self.told = f"answered {answer.status_code}"
+            self.outcome = f"answered {answer.status_code}"
             self.body = answer.raw.read(_MOST_BYTES, decode_content=False) or b""
         if 300 <= answer.status_code < 400:
-            self.told = f"answered {answer.status_code}, a redirect, which nobody follows"
+            self.outcome = f"answered {answer.status_code}, a redirect, which nobody follows"
             raise requests.exceptions.TooManyRedirects
         answer._content = self.body  # noqa: SLF001 - the exporter reads it again
         return answer

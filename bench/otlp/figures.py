@@ -87,8 +87,8 @@ class Figures:
                 waited_ns = numbers["done_ns"] - numbers["intended_ns"]
                 _count(into, (RESPONSE_TIME, variant, "", "", 0), waited_ns[rows])
                 if first_ns is not None:
-                    told = rows[first_ns[rows] != NO_TIME]
-                    _count(into, (FIRST_CHUNK, variant, "", "", 0), (first_ns - numbers["sent_ns"])[told])
+                    streamed = rows[first_ns[rows] != NO_TIME]
+                    _count(into, (FIRST_CHUNK, variant, "", "", 0), (first_ns - numbers["sent_ns"])[streamed])
 
     def points(self, *, resource: Resource, wall_ns: int) -> Iterator[MetricsData]:
         """One message a stretch, in order, each with everything so far. `wall_ns` is the run's zero."""

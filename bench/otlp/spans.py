@@ -39,16 +39,16 @@ def spans_of(
         sequence = int(numbers["sequence"][row])
         if not context.is_sampled(sequence):
             continue
-        told = {name: table[int(codes[row])] for name, (codes, table) in words.items()}
+        labels = {name: table[int(codes[row])] for name, (codes, table) in words.items()}
         values = {name: int(column[row]) for name, column in numbers.items()}
-        yield _span(told, values, context=context, resource=resource, facts=facts, wall_ns=wall_ns)
+        yield _span(labels, values, context=context, resource=resource, facts=facts, wall_ns=wall_ns)
 
 
 _WORD_COLUMNS = ("outcome", "cause", "phase", "variant", "deployment", "request_class", "tokens_from")
 
 
 def _span(
-    told: dict[str, str],
+    labels: dict[str, str],
     values: dict[str, int],
     *,
     context: TraceContext,
@@ -56,21 +56,21 @@ def _span(
     facts: dict[str, VariantFacts],
     wall_ns: int,
 ) -> ReadableSpan:
-    known = facts.get(told["variant"])
-    own: Attributes = {**known.server, **known.span} if known is not None else {"bench.variant": told["variant"]}
-    own |= how_it_ended(told["outcome"], told["cause"], values["status"])
+    known = facts.get(labels["variant"])
+    own: Attributes = {**known.server, **known.span} if known is not None else {"bench.variant": labels["variant"]}
+    own |= how_it_ended(labels["outcome"], labels["cause"], values["status"])
     own |= {
-        "bench.outcome": told["outcome"],
+        "bench.outcome": labels["outcome"],
         "bench.response_time_ms": (values["done_ns"] - values["intended_ns"]) / 1e6,
         "bench.schedule_lag_ms": (values["began_ns"] - values["intended_ns"]) / 1e6,
         "bench.lease_wait_ms": (values["sent_ns"] - values["began_ns"]) / 1e6,
         "bench.generation": values["generation"],
         "http.response.body.size": values["response_bytes"],
     }
-    own |= {name: told[column] for column, name in _WORDS.items() if told.get(column)}
+    own |= {name: labels[column] for column, name in _WORDS.items() if labels.get(column)}
     if values["attempt"]:
         own["http.request.resend_count"] = values["attempt"]
-    if told.get("tokens_from"):
+    if labels.get("tokens_from"):
         own |= {"gen_ai.operation.name": "chat", "gen_ai.usage.output_tokens": values["output_tokens"]}
         own |= {"gen_ai.usage.input_tokens": values["prompt_tokens"]} if values["prompt_tokens"] else {}
     sequence = values["sequence"]
@@ -85,7 +85,7 @@ def _span(
         resource=resource,
         attributes=own,
         kind=SpanKind.CLIENT,
-        status=Status(StatusCode.UNSET if told["outcome"] == Outcome.OK else StatusCode.ERROR),
+        status=Status(StatusCode.UNSET if labels["outcome"] == Outcome.OK else StatusCode.ERROR),
         start_time=max(wall_ns + values["sent_ns"], 0),
         end_time=max(wall_ns + values["done_ns"], 0),
         instrumentation_scope=_SCOPE,

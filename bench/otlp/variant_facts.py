@@ -1,4 +1,4 @@
-"""What a collector is told of a run and of each variant, by the semantic conventions; never a secret. Pure."""
+"""What a collector is sent about a run and each variant, by the semantic conventions; never a secret. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SERVICE_NAME = "azureml-endpoint-bench"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantFacts:
-    """`server` tells where requests go, `span` what else a request's span has."""
+    """`server` says where requests go, `span` what else a request's span has."""
 
     server: Attributes
     span: Attributes
@@ -35,15 +35,15 @@ def resource_attributes(manifest: Mapping[str, Any]) -> Attributes:
 
 
 def variant_facts(manifest: Mapping[str, Any]) -> dict[str, VariantFacts]:
-    """By variant. A URI is told without its query, which may hold a secret."""
+    """By variant. A URI is sent without its query, which may hold a secret."""
     request = manifest["plan"].get("request") or {}
     method = str(request.get("method") or "POST")
     facts = {}
-    for name, told in manifest["variants"].items():
+    for name, variant in manifest["variants"].items():
         server: Attributes = {"bench.variant": name, "http.request.method": method}
-        span: Attributes = {"bench.auth_mode": told["auth_mode"]}
+        span: Attributes = {"bench.auth_mode": variant["auth_mode"]}
         try:
-            uri = urlsplit(str(told.get("scoring_uri") or ""))
+            uri = urlsplit(str(variant.get("scoring_uri") or ""))
             port = uri.port or {"https": 443, "http": 80}.get(uri.scheme)
         except ValueError:
             uri, port = urlsplit(""), None
@@ -58,7 +58,7 @@ def variant_facts(manifest: Mapping[str, Any]) -> dict[str, VariantFacts]:
 
 def how_it_ended(outcome: str, cause: str, status: int) -> Attributes:
     """`error.type` is there for what did not end well, as the conventions want it: the status, or a short word."""
-    told: Attributes = {"http.response.status_code": status} if status else {}
+    attributes: Attributes = {"http.response.status_code": status} if status else {}
     if outcome != Outcome.OK:
-        told["error.type"] = str(status) if status >= 400 else cause or outcome
-    return told
+        attributes["error.type"] = str(status) if status >= 400 else cause or outcome
+    return attributes

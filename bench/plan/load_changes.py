@@ -1,6 +1,6 @@
-"""A person changes the load of a run that goes on: what may be changed, from when on, and how it is told. Pure.
+"""A person changes the load of a run that goes on: what may be changed, from when on, and how a report names it. Pure.
 
-Another rate begins a new stretch of the schedule a moment later, when every worker has heard of it. Other users come
+Another rate begins a new stretch of the schedule a moment later, when every worker has received it. Other users come
 and go at once.
 """
 
@@ -19,9 +19,9 @@ from bench.plan.run_plan import LoadChange, RunPlan
 LEAD_NS = 500_000_000
 """From a person's word to another rate: the message reaches a worker of another host meanwhile."""
 LEAST_APART_NS = 1_000_000_000
-"""Between two rates, and from the last one to the run's end: a stage that is shorter tells nothing."""
+"""Between two rates, and from the last one to the run's end: a shorter stage has too few samples to show anything."""
 MOST_CHANGES = 50
-"""The report tells the figures of each."""
+"""The report shows the figures of each."""
 
 
 def load_at(plan: RunPlan) -> LoadChange:
@@ -82,13 +82,13 @@ def are_possible(changes: Sequence[LoadChange]) -> bool:
 
 def change_words(plan: RunPlan) -> str:
     """`changed by hand to 80/s from 12.3 s, 30 users from 40 s`; empty for a load that nobody has changed."""
-    told, last = [], _at_first(plan)
+    parts, last = [], _at_first(plan)
     for change in plan.changes:
         news = [f"{change.arrival_rate:,g}/s"] if change.arrival_rate not in (None, last.arrival_rate) else []
         news += [plural(change.users, "user")] if change.users != last.users else []
-        told.append(f"{' and '.join(news)} from {change.from_ns / 1e9:.1f} s")
+        parts.append(f"{' and '.join(news)} from {change.from_ns / 1e9:.1f} s")
         last = change
-    return f"changed by hand to {', '.join(told)}" if told else ""
+    return f"changed by hand to {', '.join(parts)}" if parts else ""
 
 
 def load_name(change: LoadChange, *, with_users: bool) -> str:

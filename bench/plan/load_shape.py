@@ -1,4 +1,4 @@
-"""The LoadTestShape of a manifest, in words by which two runs can be told apart. Pure."""
+"""The LoadTestShape of a manifest, in words by which two runs can be distinguished. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def shape_words(manifest: Mapping[str, Any]) -> str:
-    """`Steps: 5, 20 users`; `Ramp: 1 to 90 users` where stages are told together; empty without a shape.
+    """`Steps: 5, 20 users`; `Ramp: 1 to 90 users` where there are too many stages to list; empty without a shape.
 
     Not when: a shape is asked once a second, so that no two runs change at the same moment.
     """

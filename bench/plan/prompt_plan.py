@@ -95,8 +95,10 @@ def bodies_of(plan: Mapping[str, Any]) -> str | None:
         return plan.get("payload_sha256")
     counted_by = (prompts.get("made") or {}).get("counted_by")
     asked = {name: value for name, value in prompts.items() if name not in {"made", "tokenizer"}}
-    told = (f"{name.replace('_', ' ')} {value}" for name, value in {**asked, "counted_by": counted_by}.items() if value)
-    return f"made ({', '.join(told)})"
+    parts = (
+        f"{name.replace('_', ' ')} {value}" for name, value in {**asked, "counted_by": counted_by}.items() if value
+    )
+    return f"made ({', '.join(parts)})"
 
 
 def prompt_plan_of(text: Mapping[str, str]) -> PromptPlan | None:

@@ -108,11 +108,11 @@ def _names(
         [authority for authority, _ in places],
         [path for _, path in places],
     ]
-    told = [[_name(word) for word in words] for words in facts if words]
-    for words in told:
+    candidates = [[_name(word) for word in words] for words in facts if words]
+    for words in candidates:
         if len(set(words)) == len(modes) and all(words):
             return tuple(words)
-    differing = [words for words in told if len(set(words)) > 1 and all(words)] or told[:1]
+    differing = [words for words in candidates if len(set(words)) > 1 and all(words)] or candidates[:1]
     joined = ["-".join(parts) for parts in zip(*differing, strict=True)]
     return tuple(
         name if joined[:i].count(name) == 0 else f"{name}#{joined[:i].count(name) + 1}" for i, name in enumerate(joined)

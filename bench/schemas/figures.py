@@ -12,7 +12,7 @@ from bench.schemas.values import Count, Figure, Name, Seconds, Version
 
 
 class Interval(Struct, frozen=True, kw_only=True):
-    """Both ends, or null where they cannot be told; the rest says why. `open`: nobody knows how high it reaches."""
+    """Both ends, or null where they cannot be computed; the rest says why. `open`: its upper end is not known."""
 
     low: Figure
     high: Figure

@@ -12,7 +12,7 @@ from bench.schemas.values import Count, Name, Ns, Seconds, Version, WallNs
 
 
 class EndpointFacts(Struct, frozen=True):
-    """What ARM told of an endpoint; `deployments` is null where they may not be listed."""
+    """What ARM reported about an endpoint; `deployments` is null where they may not be listed."""
 
     name: str = ""
     auth_mode: str = ""
@@ -24,7 +24,7 @@ class EndpointFacts(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True):
-    """What kind of target it was: an emulator, an endpoint, a scoring URI. `notes` were told before the run."""
+    """What kind of target it was: an emulator, an endpoint, a scoring URI. `notes` were shown before the run."""
 
     kind: str
     endpoints: dict[str, EndpointFacts] = {}
@@ -70,7 +70,7 @@ class Ended(Struct, frozen=True):
 
 
 class ScriptedFault(Struct, frozen=True):
-    """A fault that the emulator was told to have, in seconds from the run's zero; `to_s` is null for good."""
+    """A fault that was scripted for the emulator, in seconds from the run's zero; `to_s` is null if it never ends."""
 
     do: str
     from_s: float

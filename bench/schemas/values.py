@@ -17,4 +17,4 @@ Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
 Rate = Annotated[float, Meta(gt=0, le=1e9)]
 Figure = float | None
-"""One that cannot be told is null."""
+"""One that cannot be computed is null."""

@@ -1,7 +1,7 @@
 """One settings file as values, checked against its schema, and all that is wrong in it. Edge of msgspec's types.
 
-What a single option may say is checked here, by the code that reads it from a command line, so that a mistake is told
-with its line; what goes together is checked where a run's options are.
+What a single option may say is checked here, by the code that reads it from a command line, so that a mistake is
+reported with its line; which options go together is checked where a run's options are.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Options that exclude each other are settled together: who names a target, a rate or a payload on the command line sets
 aside what a lower layer says of the same question, and two that are named in one layer contradict each other, which is
-told where the options are read.
+reported where the options are read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an emulator of ours can be told and asked while it runs. Edge: HTTP over loopback, past any proxy."""
+"""Orders and questions to an emulator of ours while it runs. Edge: HTTP over loopback, past any proxy."""
 
 from __future__ import annotations
 

@@ -122,8 +122,8 @@ def _judged(
     reason, trust = "", ""
     for manifest in cwd.glob("results/*/manifest.json"):
         reason, trust = _read_back(manifest, broken, flushed if fault.kind != "flipped bit" else 0)
-    if code == 0 and not trust and (told := re.search(r"\b(TRUSTED|SUSPECT|INVALID)\b", said)):
-        trust = told[0]  # the flipped bit was in the summary, after the verdict
+    if code == 0 and not trust and (verdict := re.search(r"\b(TRUSTED|SUSPECT|INVALID)\b", said)):
+        trust = verdict[0]  # the flipped bit was in the summary, after the verdict
     if code == 0 and (trust not in {"TRUSTED", "SUSPECT"} or reason not in {"completed", "decided"}):
         broken.append(f"green, though {trust or 'without a verdict'} and ended by {reason or 'nobody knows what'}")
     shown = -1 if code is None else code

@@ -38,7 +38,7 @@ def test_a_seed_is_a_fault() -> None:
 
 
 def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One row a kind; what was broken is told by its seed."""
+    """One row a kind; what was broken is listed by its seed."""
     run = {"seed": 3, "fault": "kill", "done": "agent", "code": 0, "took_s": 5.0, "gone_s": 0.1, "broken": []}
     log = LineFile(tmp_path / "log")
     assert log.write(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.drills.catalogue import DRILLS
-from bench.drills.drill import DeedKind
+from bench.drills.drill import ClientFaultKind
 from bench.emulator.faults import FaultKind, parse_script
 
 
@@ -14,7 +14,7 @@ def test_the_emulator_understands_its_script(name: str) -> None:
     """Every word of it, and it fits in the run."""
     drill = DRILLS[name]
     faults = parse_script([dict(fault) for fault in drill.faults])
-    assert faults or drill.deeds or "outlives" in name
+    assert faults or drill.client_faults or "outlives" in name
     assert 0 <= drill.begins_s <= drill.ends_s <= drill.duration_s
     assert all(fault.at_s is None or fault.at_s + (fault.for_s or 0) <= drill.duration_s for fault in faults)
 
@@ -39,4 +39,4 @@ def test_what_can_happen_happens() -> None:
     assert {fault.retry_after_s is None for fault in throttled} == {True, False}
     kinds = {fault.kind for fault in faults}
     assert {FaultKind.DENY, FaultKind.AUTH_MODE} <= kinds
-    assert {deed.kind for drill in DRILLS.values() for deed in drill.deeds} == set(DeedKind)
+    assert {fault.kind for drill in DRILLS.values() for fault in drill.client_faults} == set(ClientFaultKind)

@@ -21,8 +21,16 @@ def attempt(intended_ms: float, *, waited_ms: float = 0.0, took_ms: float = 10.0
     """A request that went well, unless `more` says otherwise."""
     began = round(intended_ms * MS)
     sent = began + round(waited_ms * MS)
-    told: dict[str, Any] = {"number": 0, "status": 200, "outcome": "ok", "cause": "", "request_id": f"id-{intended_ms}"}
-    return Attempt(intended_ns=began, began_ns=began, sent_ns=sent, done_ns=sent + round(took_ms * MS), **(told | more))
+    fields: dict[str, Any] = {
+        "number": 0,
+        "status": 200,
+        "outcome": "ok",
+        "cause": "",
+        "request_id": f"id-{intended_ms}",
+    }
+    return Attempt(
+        intended_ns=began, began_ns=began, sent_ns=sent, done_ns=sent + round(took_ms * MS), **(fields | more)
+    )
 
 
 def refused(intended_ms: float, *, cause: str = "refused", **more: Any) -> Attempt:
@@ -120,7 +128,7 @@ class TestCalls:
         assert (result.calls, result.unexplained_calls) == (0, 0)
 
     def test_fetches_at_the_same_time_and_the_pause_between_them(self) -> None:
-        """Both are told whatever order they are in."""
+        """Both are found whatever order they are in."""
         flights = (flight(1500, 1600), flight(1000, 1100), flight(1550, 1650))
         result = found(attempt(10), flights=flights)
         assert result.overlapping_fetches == 1

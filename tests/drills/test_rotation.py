@@ -36,7 +36,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 def test_on_the_emulator(emulator: Emulator, tmp_path: Path) -> None:
-    """What it cost is told: refusals, replays, seconds; the run is kept, and nothing beyond what flew was lost."""
+    """What it cost is printed: refusals, replays, seconds; the run is kept, and only requests in flight were lost."""
     done = rotate("ep-key", emulator.workspace, emulator.env, tmp_path, WORD)
     assert done.code == 0, done
     assert "regenerating the primary key of ep-key now" in done.err

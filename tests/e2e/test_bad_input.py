@@ -74,7 +74,7 @@ WRONG = [
     (["--scoring-uri", NOBODY, "--baseline", "main"], 2, ["no baseline 'main'"]),
     (["--emulator", "--emulator-options=--token-life never"], 2, ["--emulator-options"]),
 ]
-"""Told before a run has a folder: by `bench`, or by the Locust that it starts."""
+"""Reported before a run has a folder: by `bench`, or by the Locust that it starts."""
 WRONG_WHERE_IT_BEGINS = [
     (["--scoring-uri", NOBODY], 4, ["cannot reach", "refused"]),
     (["--scoring-uri", "http://nowhere.invalid/score"], 4, ["cannot reach", "dns"]),
@@ -94,7 +94,7 @@ def test_run(words: list[str], code: int, says: list[str], here: Callable[..., D
     [*WRONG_WHERE_IT_BEGINS, *(row for row in WRONG if row[2][0] in {"no target given", "--emulator-options", LINE_2})],
 )
 def test_run_as_processes(words: list[str], code: int, says: list[str], tmp_path: Path) -> None:
-    """The same from `bench` and its Locust: all that is told late, and some of what is told early."""
+    """The same from `bench` and its Locust: all that is reported late, and some of what is reported early."""
     (tmp_path / "bad.jsonl").write_text(BAD_LINES)
     _is_one_clear_line(bench("run", *words, cwd=tmp_path, BENCH_KEY="k"), code, *says)
 

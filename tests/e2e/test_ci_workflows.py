@@ -93,7 +93,7 @@ def test_first_run_baseline_and_second_run(job: tuple[list[str], dict[str, str]]
     assert newest.count("<testcase") == 5
 
 
-def test_a_lost_gate_fails_the_step_and_is_told(job: tuple[list[str], dict[str, str]], tmp_path: Path) -> None:
+def test_a_lost_gate_fails_the_step_and_is_shown(job: tuple[list[str], dict[str, str]], tmp_path: Path) -> None:
     """A limit below what the model takes: exit code 10, and the agent's own words for it."""
     texts, environment = job
     (judging,) = (text for text in texts if "bench run" in text)

@@ -213,14 +213,14 @@ def test_what_contradicts_itself_is_refused(words: list[str], ours: str, more: s
 
 @pytest.mark.slow
 def test_the_end_of_a_shape_is_the_run_s(tmp_path: Path) -> None:
-    """Closed model, no duration, workers: completed, after the shape's own time, and its stages are told."""
+    """Closed model, no duration, workers: completed, after the shape's own time, and its stages are in the manifest."""
     done = _run_of(tmp_path, "--processes", "2", more=SHAPE)
     assert done.code in {0, 4}, done
     (manifest,) = tmp_path.glob("results/*/manifest.json")
-    told = json.loads(manifest.read_text())
-    assert told["ended"]["reason"] == "completed"
-    assert told["ended"]["at_ns"] > 2.9e9
-    assert told["shape"]["stages"] == [{"from_s": 0.0, "fewest_users": 5, "most_users": 5, "spawn_rate": 5.0}]
+    ended_manifest = json.loads(manifest.read_text())
+    assert ended_manifest["ended"]["reason"] == "completed"
+    assert ended_manifest["ended"]["at_ns"] > 2.9e9
+    assert ended_manifest["shape"]["stages"] == [{"from_s": 0.0, "fewest_users": 5, "most_users": 5, "spawn_rate": 5.0}]
     [stage] = done.summary_at(tmp_path)["stages"]
     assert stage["name"] == "5 users"
 

@@ -106,21 +106,21 @@ def test_sixty_runs_with_a_shift_are_judged_from_there(
 
 def test_two_jobs_that_add_the_same_run_at_once(base: str, tmp_path: Path) -> None:
     """Neither fails, whoever makes the experiment; who reads sees one."""
-    told: list[BenchError | None] = []
+    outcomes: list[BenchError | None] = []
 
     def job() -> None:
         try:
             at(base, "at once").add(entry(), run=tmp_path)
-            told.append(None)
+            outcomes.append(None)
         except BenchError as exc:
-            told.append(exc)
+            outcomes.append(exc)
 
     jobs = [threading.Thread(target=job) for _ in range(4)]
     for one in jobs:
         one.start()
     for one in jobs:
         one.join(300)
-    assert told == [None] * 4
+    assert outcomes == [None] * 4
     assert at(base, "at once").read() == ((entry(),), ())
 
 

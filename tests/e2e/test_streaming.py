@@ -14,7 +14,7 @@ CHATS = '{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}\n
 
 
 def test_what_token_auth_adds_to_the_first_token(tmp_path: Path) -> None:
-    """40 ms that only tokens pay; streams that break off or fail are told, and are in no figure of the tokens."""
+    """40 ms that only tokens pay; streams that break off or fail are listed, and are in no figure of the tokens."""
     (tmp_path / "chats.jsonl").write_text(CHATS)
     done = bench(
         *("compare", "--emulator", "--chat", "chats.jsonl", "--arrival-rate", "60", "--duration", "6s"),
@@ -30,8 +30,8 @@ def test_what_token_auth_adds_to_the_first_token(tmp_path: Path) -> None:
         assert block["streams"]["answers"] > block["streams"]["whole"]
         assert block["streams"]["output_tokens"] == 8 * block["outcomes"]["ok"]
         assert block["streams"]["tokens_from"] == {"usage": block["outcomes"]["ok"]}
-        told = {(kind["outcome"], kind["cause"]) for kind in block["failures"]}
-        assert {("transport_error", "cut"), ("model_error", "stream")} <= told
+        failure_kinds = {(kind["outcome"], kind["cause"]) for kind in block["failures"]}
+        assert {("transport_error", "cut"), ("model_error", "stream")} <= failure_kinds
         assert block["goodput"]["requests"] <= block["outcomes"]["ok"]
         assert block["service_time_to_first_token_ms"]["p50"] >= 50
     found = summary["comparison"]["time_to_first_token_ms"]["p50"]

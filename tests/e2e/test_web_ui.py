@@ -182,9 +182,9 @@ def test_a_run_from_the_live_page(address: str, tmp_path: Path) -> None:
         assert not [error for error in errors if "report.html" not in error]  # where no script may run
         browser.close()
     first, second = sorted(tmp_path.glob("results/*/manifest.json"))
-    told = json.loads(first.read_text())
-    assert [one["arrival_rate"] for one in told["plan"]["changes"]] == [60]
-    assert [one["do"] for one in told["faults"]] == ["rotate_key"]
+    first_manifest = json.loads(first.read_text())
+    assert [one["arrival_rate"] for one in first_manifest["plan"]["changes"]] == [60]
+    assert [one["do"] for one in first_manifest["faults"]] == ["rotate_key"]
     assert json.loads(second.read_text())["faults"] == []
 
 

@@ -50,7 +50,7 @@ def test_both_keys_open_the_door_and_nothing_else(authorization: bytes, reason: 
     assert key_reason(state(), authorization) == reason
 
 
-def test_a_rotated_key_is_told_from_an_unknown_one():
+def test_a_rotated_key_is_distinguished_from_an_unknown_one():
     """The one that was replaced is refused as rotated, the other stays good."""
     world = state()
     world.happen(Fault(kind=FaultKind.ROTATE_KEY, key="primary"))
@@ -121,8 +121,8 @@ def test_a_bucket_never_gives_more_than_its_capacity_and_refill(gaps_s: list[flo
     assert taken <= 5 + 10 * now_s + 1e-6
 
 
-def test_arm_counts_reads_and_writes_apart_and_refuses_only_when_told_to():
-    """The 201st write within a second is 429 with a Retry-After of 1; unenforced it only tells what is left."""
+def test_arm_counts_reads_and_writes_apart_and_refuses_only_when_enforced():
+    """The 201st write within a second is 429 with a Retry-After of 1; unenforced it only says what is left."""
     enforced = ArmThrottle("sub", enforced=True)
     answers = [enforced.meter("me", "POST", 0.0)[1] for _ in range(201)]
     assert all(answer is None for answer in answers[:200])

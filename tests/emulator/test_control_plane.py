@@ -19,8 +19,8 @@ def test_paths_are_matched_in_any_case(healthy: EmulatorProcess):
     url = healthy.arm_url("/onlineEndpoints/ep-key/listkeys").replace("resourceGroups", "RESOURCEGROUPS")
     for spelled in (url, url.replace("ep-key", "EP-KEY"), url.replace("workspaces/emulator", "Workspaces/Emulator")):
         command = ["curl", "-sS", "--noproxy", "*", "-X", "POST", "-H", f"Authorization: Bearer {token}", spelled]
-        told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-        assert set(told) == {"primaryKey", "secondaryKey"}
+        keys = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        assert set(keys) == {"primaryKey", "secondaryKey"}
 
 
 def test_without_a_good_token_there_is_no_answer(healthy: EmulatorProcess):
@@ -121,10 +121,10 @@ def test_token_lives_are_options():
     """Life and refresh-after of an aml_token, and the lives of both Entra tokens, are what was asked for."""
     options = ("--token-life", "90s", "--refresh-after", "40s", "--aad-token-life", "20m", "--arm-token-life", "30m")
     with emulator(*options) as running:
-        told = running.arm("POST", "/onlineEndpoints/ep-aml-token/token").json
+        token = running.arm("POST", "/onlineEndpoints/ep-aml-token/token").json
         now_s = time.time()
-        assert told["expiryTimeUtc"] - told["refreshAfterTimeUtc"] == 50
-        assert told["expiryTimeUtc"] == pytest.approx(now_s + 90, abs=10)
+        assert token["expiryTimeUtc"] - token["refreshAfterTimeUtc"] == 50
+        assert token["expiryTimeUtc"] == pytest.approx(now_s + 90, abs=10)
         env = running.said["env"]
         for resource, life_s in (("https://ml.azure.com", 1200), ("https://management.azure.com", 1800)):
             url = f"{env['IDENTITY_ENDPOINT']}?api-version=2019-08-01&resource={resource}"

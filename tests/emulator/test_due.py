@@ -51,7 +51,7 @@ def test_work_is_called_back_in_order_and_never_early(timer: Callable[..., Timer
 
 @pytest.mark.skipif(sys.platform != "linux", reason="timerfd is Linux's")
 def test_linux_has_the_finer_timer():
-    """There the timerfd is chosen; told to fire between two milliseconds it does, which the loop's timer cannot."""
+    """There the timerfd is chosen: it can fire between two milliseconds, which the loop's timer cannot."""
 
     async def lateness_ns(make_timer: Callable[..., Timer]) -> int:
         fired = asyncio.Event()

@@ -218,15 +218,15 @@ def test_arm_answers_late_or_nonsense(healthy: EmulatorProcess):
     assert time.monotonic() - began >= 0.2
 
 
-def test_arm_tells_times_that_nobody_should_believe(healthy: EmulatorProcess):
+def test_arm_sends_times_that_nobody_should_believe(healthy: EmulatorProcess):
     """Missing, past, after the expiry, absurdly far: the token itself is good all the same."""
 
     def times(answer: str) -> dict[str, Any]:
         healthy.admin("DELETE", "faults")
         healthy.fault(do="arm", answer=answer, operation="token")
-        told = healthy.arm("POST", "/onlineEndpoints/ep-aml-token/token").json
-        assert healthy.score("aml_token", told["accessToken"]).status == 200
-        return dict(told)
+        token = healthy.arm("POST", "/onlineEndpoints/ep-aml-token/token").json
+        assert healthy.score("aml_token", token["accessToken"]).status == 200
+        return dict(token)
 
     assert not {"expiryTimeUtc", "refreshAfterTimeUtc"} & set(times("missing_times"))
     assert times("expired_times")["expiryTimeUtc"] < time.time()

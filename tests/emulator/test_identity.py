@@ -145,6 +145,6 @@ def test_curl_gets_a_token(healthy: EmulatorProcess):
     env = healthy.said["env"]
     url = f"{env['IDENTITY_ENDPOINT']}?resource=https://ml.azure.com&api-version=2019-08-01"
     command = ["curl", "-sS", "--noproxy", "*", "-H", f"X-IDENTITY-HEADER: {env['IDENTITY_HEADER']}", url]
-    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    assert told["token_type"] == "Bearer"
-    assert int(told["expires_on"]) > 0
+    token = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert token["token_type"] == "Bearer"
+    assert int(token["expires_on"]) > 0

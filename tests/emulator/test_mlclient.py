@@ -78,8 +78,8 @@ def test_invoke_scores_in_every_mode(environment: EmulatorProcess, client: Any, 
     request_file = tmp_path / "request.json"
     request_file.write_bytes(BODY)
     name = environment.said["endpoints"][mode]
-    told = client.online_endpoints.invoke(name, request_file=str(request_file), deployment_name="green")
-    assert told == '{"predictions": [0.5]}'
+    answer = client.online_endpoints.invoke(name, request_file=str(request_file), deployment_name="green")
+    assert answer == '{"predictions": [0.5]}'
     deployments = client.online_deployments.list(name)
     assert [deployment.name for deployment in deployments] == ["blue", "green"]
     assert client.online_deployments.get("blue", name).instance_count == 2
@@ -117,7 +117,7 @@ def test_everything_works_over_https_too(healthy: EmulatorProcess, monkeypatch: 
     ("short", "action", "mode"),
     [("listkeys/action", "listKeys/action", "key"), ("token/action", "token/action", "aml_token")],
 )
-def test_a_principal_without_the_role_is_told_so(monkeypatch: pytest.MonkeyPatch, short: str, action: str, mode: str):
+def test_a_principal_without_the_role_is_refused(monkeypatch: pytest.MonkeyPatch, short: str, action: str, mode: str):
     """AuthorizationFailed names client, action and scope, word for word as Azure does."""
     with emulator("--deny", short) as running:
         for name, value in running.said["env"].items():

@@ -76,12 +76,12 @@ def test_a_credential_of_another_mode_is_refused_with_the_reason_in_the_log(heal
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"), [("a" * 50, "a" * 40), ("ok-_1", "ok-_1"), ("not allowed", None), ("a/b", None)]
+    ("sent", "echoed"), [("a" * 50, "a" * 40), ("ok-_1", "ok-_1"), ("not allowed", None), ("a/b", None)]
 )
-def test_client_request_ids_are_cut_at_40_and_checked(healthy: EmulatorProcess, sent: str, told: str | None):
+def test_client_request_ids_are_cut_at_40_and_checked(healthy: EmulatorProcess, sent: str, echoed: str | None):
     """Only letters, digits, hyphen and underscore count."""
     answer = healthy.score("key", healthy.secret("key"), x_ms_client_request_id=sent)
-    assert answer.headers.get("x-ms-client-request-id") == told
+    assert answer.headers.get("x-ms-client-request-id") == echoed
 
 
 def test_a_deployment_is_pinned_by_header(healthy: EmulatorProcess):

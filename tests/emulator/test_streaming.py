@@ -54,9 +54,9 @@ def test_a_stream_and_its_truth(tmp_path: Path):
     events = events_of(default.body)
     assert (tokens_of(events), events[-1]) == (5, "[DONE]")
     assert [event["choices"][0]["finish_reason"] for event in events[:-1]] == [None] * 6 + ["stop"]
-    told = events_of(longer.body)
-    assert tokens_of(told) == 8
-    assert told[-2]["usage"] == {"prompt_tokens": 4, "completion_tokens": 8, "total_tokens": 12}
+    longer_events = events_of(longer.body)
+    assert tokens_of(longer_events) == 8
+    assert longer_events[-2]["usage"] == {"prompt_tokens": 4, "completion_tokens": 8, "total_tokens": 12}
     streams = {stream.request_id: stream for stream in read_true_streams(truth)}
     assert {name: len(stream.tokens) for name, stream in streams.items()} == {"default": 5, "longer": 8}
     for stream in streams.values():

@@ -1,4 +1,4 @@
-"""An endpoint's tokens a minute: who is admitted, who is told to wait, and for how long."""
+"""An endpoint's tokens a minute: who is admitted, who has to wait, and for how long."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_the_budget_fills_up_again() -> None:
 
 
 def test_more_than_a_minutes_tokens_are_never_admitted() -> None:
-    """And are not told to wait for ever."""
+    """And are not asked to wait for ever."""
     budget = TokenBudget(60)
     assert not budget.take(0, 61)
     assert not budget.take(10_000, 61)

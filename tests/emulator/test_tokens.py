@@ -91,7 +91,7 @@ def test_revoking_refuses_what_was_issued_and_nothing_later(authority: TokenAuth
 
 @pytest.mark.parametrize("skew_s", [-600.0, 600.0])
 def test_a_skewed_clock_changes_what_a_token_says_and_not_how_long_it_lives(authority: TokenAuthority, skew_s: float):
-    """Its times are told on the skewed clock; it is refused after its true life."""
+    """Its times are those of the skewed clock; it is refused after its true life."""
     token = issue(authority, skew_s=skew_s)
     assert token.expires_s == NOW + skew_s + 60
     assert [reason(authority, token.secret, now_s=NOW + age) for age in (0, 59, 61)] == ["ok", "ok", "expired"]

@@ -11,7 +11,7 @@ from tests.emulator.process import EmulatorProcess, emulator, read_truth, until
 
 
 def score(running: EmulatorProcess, secret: str, number: int) -> tuple[str, int, int, float]:
-    """(id, sent, answered, told service time in ms), client's own times in monotonic ns."""
+    """(id, sent, answered, service time in ms by the header), client's own times in monotonic ns."""
     request_id = f"run-{number}"
     sent_ns = time.monotonic_ns()
     answer = running.score("key", secret, x_ms_client_request_id=request_id)
@@ -20,7 +20,7 @@ def score(running: EmulatorProcess, secret: str, number: int) -> tuple[str, int,
 
 
 def test_every_scored_request_has_its_true_times(tmp_path: Path):
-    """Within the client's own times, as long as planned, half of them within 1 ms of what the header told.
+    """Within the client's own times, as long as planned, half of them within 1 ms of what the header says.
 
     Each of them would judge the machine: it may stand still between the header's clock and the record's.
     """
@@ -36,13 +36,13 @@ def test_every_scored_request_has_its_true_times(tmp_path: Path):
     assert len(records) == 41
     assert set(named) == {*seen, ""}
     off_ms = []
-    for request_id, (sent_ns, done_ns, told_ms) in seen.items():
+    for request_id, (sent_ns, done_ns, header_ms) in seen.items():
         record = named[request_id]
         assert sent_ns <= record.received_ns < record.answered_ns <= done_ns
         assert record.service_ns >= 5_000_000
         took_ns = record.answered_ns - record.received_ns
         assert took_ns >= record.service_ns
-        off_ms.append(took_ns / 1e6 - told_ms)
+        off_ms.append(took_ns / 1e6 - header_ms)
     assert abs(sorted(off_ms)[len(off_ms) // 2]) < 1
 
 
@@ -72,5 +72,5 @@ def test_the_truth_is_flushed_while_running(tmp_path: Path):
 def test_the_guide_describes_the_layout():
     """What the guide says of a record is what the code writes."""
     guide = Path(__file__).parents[2] / "docs" / "guides" / "emulator.md"
-    told = re.findall(r'\("(\w+)", "(\S+)"\)', guide.read_text(encoding="utf-8"))
-    assert told == [("id", "S40"), ("received_ns", "<i8"), ("answered_ns", "<i8"), ("service_ns", "<i8")]
+    layout = re.findall(r'\("(\w+)", "(\S+)"\)', guide.read_text(encoding="utf-8"))
+    assert layout == [("id", "S40"), ("received_ns", "<i8"), ("answered_ns", "<i8"), ("service_ns", "<i8")]

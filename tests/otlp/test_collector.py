@@ -23,26 +23,26 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refusal(receiver: Receiver, *, timeout_s: float = 5.0) -> str:
-    """The line that is told of a collector that does not take a message."""
+    """The line that is printed when a collector does not take a message."""
     collector = Collector(receiver.url, timeout_s=timeout_s)
     try:
         with pytest.raises(NotTaken) as caught:
             collector.send_spans([])
     finally:
         collector.close()
-    told = caught.value.describe()
-    assert SECRET not in told
-    assert "\n" not in told
-    return told
+    line = caught.value.describe()
+    assert SECRET not in line
+    assert "\n" not in line
+    return line
 
 
 def test_one_that_is_down() -> None:
     """It is tried again for as long as the time-out lets it, and no longer."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
-        told = refusal(Receiver(url=f"http://127.0.0.1:{nobody.getsockname()[1]}"), timeout_s=0.5)
-    assert "cannot be reached" in told
-    assert "4318" in told
+        line = refusal(Receiver(url=f"http://127.0.0.1:{nobody.getsockname()[1]}"), timeout_s=0.5)
+    assert "cannot be reached" in line
+    assert "4318" in line
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 500])
@@ -82,8 +82,8 @@ def test_one_that_never_ends_its_answer() -> None:
 
 def test_one_that_never_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        told = refusal(Receiver(url=f"http://127.0.0.1:{silent.getsockname()[1]}"), timeout_s=0.3)
-    assert "did not answer in time" in told
+        line = refusal(Receiver(url=f"http://127.0.0.1:{silent.getsockname()[1]}"), timeout_s=0.3)
+    assert "did not answer in time" in line
 
 
 def test_one_whose_answer_would_fill_the_memory() -> None:

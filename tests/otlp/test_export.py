@@ -56,17 +56,19 @@ def test_spans_and_figures(run: Path, capsys: pytest.CaptureFixture[str], monkey
     assert f"sent {len(ids)} spans" in capsys.readouterr().out
     wall_ns = loaded.manifest["clock"]["wall_ns"]
     for span in receiver.spans:
-        row, told = ids[span.trace_id.hex()], attributes(span)
+        row, sent_attributes = ids[span.trace_id.hex()], attributes(span)
         assert span.start_time_unix_nano == wall_ns + samples.sent_ns[row]
         assert span.end_time_unix_nano == wall_ns + samples.done_ns[row]
         assert span.kind == span.SPAN_KIND_CLIENT
-        assert span.name == told["http.request.method"] == "POST"
-        assert told["http.response.status_code"] == samples.status[row]
-        assert (told.get("error.type") is None) == (told["bench.outcome"] == "ok")
-        assert told["bench.response_time_ms"] == pytest.approx((samples.done_ns - samples.intended_ns)[row] / 1e6)
-        if told["bench.variant"] == "key":
-            assert told["url.full"] == "https://host.example:8443/score"
-            assert (told["server.address"], told["server.port"]) == ("host.example", 8443)
+        assert span.name == sent_attributes["http.request.method"] == "POST"
+        assert sent_attributes["http.response.status_code"] == samples.status[row]
+        assert (sent_attributes.get("error.type") is None) == (sent_attributes["bench.outcome"] == "ok")
+        assert sent_attributes["bench.response_time_ms"] == pytest.approx(
+            (samples.done_ns - samples.intended_ns)[row] / 1e6
+        )
+        if sent_attributes["bench.variant"] == "key":
+            assert sent_attributes["url.full"] == "https://host.example:8443/score"
+            assert (sent_attributes["server.address"], sent_attributes["server.port"]) == ("host.example", 8443)
     resource = attributes(receiver.traces[0].resource_spans[0].resource)
     assert resource["bench.run_id"] == resource["service.instance.id"] == RUN_ID
     assert SECRET.encode() not in b"".join(receiver.raw)
@@ -129,9 +131,9 @@ def test_a_collector_that_does_not_take_it(
     before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
     with receiving(Receiver(answers=[answer])) as receiver:
         assert export(str(run), "--otlp-endpoint", receiver.url) == code
-    told = capsys.readouterr().err
-    assert says in told
-    assert told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
     assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
 
 

@@ -80,7 +80,7 @@ def test_the_same_load_again_is_none(plan: RunPlan) -> None:
         *(load(from_ns, 50.0, 20) for from_ns in (-1, 99, 1 << 62)),
     ],
 )
-def test_a_change_that_cannot_be_is_told(change: LoadChange) -> None:
+def test_an_impossible_change_is_detected(change: LoadChange) -> None:
     """From a file, or from whoever is between a master and its worker: the first one is sound, and at 100 ns."""
     assert not are_possible((load(100, 50.0, 20), change))
 
@@ -129,7 +129,7 @@ def test_what_is_asked_for_is_the_sum_of_its_stages(steps: list[tuple[float, int
         assert asked_rate(plan, from_s=from_s, to_s=to_s) == pytest.approx(stage.start_rate)
 
 
-def test_it_is_told_in_words() -> None:
+def test_it_is_put_in_words() -> None:
     plan = dataclasses.replace(
         OPEN, changes=(load(3 * SECOND, 80.0, 20), load(4 * SECOND, 80.0, 1), load(SECOND, 1e3, 9))
     )

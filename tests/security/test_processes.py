@@ -1,4 +1,4 @@
-"""What other people on the host can see of a run, and what its processes are told that they need not know."""
+"""What other people on the host can see of a run, and what its processes are given that they do not need."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_no_argv_holds_a_secret(watched: tuple[Family, Path, bytes]) -> None:
 
 @pytest.mark.parametrize("module", [b"bench.credentials.agent", b"bench.emulator"])
 def test_who_needs_no_secret_gets_none(module: bytes, watched: tuple[Family, Path, bytes]) -> None:
-    """The agent has an identity of its own, the emulator makes its secrets: neither is told the harness's."""
+    """The agent has an identity of its own, the emulator makes its secrets: neither is given the harness's."""
     family, _, _ = watched
     (seen,) = family.called(module)
     assert not found_in(seen.environ, (KEY, TOKEN, RELAY_KEY))

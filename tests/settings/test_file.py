@@ -129,7 +129,7 @@ def test_a_profile_that_there_is_not(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:
-    """A folder, a pipe, a link that leads nowhere: told at once; one that was named must be there."""
+    """A folder, a pipe, a link that leads nowhere: reported at once; one that was named must be there."""
     place = tmp_path / "bench.toml"
     for make in (place.mkdir, lambda: os.mkfifo(place), lambda: place.symlink_to("nowhere")):
         make()

@@ -62,15 +62,15 @@ def test_one_that_ends_before_it_serves(
 
 
 def test_scripted_faults_count_from_the_zero_of_a_run(tmp_path: Path) -> None:
-    """However long the run takes to begin, nothing happens before; then each is told with its times."""
+    """However long the run takes to begin, nothing happens before; then each is listed with its times."""
     script = tmp_path / "faults.yaml"
     script.write_text("faults:\n  - {at: 0, for: 1h, do: model, answer: 503}\n  - {at: 2h, do: rotate_key}\n")
     emulator = LocalEmulator.start(f"--faults {script}")
     try:
         with urllib.request.urlopen(f"{emulator.facts['admin']}/faults", timeout=20) as answer:
             assert answer.read().count(b'"waiting"') == 2
-        told = emulator.begin_faults(time.monotonic_ns())
-        assert [(one["do"], one["answer"], one["begins_s"], one["ends_s"], one["phase"]) for one in told] == [
+        scripted = emulator.begin_faults(time.monotonic_ns())
+        assert [(one["do"], one["answer"], one["begins_s"], one["ends_s"], one["phase"]) for one in scripted] == [
             ("model", "503", 0, 3600, "on"),
             ("rotate_key", "", 7200, 7200, "waiting"),
         ]

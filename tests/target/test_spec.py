@@ -208,7 +208,7 @@ def endpoint(name: str, mode: AuthMode) -> Endpoint:
 
 
 def test_variants_of_endpoints() -> None:
-    """One a side, with the scoring URI that ARM told, and its own deployment."""
+    """One a side, with the scoring URI that ARM reports, and its own deployment."""
     described = {"a": endpoint("a", KEY), "b": endpoint("b", TOKEN)}
     made = variants(described, endpoint="a,b", auth_mode="key,aml_token", deployment="blue,green", **PLACE)
     assert [(one.name, one.auth_mode, one.endpoint, one.scoring_uri, one.deployment) for one in made] == [
@@ -224,7 +224,7 @@ def test_a_mode_the_endpoint_does_not_use() -> None:
 
 
 def test_variants_of_a_bare_uri(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two routes of one server are told apart by what differs; a comma within a URI belongs to it."""
+    """Two routes of one server are distinguished by what differs; a comma within a URI belongs to it."""
     monkeypatch.setenv("BENCH_KEY", "k")
     made = variants({}, scoring_uri="http://a/1,http://a:80/2?x=1,2", auth_mode="key")
     assert [(one.name, one.scoring_uri, one.secret_number) for one in made] == [

@@ -1,4 +1,4 @@
-"""Brings the fault book to life: at each change it makes things happen and replaces the conditions. Edge.
+"""Carries out the fault book on time: at each change it makes things happen and replaces the conditions. Edge.
 
 Driven by a precise timer of its own, so that a stall begins when its script says and not a millisecond later.
 """
@@ -16,8 +16,8 @@ from bench.emulator.state import State
 from bench.emulator.timerfd import best_timer
 
 
-class Weather:
-    """The one place that changes `state.conditions`; `on_change(conditions)` hears of it."""
+class FaultSchedule:
+    """The one place that changes `state.conditions`; `on_change(conditions)` is called after each change."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, state: State, on_change: Callable[[Conditions], None]) -> None:
         self._state = state
