@@ -25,7 +25,7 @@ from bench.analysis.student import t_quantile, z_quantile
 LEVEL = 0.95
 DEFAULT_SEED = 20_260_101
 LEAST_TAIL = 10
-"""Samples there must be on either side of a quantile before an interval is told for it."""
+"""Samples there must be on either side of a quantile before it gets an interval."""
 
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 _LEAST_DEGREES = 3.0
@@ -222,8 +222,8 @@ class _Dependence:
         if shared > _MOSTLY:
             return cls(longest, longest, widening)
         reach = max(near, longest if longest > _LONG else 0.0)
-        told = longest if long else min(reach, blocks.LONGEST)
-        return cls(told, min(reach, _ENOUGH if long else blocks.LONGEST), widening)
+        figure_reach = longest if long else min(reach, blocks.LONGEST)
+        return cls(figure_reach, min(reach, _ENOUGH if long else blocks.LONGEST), widening)
 
 
 def _shared(one: _Contrast, other: _Contrast) -> float:

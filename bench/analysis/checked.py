@@ -1,8 +1,8 @@
 """Shares of a run in which the bodies of some answers were looked at, and those of others were not. Pure.
 
-An answer whose body was passed over is recorded as ok, and nobody knows whether it was. So what only a look tells is
-told by the answers that were looked at, each as often as it stands for; what needed no look is of all requests. See
-docs/guides/statistics.md.
+An answer whose body was not looked at is recorded as ok, and nobody knows whether it was. So what only a look can show
+is estimated from the answers that were looked at, each weighted by how many it stands for; everything else is counted
+over all requests. See docs/guides/statistics.md.
 """
 
 from __future__ import annotations

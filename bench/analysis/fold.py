@@ -195,7 +195,7 @@ def fold_picked(run: LoadedRun, metric: str, picked: Picked, q: Floats = CURVE_Q
     """Fold one of `run.METRICS` over some samples."""
     values_ns, cell = run.samples.durations_ns(metric, picked.rows), picked.cell
     if len(values_ns) < len(cell):
-        cell = cell[np.isin(picked.rows, run.samples.telling(picked.rows), assume_unique=True)]
+        cell = cell[np.isin(picked.rows, run.samples.with_server_time(picked.rows), assume_unique=True)]
     folded = fold(values_ns, cell, q, censored=picked.censored if metric in CENSORED_METRICS else None)
     return replace(folded, pieces=stage_cells(run)) if run.stage_starts_s else folded
 

@@ -55,8 +55,8 @@ class Share:
     @property
     def left(self) -> float:
         """The share of the requests that `sampled` speaks for."""
-        told = self.hits.sum() + (self.misses.sum() if self.misses is not None else 0)
-        return 1 - float(told / self.count.sum())
+        checked = self.hits.sum() + (self.misses.sum() if self.misses is not None else 0)
+        return 1 - float(checked / self.count.sum())
 
     def known(self, hits: NDArray[Any]) -> Share:
         """`hits` of all requests, of which nothing is left to a sample."""

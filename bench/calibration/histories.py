@@ -87,11 +87,11 @@ def alike(rng: np.random.Generator, correlation: float, *, runs: int) -> NDArray
 
 
 def _alarms(values: NDArray[np.float64]) -> int:
-    """Places that were told at any look, those that lie together as one."""
-    told: set[int] = set()
+    """How many places were reported at any look; those that lie together count as one."""
+    alarms: set[int] = set()
     for runs in range(2 * LEAST_RUNS, len(values) + 1):
-        told |= {point.index for point in change_points(_floats(values[:runs]), max_p_value=_MAX_P_VALUE)}
-    places = sorted(told)
+        alarms |= {point.index for point in change_points(_floats(values[:runs]), max_p_value=_MAX_P_VALUE)}
+    places = sorted(alarms)
     return sum(n == 0 or place - places[n - 1] > _NEAR for n, place in enumerate(places))
 
 

@@ -160,7 +160,7 @@ def _of_variant(gate: Gate, variant: str, figure: Figure, baseline: Reference | 
         needed_requests=(more_requests(figure, gate, standing) or figure.more_needed or None) if waits else None,
         settled=standing.beyond and standing.one_run,
     )
-    return replace(result, sentence=sentence.told(result, figure, baseline=name, reference=reference))
+    return replace(result, sentence=sentence.with_figure(result, figure, baseline=name, reference=reference))
 
 
 def _reference(gate: Gate, variant: str, baseline: Reference | None) -> Figure:

@@ -102,7 +102,7 @@ def _find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
             return _throughput(gate.metric.name, block)
 
 
-_OF_SINGLE_RUNS = "classes are told of single runs only, not of a set"
+_OF_SINGLE_RUNS = "classes are reported for single runs only, not for a set"
 
 
 def _no_class(classes: Iterable[str]) -> str:

@@ -34,7 +34,7 @@ def no_baseline(gate: Gate, variant: str, name: str) -> str:
     return f"{subject(gate, variant)} has no data in baseline {name}, or too little: save a longer run as {name}"
 
 
-def told(result: GateResult, figure: Figure, *, baseline: str = "", reference: Figure | None = None) -> str:
+def with_figure(result: GateResult, figure: Figure, *, baseline: str = "", reference: Figure | None = None) -> str:
     """What was measured, where it stands, and about how many more requests would tell."""
     gate, kind = result.gate, result.gate.metric.kind
     measured = result.shown

@@ -117,7 +117,7 @@ def test_diff_finds_the_slower_deployment(place: Path) -> None:
     """`bench diff A B` gives each figure's difference with its interval, and says what one run against one is worth."""
     done = bench("diff", "before", "after", "--anyway", cwd=place)
     assert done.code == 0, done
-    assert done.out.startswith("cannot be told from one run against one")
+    assert done.out.startswith("cannot be determined from one run against one")
     found = json.loads(bench("diff", "before", "after", "--anyway", "--json", cwd=place).out)
     p50 = found["comparisons"][0]["response_time_ms"]["p50"]
     assert p50["low"] <= 3.0 <= p50["high"]

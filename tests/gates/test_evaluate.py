@@ -386,8 +386,8 @@ def test_a_figure_that_rests_on_too_little_fails_nothing(why: dict[str, float], 
     assert f"though {said}" in within.sentence
 
 
-def test_few_episodes_are_told_with_the_interval() -> None:
-    """Enough to judge by, and few enough to be told."""
+def test_few_episodes_are_named_with_the_interval() -> None:
+    """Enough to judge by, and few enough to be named."""
     made = variant()
     made["response_time_ms_interval"]["p99"] |= {"episodes": 5}
     result = judged("response_time.p99 < 90ms", summary(key=made))
