@@ -70,7 +70,7 @@ def of(run: LoadedRun, variant: str) -> AuthFailures:
 
 
 def refreshes(run: LoadedRun, variant: str) -> Refreshes:
-    """What flights.jsonl tells of `variant`."""
+    """What flights.jsonl records of `variant`."""
     flights: list[Mapping[str, Any]] = [flight for flight in run.flights if flight.get("variant") == variant]
     causes = Counter(str(flight.get("cause", "")) for flight in flights)
     initial = causes.pop(_INITIAL, 0)

@@ -44,7 +44,7 @@ def counts(run: LoadedRun, variant: str, part: Part | None = None) -> dict[str, 
 
 
 def share(run: LoadedRun, rows: Mask, hits: Mask, *, window_ns: Window | None = None, failing: bool = False) -> Share:
-    """The `hits` among `rows`, of which a look may tell some. `failing`: whatever is known without a look is a hit."""
+    """The `hits` among `rows`, some shown by a look only. `failing`: whatever is known without a look is a hit."""
     samples, window_ns = run.samples, window_ns or run.window_ns
     waiting = rows & _waiting(run)
     known, looked_at = rows & ~waiting, np.flatnonzero(waiting & (samples.stands_for > 0))

@@ -33,7 +33,7 @@ PARTS = {
 }
 """What a response time is made of, and how a sentence says it.
 
-`rest` is what the endpoint took beyond the time it claims. Where the kernel tells the round trip (`analysis.network`),
+`rest` is what the endpoint took beyond the time it claims. Where the round trip is known (`analysis.network`),
 it is split: `network` is one round trip, `front_end` the remainder. Where the server does not report its time,
 `server_time` is left out, and `rest` holds it beside `network`.
 """

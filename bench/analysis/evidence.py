@@ -1,4 +1,4 @@
-"""What a run tells about its own harness: lag, rate, CPU, stalls, losses. Pure."""
+"""What a run reports about its own harness: lag, rate, CPU, stalls, losses. Pure."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Fold:
     """`ordered_ns` sorted; `count` and `total_ns` per cell; `above[cell, i]` values above the quantile `q[i]`.
 
     A request without an answer is censored: it stands in these arrays with the time at which it ended, the least it can
-    have taken. What `quantile_ms` and `mean_ms` tell counts it as slower than any answer, and is infinite where that
+    have taken. For `quantile_ms` and `mean_ms` it counts as slower than any answer: they are infinite where that
     decides; the least values possible are `least_ms`. `answers` is None where all were answered. `pieces` are the cells
     in which a stage of the load begins.
     """

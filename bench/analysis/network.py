@@ -1,4 +1,4 @@
-"""The way to the first TCP end, as the workers' kernels tell it, and what bandwidth held back. Pure.
+"""The way to the first TCP end, as the workers' kernels report it, and what bandwidth held back. Pure.
 
 The round trip of a variant is the middle one of its connections, each with the shortest it ever had: what a request and
 its answer need at least. What lies behind the first TCP end (a proxy, Azure's front door) is not in it.

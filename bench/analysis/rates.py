@@ -106,7 +106,7 @@ def _together(share: Share, sampled: Share, interval: Callable[[Share], Interval
     if not share.n or among.more_needed:
         return Interval(low=math.nan, high=math.nan, more_needed=1)
     below, above = [share.left * (sampled.rate - among.low)], [share.left * (among.high - sampled.rate)]
-    if share.misses is None or share.hits.any():  # else nothing can be a hit but what a look tells
+    if share.misses is None or share.hits.any():  # else nothing can be a hit but what a look at the body shows
         known = share.known(share.hits)
         hits = interval(known)
         below.append((1 - sampled.rate) * (known.rate - hits.low))

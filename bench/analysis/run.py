@@ -272,7 +272,7 @@ class LoadedRun:
 
     @property
     def wall_zero_s(self) -> float | None:
-        """The run's zero in seconds since 1970; None where the manifest does not tell it."""
+        """The run's zero in seconds since 1970; None where the manifest does not have it."""
         wall_ns = (self.manifest.get("clock") or {}).get("wall_ns")
         return wall_ns / 1e9 if wall_ns else None
 

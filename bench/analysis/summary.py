@@ -45,7 +45,7 @@ from bench.metrics import INTER_TOKEN_LATENCY, LATENCIES, PRINTED, TIME_TO_FIRST
 SCHEMA_VERSION = 1
 
 MACHINE = ("cpus", "cpu_model")
-"""What of a host tells machines apart whose times cannot be held against each other."""
+"""By what of a host machines differ whose times cannot be compared with each other."""
 
 _CURVES = LATENCIES
 _PRINTED_Q = np.array(list(PRINTED.values()))

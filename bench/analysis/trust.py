@@ -308,7 +308,7 @@ _CHECKS: tuple[Callable[[LoadedRun, Evidence], Iterator[Reason]], ...] = (
 
 
 def _users_to_blame(found: Evidence) -> bool:
-    """The target kept all users busy, while the client had CPU to spare (or did not tell)."""
+    """The target kept all users busy, while the client had CPU to spare (or did not report it)."""
     return found.users_busy >= LIMITS["users_busy_share"] and not found.cpu > LIMITS["cpu_invalid"]
 
 

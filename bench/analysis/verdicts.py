@@ -43,7 +43,7 @@ class Estimate:
     """Candidate - baseline in ms, or as a share, with its interval.
 
     `more_needed`: about how many more samples a variant needs, with too few for an interval (`low` and `high` are None
-    then), or with one too wide to tell a difference of `min_effect`. `estimate` is None as well when a side has no
+    then), or with one too wide to show a difference of `min_effect`. `estimate` is None as well when a side has no
     samples at all, or where requests without an answer decide: then one end may still be known. `reach` and `episodes`
     are those of the `Interval`. `why` says why there is no verdict, where the interval does not.
     """
@@ -117,7 +117,7 @@ def shares(baseline: rates.Share, candidate: rates.Share, *, min_effect: float) 
 
 
 def samples_to_resolve(interval: Interval, samples: int, *, min_effect: float) -> int:
-    """About how many samples a variant tell a difference of `min_effect`, where `samples` give this interval.
+    """About how many samples a variant show a difference of `min_effect`, where `samples` give this interval.
 
     An interval shrinks with the root of their number. 0 when `min_effect` is 0: no number does.
     """

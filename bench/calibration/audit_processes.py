@@ -139,7 +139,7 @@ def two_speeds(share: float) -> Latencies:
 
 
 def rounded(generator: np.random.Generator, times: Floats, _: float) -> Floats:
-    """Times that a target tells in whole milliseconds."""
+    """Times that a target reports in whole milliseconds."""
     return np.round(5 + generator.exponential(1.0, len(times)))
 
 

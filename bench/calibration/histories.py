@@ -24,7 +24,7 @@ _UNCHANGED_RUNS = 200
 _NEAR = 2
 """Runs beside the planted one at which a point is taken for it."""
 _AROUND = 5
-"""The same for one that is known, but not by the run it began with: where runs differ much, no method tells that."""
+"""The same for one that is known, but not by the run it began with: where runs differ much, no method finds which."""
 
 _ALIKE = (("independent", 0.0), ("each like the one before (0.3)", 0.3), ("each like the one before (0.5)", 0.5))
 

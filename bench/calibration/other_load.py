@@ -26,7 +26,7 @@ class OtherLoad:
 
     def __init__(self) -> None:
         self.cores: float | None = None
-        """None where the system does not tell."""
+        """None where the system does not report it."""
         self._before = (0.0, 0.0)
 
     def __enter__(self) -> Self:

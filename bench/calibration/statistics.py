@@ -44,7 +44,7 @@ class Row:
     own_coverage    ... of the candidate's own figure covers its truth
     false_alarms    ... would say BETTER or WORSE if the truth were no difference, with `min_effect`
     power           ... would say WORSE if the truth were 2 * `min_effect`
-    resolves        the min_effect at which that is 80 %: what runs of this size can tell
+    resolves        the min_effect at which that is 80 %: the smallest difference that runs of this size show
     """
 
     scenario: str

@@ -24,7 +24,7 @@ Measure = Callable[[float, float], Measured]
 
 LONGEST_S = 600.0
 _SPARE = 1.5
-"""Requests beyond the least, for answers that resemble their neighbours tell less."""
+"""Requests beyond the least, for answers that resemble their neighbours show less."""
 
 
 def length_s(gates: Sequence[Gate], rate: float, *, least_s: float, attempt: int = 0) -> float:

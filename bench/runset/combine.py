@@ -2,7 +2,8 @@
 
 A time is the mean of the runs' figures, and its interval Student's over the runs, not over pooled samples: runs differ
 by more than a run knows of itself. A share is of all requests, and its interval at least as wide as those within the
-runs allow, for runs without a failure do not differ. A count is a sum. What one run cannot tell, the set cannot.
+runs allow, for runs without a failure do not differ. A count is a sum. What is not known
+of one run is not known of the set.
 """
 
 from __future__ import annotations

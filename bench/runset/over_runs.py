@@ -1,6 +1,6 @@
 """Figures of several runs as one figure with the interval between them: means, shares, sums. Pure.
 
-A figure that any run cannot tell is None, and has no interval.
+A figure that is not known in every run is None, and has no interval.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def test_what_is_not_known_is_said(make_run: MakeRun, options: dict[str, Any]) -
     assert found is None or found["round_trip_ms"] is None
     assert math.isnan(network.round_trip_ms(run, "key"))
     (said,) = network_words.sentences(summary)
-    assert said.endswith("not known, for the client's system does not tell it (Linux's TCP_INFO)")
+    assert said.endswith("not known, for the client's system does not report it (Linux's TCP_INFO)")
 
 
 def test_each_variant_has_its_own(make_run: MakeRun) -> None:
