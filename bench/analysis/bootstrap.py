@@ -87,8 +87,8 @@ def own(figure: Statistic, *, guide: Statistic | None = None, middle: Statistic 
     """The interval of one variant's figure.
 
     `guide` is a quantile nearer to the middle for a figure of the tail: what hangs together for long shows there, where
-    samples are many, and with it how long the blocks must be. `middle`, the median, shows what hangs together for so long
-    that even `guide` sees only a part of it.
+    samples are many, and with it how long the blocks must be. `middle`, the median, shows what hangs together for so
+    long that even `guide` sees only a part of it.
     """
     figure = _steady(figure)
     contrast = _Contrast.of(figure)
