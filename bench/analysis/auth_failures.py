@@ -20,7 +20,7 @@ from bench.sample import Outcome
 
 _INITIAL = "initial"
 _REASONS = 5
-_TOLD_BY_A_LOOK = (Outcome.OK, Outcome.UNEXPECTED)
+_SHOWN_BY_A_CHECK = (Outcome.OK, Outcome.UNEXPECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def of(run: LoadedRun, variant: str) -> AuthFailures:
 
 
 def refreshes(run: LoadedRun, variant: str) -> Refreshes:
-    """What flights.jsonl tells of `variant`."""
+    """What flights.jsonl records of `variant`."""
     flights: list[Mapping[str, Any]] = [flight for flight in run.flights if flight.get("variant") == variant]
     causes = Counter(str(flight.get("cause", "")) for flight in flights)
     initial = causes.pop(_INITIAL, 0)
@@ -103,7 +103,7 @@ def failure_share(run: LoadedRun, variant: str, *, auth_only: bool, part: Part |
 
 def outcome_share(run: LoadedRun, variant: str, outcome: Outcome, part: Part | None = None) -> rates.Share:
     """The samples with one outcome as a share of the measured samples of `variant`."""
-    if outcome in _TOLD_BY_A_LOOK and checked.on_a_sample(run, rows := run.rows(variant, part)):
+    if outcome in _SHOWN_BY_A_CHECK and checked.on_a_sample(run, rows := run.rows(variant, part)):
         return checked.share(run, rows, run.samples.where("outcome", outcome))
     words = run.samples.words["outcome"]
     table = _by_cell(run, variant, part)

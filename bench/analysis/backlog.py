@@ -1,6 +1,6 @@
 """Whose fault a late request is: of a client that woke up late, or of a target that kept every user busy. Pure.
 
-The samples tell it exactly: a request that was due while every user of its worker had one in flight could not begin
+The samples show it exactly: a request that was due while every user of its worker had one in flight could not begin
 on time, however good the client. A user that pauses between two turns of a conversation has none in flight, and is
 not free either: of such runs the word counts that the engine wrote beside each late request.
 """

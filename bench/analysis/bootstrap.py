@@ -25,7 +25,7 @@ from bench.analysis.student import t_quantile, z_quantile
 LEVEL = 0.95
 DEFAULT_SEED = 20_260_101
 LEAST_TAIL = 10
-"""Samples there must be on either side of a quantile before an interval is told for it."""
+"""Samples there must be on either side of a quantile before it gets an interval."""
 
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 _LEAST_DEGREES = 3.0
@@ -60,7 +60,7 @@ class Statistic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """Both ends of a 95 % interval; or NaN for both, and about how many more samples it takes to tell it.
+    """Both ends of a 95 % interval; or NaN for both, and about how many more samples an interval needs.
 
     `reach` is for how long the figure hangs together in time, as a share of the run; where it is too long for a run of
     this length the interval is so wide that it holds all the same. `episodes` is on how many stretches of time that
@@ -87,8 +87,8 @@ def own(figure: Statistic, *, guide: Statistic | None = None, middle: Statistic 
     """The interval of one variant's figure.
 
     `guide` is a quantile nearer to the middle for a figure of the tail: what hangs together for long shows there, where
-    samples are many, and tells how long the blocks must be. `middle`, the median, shows what hangs together for so long
-    that even `guide` sees only a part of it.
+    samples are many, and with it how long the blocks must be. `middle`, the median, shows what hangs together for so
+    long that even `guide` sees only a part of it.
     """
     figure = _steady(figure)
     contrast = _Contrast.of(figure)
@@ -147,7 +147,7 @@ def episodes(
 
     `tail` samples beyond it, over how many of them come together: by how much the variance of blocks is larger than
     that of independent samples. Where the tail is short, `fuller`, a quantile with `fuller_tail` samples beyond it,
-    tells better how many would: their excess over one is taken to grow with the root of the tail.
+    shows better how many would: their excess over one is taken to grow with the root of the tail.
     """
     together = _clustering(sides)
     if fuller:
@@ -207,8 +207,8 @@ class _Dependence:
     def of(cls, contrast: _Contrast, guide: _Contrast | None, middle: _Contrast | None) -> _Dependence:
         """From the figure itself, and from what lies nearer to the middle of the distribution.
 
-        There correlation shows that the few samples of a tail cannot show. How much of the tail goes along with it, the
-        blocks of both tell: a tail may be all noise though the middle drifts.
+        There correlation shows that the few samples of a tail cannot show. How much of the tail goes along with it is
+        seen in the blocks of both: a tail may be all noise though the middle drifts.
         """
         others = [one for one in (guide, middle) if one is not None]
         own, *reached = (blocks.correlation_cells(one.influence()) for one in (contrast, *others))
@@ -222,8 +222,8 @@ class _Dependence:
         if shared > _MOSTLY:
             return cls(longest, longest, widening)
         reach = max(near, longest if longest > _LONG else 0.0)
-        told = longest if long else min(reach, blocks.LONGEST)
-        return cls(told, min(reach, _ENOUGH if long else blocks.LONGEST), widening)
+        figure_reach = longest if long else min(reach, blocks.LONGEST)
+        return cls(figure_reach, min(reach, _ENOUGH if long else blocks.LONGEST), widening)
 
 
 def _shared(one: _Contrast, other: _Contrast) -> float:

@@ -1,8 +1,8 @@
 """Shares of a run in which the bodies of some answers were looked at, and those of others were not. Pure.
 
-An answer whose body was passed over is recorded as ok, and nobody knows whether it was. So what only a look tells is
-told by the answers that were looked at, each as often as it stands for; what needed no look is of all requests. See
-docs/guides/statistics.md.
+An answer whose body was not looked at is recorded as ok, and nobody knows whether it was. So what only a look can show
+is estimated from the answers that were looked at, each weighted by how many it stands for; everything else is counted
+over all requests. See docs/guides/statistics.md.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def counts(run: LoadedRun, variant: str, part: Part | None = None) -> dict[str, 
 
 
 def share(run: LoadedRun, rows: Mask, hits: Mask, *, window_ns: Window | None = None, failing: bool = False) -> Share:
-    """The `hits` among `rows`, of which a look may tell some. `failing`: whatever is known without a look is a hit."""
+    """The `hits` among `rows`, some shown by a look only. `failing`: whatever is known without a look is a hit."""
     samples, window_ns = run.samples, window_ns or run.window_ns
     waiting = rows & _waiting(run)
     known, looked_at = rows & ~waiting, np.flatnonzero(waiting & (samples.stands_for > 0))

@@ -91,14 +91,14 @@ def per_quantile(
     min_effect_ms: float = DEFAULT_MIN_EFFECT_MS,
     seed: int = DEFAULT_SEED,
 ) -> tuple[tuple[float, Estimate], ...]:
-    """(q, Estimate in ms) for every quantile of `quantiles.CURVE_Q` that both variants can tell."""
+    """(q, Estimate in ms) for every quantile of `quantiles.CURVE_Q` that both variants have samples for."""
     base, cand = fold_variant(run, metric, baseline), fold_variant(run, metric, candidate)
-    told = []
+    estimates = []
     for q in CURVE_Q:
         found = _difference(base, cand, q=float(q), pairing=bootstrap.paired, min_effect=min_effect_ms, seed=seed)
         if q > 0 and found.low is not None:
-            told.append((float(q), found))
-    return tuple(told)
+            estimates.append((float(q), found))
+    return tuple(estimates)
 
 
 def folds(baseline: Fold, candidate: Fold, *, pairing: Pairing, min_effect_ms: float, seed: int) -> dict[str, Estimate]:

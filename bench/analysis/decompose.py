@@ -33,15 +33,15 @@ PARTS = {
 }
 """What a response time is made of, and how a sentence says it.
 
-`rest` is what the endpoint took beyond the time it claims. Where the kernel tells the round trip (`analysis.network`),
-it is split: `network` is one round trip, `front_end` the remainder. Where the server does not tell its time,
+`rest` is what the endpoint took beyond the time it claims. Where the round trip is known (`analysis.network`),
+it is split: `network` is one round trip, `front_end` the remainder. Where the server does not report its time,
 `server_time` is left out, and `rest` holds it beside `network`.
 """
 
 WINDOWS = {"p50": (0.45, 0.5, 0.55), "p99": (0.985, 0.99, 0.995), "mean": (0.0, 0.5, 1.0)}
 """Ranks of response time over which the parts are averaged, with the quantile in the middle."""
 
-_TOLD = 0.99
+_LEAST_WITH_SERVER_TIME = 0.99
 """Share of the samples that must carry the server's own time before it becomes a part."""
 _ALL, _SOME = 0.9, 0.1
 
@@ -76,7 +76,7 @@ def of(
     seed: int = DEFAULT_SEED,
 ) -> Decomposition:
     """Decompose candidate - baseline; `overall` has the differences of response time by name (p50, p99, mean)."""
-    names = _parts_told(run, baseline, candidate)
+    names = _known_parts(run, baseline, candidate)
     folds = [fold_variant(run, "response_time", variant) for variant in (baseline, candidate)]
     sides = [_windows(run, variant, names) for variant in (baseline, candidate)]
     breakdowns = []
@@ -141,11 +141,18 @@ def _where(breakdown: Breakdown) -> str:
     return ", ".join(f"{numbers.difference(carried)} ms {PARTS[name]}" for name, carried in largest_first)
 
 
-def _parts_told(run: LoadedRun, *variants: str) -> list[str]:
+def _known_parts(run: LoadedRun, *variants: str) -> list[str]:
     picked = [pick_variant(run, variant).rows for variant in variants]
-    told = all(len(run.samples.telling(rows)) >= _TOLD * len(rows) for rows in picked)
+    has_server_time = all(
+        len(run.samples.with_server_time(rows)) >= _LEAST_WITH_SERVER_TIME * len(rows) for rows in picked
+    )
     near = not any(math.isnan(network.round_trip_ms(run, variant)) for variant in variants)
-    known = {"server_time": told, "network": near, "front_end": told and near, "rest": not (told and near)}
+    known = {
+        "server_time": has_server_time,
+        "network": near,
+        "front_end": has_server_time and near,
+        "rest": not (has_server_time and near),
+    }
     return [name for name in PARTS if known.get(name, True)]
 
 
@@ -160,8 +167,8 @@ class _Window:
 def _windows(run: LoadedRun, variant: str, names: list[str]) -> list[_Window]:
     picked = pick_variant(run, variant)
     rows, cell = picked.rows, picked.cell
-    if "server_time" in names and len(run.samples.telling(rows)) < len(rows):
-        rows = run.samples.telling(rows)
+    if "server_time" in names and len(run.samples.with_server_time(rows)) < len(rows):
+        rows = run.samples.with_server_time(rows)
         cell = cell_of(run.samples.intended_ns[rows], run.window_ns)
     response = run.samples.durations_ns("response_time", rows)
     ordered = fold_variant(run, "response_time", variant).ordered_ns

@@ -186,7 +186,7 @@ def _sentence(blocks: list[dict[str, Any]], invalid: list[LoadedRun], *, one_aga
         names = ", ".join(run.run_id for run in invalid)
         return f"nothing can be concluded: {names} {'is' if len(invalid) == 1 else 'are'} INVALID"
     if one_against_one:
-        return f"cannot be told from {ONE_AGAINST_ONE}: give three runs of the baseline or more"
+        return f"cannot be determined from {ONE_AGAINST_ONE}: give three runs of the baseline or more"
     said = []
     for block in blocks:
         found = {name: one["verdict"] for name, one in block["response_time_ms"].items()}
@@ -201,7 +201,7 @@ def _sentence(blocks: list[dict[str, Any]], invalid: list[LoadedRun], *, one_aga
         elif found["p50"] == Verdict.EQUIVALENT:
             said.append(f"{block['candidate']} is as fast as before at p50")
         else:
-            said.append(f"what differs in {block['candidate']} cannot be told")
+            said.append(f"what differs in {block['candidate']} cannot be determined")
     return "; ".join(said)
 
 
@@ -282,4 +282,4 @@ _PLACE: dict[str, Callable[[LoadedRun], Any]] = {
     "CPU": lambda run: run.manifest.get("host", {}).get("cpu_model"),
     "what was streamed": lambda run: ", ".join(name for name in run.variants if streams.are_there(run, name)) or "none",
 }
-"""What may be another, and is told."""
+"""What may differ between the runs: a difference here is reported, but does not refuse the comparison."""

@@ -1,4 +1,4 @@
-"""What a run tells about its own harness: lag, rate, CPU, stalls, losses. Pure."""
+"""What a run reports about its own harness: lag, rate, CPU, stalls, losses. Pure."""
 
 from __future__ import annotations
 
@@ -100,10 +100,12 @@ def _client_cpu(run: LoadedRun) -> tuple[float, float]:
     begin, until = run.window_ns
     busiest, mean = math.nan, 0.0
     for records in run.health.values():
-        told = [float(r["cpu"]) for r in records if "cpu" in r and begin <= r.get("at_ns", 0) <= until + 1_000_000_000]
-        if told:
-            busiest = max(float(np.quantile(told, 0.9)), 0.0 if math.isnan(busiest) else busiest)
-            mean += float(np.mean(told))
+        cpu_shares = [
+            float(r["cpu"]) for r in records if "cpu" in r and begin <= r.get("at_ns", 0) <= until + 1_000_000_000
+        ]
+        if cpu_shares:
+            busiest = max(float(np.quantile(cpu_shares, 0.9)), 0.0 if math.isnan(busiest) else busiest)
+            mean += float(np.mean(cpu_shares))
     return busiest, mean
 
 
@@ -118,14 +120,14 @@ def _stalls(run: LoadedRun) -> Iterator[tuple[int, float]]:
 def last_total(run: LoadedRun, name: str) -> int | None:
     """Sum over the workers of a number in their last health line; None when one of them left no such line."""
     ends = [next((record for record in records if record.get("end")), None) for records in run.health.values()]
-    told = [int(end[name]) for end in ends if end is not None]
-    return sum(told) if told and len(told) == len(ends) else None
+    totals = [int(end[name]) for end in ends if end is not None]
+    return sum(totals) if totals and len(totals) == len(ends) else None
 
 
 def _overhead(run: LoadedRun) -> dict[str, float]:
     """Time a request that is the harness's own, as each worker measured it every second."""
     begin, until = run.window_ns
-    told = np.array(
+    overhead_ms = np.array(
         [
             float(record["overhead_ms"])
             for records in run.health.values()
@@ -133,7 +135,7 @@ def _overhead(run: LoadedRun) -> dict[str, float]:
             if isinstance(record.get("overhead_ms"), int | float) and begin <= record.get("at_ns", 0) <= until
         ]
     )
-    return _tail(told)
+    return _tail(overhead_ms)
 
 
 def _tail(values: NDArray[Any], scale: float = 1.0) -> dict[str, float]:

@@ -32,8 +32,8 @@ def requests(run: LoadedRun, variant: str, part: Part | None, deadlines_ms: Coll
         "failures": outcomes.failures(run, variant, part),
         "failure_rates": outcomes.failure_rates(run, variant, part),
     }
-    if told := checked.counts(run, variant, part):
-        block["checked"] = told
+    if checks := checked.counts(run, variant, part):
+        block["checked"] = checks
     if deadlines_ms:
         each = {deadline_name(one): _within(run, variant, one, part) for one in sorted(set(deadlines_ms))}
         block["within"] = each

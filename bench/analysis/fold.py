@@ -47,7 +47,7 @@ class Fold:
     """`ordered_ns` sorted; `count` and `total_ns` per cell; `above[cell, i]` values above the quantile `q[i]`.
 
     A request without an answer is censored: it stands in these arrays with the time at which it ended, the least it can
-    have taken. What `quantile_ms` and `mean_ms` tell counts it as slower than any answer, and is infinite where that
+    have taken. For `quantile_ms` and `mean_ms` it counts as slower than any answer: they are infinite where that
     decides; the least values possible are `least_ms`. `answers` is None where all were answered. `pieces` are the cells
     in which a stage of the load begins.
     """
@@ -195,7 +195,7 @@ def fold_picked(run: LoadedRun, metric: str, picked: Picked, q: Floats = CURVE_Q
     """Fold one of `run.METRICS` over some samples."""
     values_ns, cell = run.samples.durations_ns(metric, picked.rows), picked.cell
     if len(values_ns) < len(cell):
-        cell = cell[np.isin(picked.rows, run.samples.telling(picked.rows), assume_unique=True)]
+        cell = cell[np.isin(picked.rows, run.samples.with_server_time(picked.rows), assume_unique=True)]
     folded = fold(values_ns, cell, q, censored=picked.censored if metric in CENSORED_METRICS else None)
     return replace(folded, pieces=stage_cells(run)) if run.stage_starts_s else folded
 

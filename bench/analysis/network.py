@@ -1,4 +1,4 @@
-"""The way to the first TCP end, as the workers' kernels tell it, and what bandwidth held back. Pure.
+"""The way to the first TCP end, as the workers' kernels report it, and what bandwidth held back. Pure.
 
 The round trip of a variant is the middle one of its connections, each with the shortest it ever had: what a request and
 its answer need at least. What lies behind the first TCP end (a proxy, Azure's front door) is not in it.
@@ -20,7 +20,7 @@ _TICK_NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One address. `connections` at most at once, `opened` in the whole run; `round_trip_ms` NaN where not told."""
+    """One address. `connections` at most at once, `opened` in the whole run; `round_trip_ms` NaN where not known."""
 
     to: str
     connections: int
@@ -39,7 +39,7 @@ class HeldBack:
 
 
 def places(run: LoadedRun, variant: str) -> tuple[Place, ...]:
-    """Every address its connections led to, the busiest first; none where no worker told any."""
+    """Every address its connections led to, the busiest first; none where no worker reported any."""
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for worker, records in run.health.items():
         for record in records:
@@ -50,11 +50,13 @@ def places(run: LoadedRun, variant: str) -> tuple[Place, ...]:
 
 
 def _place(to: str, by_worker: dict[str, list[dict[str, Any]]]) -> Place:
-    ways = [way for told in by_worker.values() for way in told]
+    ways = [way for of_worker in by_worker.values() for way in of_worker]
     round_trips = [way["round_trip_ms"] for way in ways if way["round_trip_ms"] is not None]
     return Place(
         to=to,
-        connections=sum(max(max(way["open"], min(way["opened"], 1)) for way in told) for told in by_worker.values()),
+        connections=sum(
+            max(max(way["open"], min(way["opened"], 1)) for way in of_worker) for of_worker in by_worker.values()
+        ),
         opened=sum(way["opened"] for way in ways),
         round_trip_ms=float(np.median(round_trips)) if round_trips else math.nan,
         sent_again=sum(way["sent_again"] for way in ways),
@@ -63,28 +65,28 @@ def _place(to: str, by_worker: dict[str, list[dict[str, Any]]]) -> Place:
 
 def round_trip_ms(run: LoadedRun, variant: str) -> float:
     """Of a request of this variant: the mean over its addresses by their connections; NaN where it is not known."""
-    told = [place for place in places(run, variant) if not math.isnan(place.round_trip_ms)]
-    if not told:
+    known = [place for place in places(run, variant) if not math.isnan(place.round_trip_ms)]
+    if not known:
         return math.nan
-    return float(np.average([one.round_trip_ms for one in told], weights=[one.connections for one in told]))
+    return float(np.average([one.round_trip_ms for one in known], weights=[one.connections for one in known]))
 
 
 def blocks(run: LoadedRun, variant: str) -> dict[str, Any]:
-    """For the summary; `network` is None where no worker told of any connection."""
+    """For the summary; `network` is None where no worker reported a connection."""
     found = places(run, variant)
-    told = {
+    network = {
         "round_trip_ms": round_trip_ms(run, variant),
         "sent_again": sum(place.sent_again for place in found),
         "places": [asdict(place) for place in found],
     }
-    return {"network": told if found else None, "held_back": asdict(held_back(run, variant))}
+    return {"network": network if found else None, "held_back": asdict(held_back(run, variant))}
 
 
 def held_back(run: LoadedRun, variant: str) -> HeldBack:
     """Over the measured window."""
-    told = list(_held_back(run, variant))
-    answers = sum(one["answers"] for one in told)
-    mean = {key: sum(one[key] for one in told) / max(answers, 1) for key in ("request_ms", "response_ms")}
+    records = list(_held_back(run, variant))
+    answers = sum(one["answers"] for one in records)
+    mean = {key: sum(one[key] for one in records) / max(answers, 1) for key in ("request_ms", "response_ms")}
     return HeldBack(answers=answers, **mean)
 
 

@@ -33,9 +33,9 @@ def _statistics(values: Floats, weights: Floats) -> dict[str, float]:
     if not len(values):
         return dict.fromkeys(STATISTICS, float("nan"))
     order = np.argsort(values)
-    ordered, told = values[order], weights[order]
+    ordered, ordered_weights = values[order], weights[order]
     return {
-        name: float(np.average(values, weights=weights) if q is None else _quantile(ordered, told, q))
+        name: float(np.average(values, weights=weights) if q is None else _quantile(ordered, ordered_weights, q))
         for name, q in STATISTICS.items()
     }
 

@@ -22,22 +22,22 @@ DETAILS = (
     *("model_status", "model_reason", "reason", "location", "retry_after", "limits", "server", "request_id"),
     *("content_type", "body"),
 )
-"""What is told of the first failure of a kind, where it is known."""
+"""What is reported of the first failure of a kind, where it is known."""
 
 
 def failures(run: LoadedRun, variant: str, part: Part | None = None) -> list[dict[str, Any]]:
     """One entry a kind, the most frequent first; beyond `MOST_KINDS` the rest is one entry of outcome `other`.
 
     `share` is of the variant's measured requests, `low` and `high` its interval. The first failure of a `part` is not
-    known, and so nothing is told of it.
+    known, so nothing is reported of it.
     """
     kinds, counts, number = _kinds(run, variant, part)
-    told = _told(run, variant) if part is None else {}
+    earliest = _earliest_records(run, variant) if part is None else {}
     entries = []
     for kind in np.argsort(-counts, kind="stable")[:MOST_KINDS]:
         outcome, cause, status = kinds[kind]
         block = _share(run, variant, part, np.flatnonzero(run.rows(variant, part))[number == kind + 1])
-        details = told.get((outcome, cause, status), {})
+        details = earliest.get((outcome, cause, status), {})
         entries.append(
             {"outcome": outcome, "cause": cause, "status": status, "count": int(counts[kind]), **block}
             | {name: text for name in DETAILS if (text := printable(str(details.get(name) or "")))}
@@ -107,17 +107,17 @@ def _share_of(run: LoadedRun, variant: str, part: Part | None, rows: Ints) -> ra
     return rates.Share(hits=hits, count=run.memo[key], span_s=run.span_s)
 
 
-def _told(run: LoadedRun, variant: str) -> dict[tuple[str, str, int], Mapping[str, Any]]:
+def _earliest_records(run: LoadedRun, variant: str) -> dict[tuple[str, str, int], Mapping[str, Any]]:
     """The earliest record of each kind, over all workers; what is not a record of this variant is passed over."""
-    told: dict[tuple[str, str, int], Mapping[str, Any]] = {}
+    earliest: dict[tuple[str, str, int], Mapping[str, Any]] = {}
     for record in run.failures:
         status = record.get("status")
         if record.get("variant") != variant or not isinstance(status, int):
             continue
         kind = (str(record.get("outcome")), str(record.get("cause") or ""), status)
-        if kind not in told or _first_ns(record) < _first_ns(told[kind]):
-            told[kind] = record
-    return told
+        if kind not in earliest or _first_ns(record) < _first_ns(earliest[kind]):
+            earliest[kind] = record
+    return earliest
 
 
 def _first_ns(record: Mapping[str, Any]) -> int:

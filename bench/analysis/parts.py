@@ -28,7 +28,7 @@ from bench.plan.run_plan import Stage
 from bench.sample import Outcome
 
 MOST_PARTS = 200
-"""Classes and deployments that are told apart; of more, which a task that names an item each makes, the biggest."""
+"""Classes and deployments that get figures of their own; where there are more of them, the biggest do."""
 _SHOWN = np.array(list(PRINTED.values()))
 
 
@@ -124,13 +124,13 @@ def stage_name(stage: Stage) -> str:
 def in_spans(run: LoadedRun, spans: Iterable[Span], *, seed: int) -> list[dict[str, Any]]:
     """The same for any stretches: what was due in each, less the warm-up. One that was not measured is left out."""
     begin_s, until_s = (time_ns / 1e9 for time_ns in run.window_ns)
-    told = []
+    measured = []
     for span in spans:
         from_s, to_s = max(span.from_s, begin_s), min(span.to_s, until_s)
         if from_s < to_s:
             sides = {variant: _in_span(run, variant, from_s, to_s, seed=seed) for variant in run.variants}
-            told.append({"name": span.name, "from_s": from_s, "to_s": to_s, "variants": sides})
-    return told
+            measured.append({"name": span.name, "from_s": from_s, "to_s": to_s, "variants": sides})
+    return measured
 
 
 def _names(run: LoadedRun, variant: str, column: str) -> list[str]:

@@ -24,7 +24,7 @@ CURVE_Q: Floats = np.unique(np.round(np.concatenate(([*PRINTED.values()], 1.0 - 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class QuantileCurve:
-    """Latency by quantile. Four arrays of one length; a band that cannot be told is NaN.
+    """Latency by quantile. Four arrays of one length; a band that is not known is NaN.
 
     Draw `value_ms` over `1 / (1 - q)` on a logarithmic axis, the band between `low_ms` and `high_ms` (95 %).
     """
@@ -71,7 +71,7 @@ def of_unsorted(values: NDArray[Any], q: tuple[float, ...]) -> tuple[float, ...]
 
 
 def samples_needed(q: float) -> int:
-    """Samples it takes before an interval of the quantile `q` is told: `LEAST_TAIL` on its emptier side."""
+    """Samples it takes before the quantile `q` gets an interval: `LEAST_TAIL` on its emptier side."""
     tail = min(q, 1.0 - q)
     return math.ceil(round(LEAST_TAIL / tail, 6)) if tail > 0 else 0
 
@@ -83,12 +83,12 @@ def curve(values_ns: NDArray[Any], *, q: Floats = CURVE_Q) -> QuantileCurve:
     It ends with the last quantile that has a sample beyond it.
     """
     ordered = np.sort(values_ns)
-    told = q[(1.0 - q) * len(ordered) >= 1]
-    spread = z_quantile(0.975) * np.sqrt(told * (1.0 - told) / max(len(ordered), 1))
-    known = np.minimum(told, 1.0 - told) * len(ordered) >= LEAST_TAIL
+    kept = q[(1.0 - q) * len(ordered) >= 1]
+    spread = z_quantile(0.975) * np.sqrt(kept * (1.0 - kept) / max(len(ordered), 1))
+    known = np.minimum(kept, 1.0 - kept) * len(ordered) >= LEAST_TAIL
     return QuantileCurve(
-        q=told,
-        value_ms=at(ordered, told) / 1e6,
-        low_ms=np.where(known, at(ordered, told - spread) / 1e6, np.nan),
-        high_ms=np.where(known, at(ordered, told + spread) / 1e6, np.nan),
+        q=kept,
+        value_ms=at(ordered, kept) / 1e6,
+        low_ms=np.where(known, at(ordered, kept - spread) / 1e6, np.nan),
+        high_ms=np.where(known, at(ordered, kept + spread) / 1e6, np.nan),
     )

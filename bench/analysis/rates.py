@@ -55,8 +55,8 @@ class Share:
     @property
     def left(self) -> float:
         """The share of the requests that `sampled` speaks for."""
-        told = self.hits.sum() + (self.misses.sum() if self.misses is not None else 0)
-        return 1 - float(told / self.count.sum())
+        checked = self.hits.sum() + (self.misses.sum() if self.misses is not None else 0)
+        return 1 - float(checked / self.count.sum())
 
     def known(self, hits: NDArray[Any]) -> Share:
         """`hits` of all requests, of which nothing is left to a sample."""
@@ -106,7 +106,7 @@ def _together(share: Share, sampled: Share, interval: Callable[[Share], Interval
     if not share.n or among.more_needed:
         return Interval(low=math.nan, high=math.nan, more_needed=1)
     below, above = [share.left * (sampled.rate - among.low)], [share.left * (among.high - sampled.rate)]
-    if share.misses is None or share.hits.any():  # else nothing can be a hit but what a look tells
+    if share.misses is None or share.hits.any():  # else nothing can be a hit but what a look at the body shows
         known = share.known(share.hits)
         hits = interval(known)
         below.append((1 - sampled.rate) * (known.rate - hits.low))

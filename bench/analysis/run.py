@@ -100,7 +100,7 @@ class Samples:
     def durations_ns(self, metric: str, rows: Rows) -> Ints:
         """One of `METRICS` or `connect` for some rows, in nanoseconds, in row order.
 
-        `server_time` leaves out the rows whose server did not tell; see `telling`.
+        `server_time` leaves out the rows whose server did not report it; see `with_server_time`.
         """
         match metric:
             case "response_time":
@@ -114,14 +114,14 @@ class Samples:
             case "connect":
                 return self.connect_ns[rows]
             case "server_time":
-                return self.server_time_ns[self.telling(rows)]
+                return self.server_time_ns[self.with_server_time(rows)]
         raise ValueError(f"no duration is called {metric!r}; there are {', '.join(METRICS)} and connect")
 
-    def telling(self, rows: Rows) -> Ints:
-        """Row numbers of those of `rows` whose server told its own time."""
+    def with_server_time(self, rows: Rows) -> Ints:
+        """Row numbers of those of `rows` whose server reported its own time."""
         numbers = np.asarray(np.flatnonzero(rows) if rows.dtype == bool else rows, dtype=np.int64)
-        told: Ints = numbers[self.server_time_ns[numbers] != NO_TIME]
-        return told
+        known: Ints = numbers[self.server_time_ns[numbers] != NO_TIME]
+        return known
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -199,9 +199,9 @@ class LoadedRun:
 
     def auth_mode(self, variant: str) -> str:
         """The auth mode the variant was asked to use; empty when the manifest does not know it."""
-        told = self.manifest.get("variants", {}).get(variant, {}).get("auth_mode")
+        recorded = self.manifest.get("variants", {}).get(variant, {}).get("auth_mode")
         planned = [str(v.auth_mode) for v in self.plan.variants if v.name == variant]
-        return str(told or (planned[0] if planned else ""))
+        return str(recorded or (planned[0] if planned else ""))
 
     @cached_property
     def measured(self) -> Mask:
@@ -272,7 +272,7 @@ class LoadedRun:
 
     @property
     def wall_zero_s(self) -> float | None:
-        """The run's zero in seconds since 1970; None where the manifest does not tell it."""
+        """The run's zero in seconds since 1970; None where the manifest does not have it."""
         wall_ns = (self.manifest.get("clock") or {}).get("wall_ns")
         return wall_ns / 1e9 if wall_ns else None
 

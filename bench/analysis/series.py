@@ -221,7 +221,7 @@ def stalls(run: LoadedRun) -> tuple[StallMark, ...]:
 
 
 def faults(run: LoadedRun) -> tuple[FaultMark, ...]:
-    """The faults that the emulator was told to have, in the order they begin; what is for good ends with the run."""
+    """The faults the emulator was set up to have, in the order they begin; one without an end lasts until the run's."""
     end_s = run.window_ns[1] / 1e9
     marks = [
         FaultMark(

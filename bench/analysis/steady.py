@@ -87,7 +87,7 @@ def _beginning(values: Floats, least: float) -> int:
 
 
 def _step(values: Floats, least: float) -> Unsteady | None:
-    """Where the squares around the means of both sides are least, if the two are apart and no slope tells it better."""
+    """Where the squares around the means of both sides are least, if the two are apart and no slope fits better."""
     at, sides = min(
         ((at, (values[:at], values[at:])) for at in range(_LEAST_BESIDE_STEP, len(values) - _LEAST_BESIDE_STEP + 1)),
         key=lambda split: _squares(*split[1]),

@@ -74,8 +74,8 @@ def tokens(run: LoadedRun, variant: str, part: Part | None = None) -> Tokens:
     ok = rows & samples.where("outcome", Outcome.OK)
     whole = streamed & ok
     output = int(samples.output_tokens[whole].sum(dtype=np.int64))
-    told = whole & samples.where("tokens_from", TokensFrom.USAGE)
-    events_told = int(samples.content_events[told].sum(dtype=np.int64))
+    from_usage = whole & samples.where("tokens_from", TokensFrom.USAGE)
+    usage_events = int(samples.content_events[from_usage].sum(dtype=np.int64))
     several = whole & (samples.output_tokens > 1)
     streaming_s = float((samples.last_token_ns - samples.first_token_ns)[several].sum()) / 1e9
     return Tokens(
@@ -87,7 +87,9 @@ def tokens(run: LoadedRun, variant: str, part: Part | None = None) -> Tokens:
         prompt_tokens=int(samples.prompt_tokens[whole].sum(dtype=np.int64)),
         content_events=int(samples.content_events[whole].sum(dtype=np.int64)),
         tokens_from=samples.counts("tokens_from", whole),
-        per_event=float(samples.output_tokens[told].sum(dtype=np.int64)) / events_told if events_told else math.nan,
+        per_event=float(samples.output_tokens[from_usage].sum(dtype=np.int64)) / usage_events
+        if usage_events
+        else math.nan,
         throughput=output / run.span_s if run.span_s else math.nan,
         throughput_per_user=float((samples.output_tokens[several].astype(np.int64) - 1).sum()) / streaming_s
         if streaming_s
@@ -99,8 +101,8 @@ def lengths(run: LoadedRun, variant: str, part: Part | None = None) -> dict[str,
     """How long prompts and answers were, in tokens, as the server's usage counted them; without those it did not."""
     samples = run.samples
     well = run.rows(variant, part) & samples.where("outcome", Outcome.OK)
-    told = well & samples.where("tokens_from", TokensFrom.USAGE)
-    columns = {"prompt_tokens": samples.prompt_tokens[told], "output_tokens": samples.output_tokens[told]}
+    from_usage = well & samples.where("tokens_from", TokensFrom.USAGE)
+    columns = {"prompt_tokens": samples.prompt_tokens[from_usage], "output_tokens": samples.output_tokens[from_usage]}
     return {name: _spread(counts) for name, counts in columns.items() if counts.any()}
 
 
@@ -219,8 +221,8 @@ def _per_request(run: LoadedRun, objective: Objective, rows: Ints) -> Floats:
     samples, metric = run.samples, objective.metric
     if metric not in STREAM_DURATIONS:
         found = np.full(len(samples), np.nan)
-        told = samples.telling(rows) if metric == "server_time" else rows
-        found[told] = samples.durations_ns(metric, rows) / 1e6
+        known = samples.with_server_time(rows) if metric == "server_time" else rows
+        found[known] = samples.durations_ns(metric, rows) / 1e6
         return found[rows]
     has_first = samples.first_token_ns[rows] != NO_TIME
     if metric in CENSORED_METRICS:

@@ -1,7 +1,7 @@
 """A run's summary.json: everything the report, the gates and a later reader need. Pure.
 
 `summarise` gives the dict of schema_version 1. Units are in the names (`_ms`, `_s`; rates 1/s; shares 0..1); a figure
-that cannot be told is null. Warm-up samples are left out of every figure.
+that is not known is null. Warm-up samples are left out of every figure.
 
 Beside what design and docs/guides/statistics.md describe, every block of durations has a twin `<block>_interval` with
 `{"low", "high"}` for each figure, and each variant has a `distribution`: quantiles with their intervals on one fine
@@ -45,7 +45,7 @@ from bench.metrics import INTER_TOKEN_LATENCY, LATENCIES, PRINTED, TIME_TO_FIRST
 SCHEMA_VERSION = 1
 
 MACHINE = ("cpus", "cpu_model")
-"""What of a host tells machines apart whose times cannot be held against each other."""
+"""By what of a host machines differ whose times cannot be compared with each other."""
 
 _CURVES = LATENCIES
 _PRINTED_Q = np.array(list(PRINTED.values()))
@@ -82,8 +82,8 @@ def summarise(
         summary["prompts"] = {"count": prompts.prompts, **asdict(prompts.made)}
     if run.warm_up:
         summary["warm_up"] = {**asdict(run.warm_up), "sentence": run.warm_up.sentence}
-    if told := stages(run, seed=seed):
-        summary["stages"] = told
+    if by_stage := stages(run, seed=seed):
+        summary["stages"] = by_stage
     if shape := run.manifest.get("shape"):
         summary["shape"] = {"name": shape["name"], "changes": shape["changes"], "stages": len(shape["stages"])}
     comparisons = []
@@ -281,12 +281,12 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
 def _per_quantile(
     run: LoadedRun, found: Comparison, metric: str, min_effect_ms: float, seed: int
 ) -> dict[str, list[float | None]]:
-    told = compare.per_quantile(
+    differences = compare.per_quantile(
         run, found.baseline, found.candidate, metric=metric, min_effect_ms=min_effect_ms, seed=seed
     )
     return {
-        "q": [q for q, _ in told],
-        "estimate": [one.estimate for _, one in told],
-        "low": [one.low for _, one in told],
-        "high": [one.high for _, one in told],
+        "q": [q for q, _ in differences],
+        "estimate": [one.estimate for _, one in differences],
+        "low": [one.low for _, one in differences],
+        "high": [one.high for _, one in differences],
     }

@@ -147,11 +147,11 @@ def _lost_workers(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
     lost = run.manifest.get("lost") or ()
     is_invalid = (run.manifest.get("ended") or {}).get("reason") == "lost"
     for loss in lost:
-        told = f"worker {loss['worker']} was lost at {loss['at_ns'] / 1e9:.1f} s ({loss['why']})"
+        loss_words = f"worker {loss['worker']} was lost at {loss['at_ns'] / 1e9:.1f} s ({loss['why']})"
         if is_invalid:
-            yield _invalid(f"{told}, and {loss['lost_samples']} samples with it: run it again")
+            yield _invalid(f"{loss_words}, and {loss['lost_samples']} samples with it: run it again")
         else:
-            yield _suspect(f"{told}: the others took over, and {loss['lost_samples']} samples are lost")
+            yield _suspect(f"{loss_words}: the others took over, and {loss['lost_samples']} samples are lost")
     disk = run.manifest.get("disk") or {}
     if is_invalid and disk.get("lost_from_s") is not None:
         yield _invalid(
@@ -251,10 +251,10 @@ def _client_limits(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
 def _auth_mode_changed(run: LoadedRun, _: Evidence) -> Iterator[Reason]:
     for variant in run.variants:
         asked = run.auth_mode(variant)
-        told = {str(f["auth_mode"]) for f in run.flights if f.get("variant") == variant and f.get("auth_mode")}
-        if told - {asked}:
+        used = {str(f["auth_mode"]) for f in run.flights if f.get("variant") == variant and f.get("auth_mode")}
+        if used - {asked}:
             yield _invalid(
-                f"{variant} was to use {asked} but got credentials for {', '.join(sorted(told - {asked}))}: "
+                f"{variant} was to use {asked} but got credentials for {', '.join(sorted(used - {asked}))}: "
                 "the endpoint's auth mode changed during the run; run it again"
             )
 
@@ -308,7 +308,7 @@ _CHECKS: tuple[Callable[[LoadedRun, Evidence], Iterator[Reason]], ...] = (
 
 
 def _users_to_blame(found: Evidence) -> bool:
-    """The target kept all users busy, while the client had CPU to spare (or did not tell)."""
+    """The target kept all users busy, while the client had CPU to spare (or did not report it)."""
     return found.users_busy >= LIMITS["users_busy_share"] and not found.cpu > LIMITS["cpu_invalid"]
 
 

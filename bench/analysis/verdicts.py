@@ -19,7 +19,7 @@ from bench.analysis.student import t_quantile, z_quantile
 DEFAULT_MIN_EFFECT_RATE = 0.001
 
 LEAST_EPISODES = 3
-"""Stretches of time a quantile must rest on before an interval is told: from one or two nobody knows the next."""
+"""Stretches of time a quantile must rest on before it gets an interval: one or two say nothing of the next."""
 
 ENOUGH_EPISODES = 10
 """With fewer it is said how few they are; so many are asked for."""
@@ -43,7 +43,7 @@ class Estimate:
     """Candidate - baseline in ms, or as a share, with its interval.
 
     `more_needed`: about how many more samples a variant needs, with too few for an interval (`low` and `high` are None
-    then), or with one too wide to tell a difference of `min_effect`. `estimate` is None as well when a side has no
+    then), or with one too wide to show a difference of `min_effect`. `estimate` is None as well when a side has no
     samples at all, or where requests without an answer decide: then one end may still be known. `reach` and `episodes`
     are those of the `Interval`. `why` says why there is no verdict, where the interval does not.
     """
@@ -117,7 +117,7 @@ def shares(baseline: rates.Share, candidate: rates.Share, *, min_effect: float) 
 
 
 def samples_to_resolve(interval: Interval, samples: int, *, min_effect: float) -> int:
-    """About how many samples a variant tell a difference of `min_effect`, where `samples` give this interval.
+    """About how many samples a variant show a difference of `min_effect`, where `samples` give this interval.
 
     An interval shrinks with the root of their number. 0 when `min_effect` is 0: no number does.
     """
@@ -133,15 +133,17 @@ def all_at_once(found: Mapping[str, Estimate], *, min_effect: float, degrees: fl
     the next to 1 - 5 % / (m - 1), and so on; from the first that is not on, there is no verdict. `degrees` are those of
     freedom that the intervals have: few where runs are the unit.
     """
-    told = [name for name, one in found.items() if one.low is not None or one.high is not None]
-    decided = [name for name in told if found[name].verdict in (Verdict.BETTER, Verdict.WORSE)]
+    with_interval = [name for name, one in found.items() if one.low is not None or one.high is not None]
+    decided = [name for name in with_interval if found[name].verdict in (Verdict.BETTER, Verdict.WORSE)]
     beyond = {name: _beyond(found[name], min_effect) for name in decided}
     kept: set[str] = set()
     for left, name in enumerate(sorted(decided, key=lambda one: -beyond[one])):
-        if beyond[name] * _half_width(1 - LEVEL, degrees) < _half_width((1 - LEVEL) / (len(told) - left), degrees):
+        if beyond[name] * _half_width(1 - LEVEL, degrees) < _half_width(
+            (1 - LEVEL) / (len(with_interval) - left), degrees
+        ):
             break
         kept.add(name)
-    why = f"sure by itself, not as one of {len(told)} figures"
+    why = f"sure by itself, not as one of {len(with_interval)} figures"
     return {
         name: replace(one, verdict=Verdict.INCONCLUSIVE, why=why) if name in beyond.keys() - kept else one
         for name, one in found.items()

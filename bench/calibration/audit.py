@@ -39,20 +39,20 @@ _TRUTH_RUNS = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FigureRow:
-    """One figure of one target; shares of the trials, NaN where no trial told it.
+    """One figure of one target; shares of the trials, NaN where no trial has it.
 
-    `told`, `difference_told`: had an interval. Of those `own` and `difference`: it held the truth. `warned`: told for
-    how long it hangs together, or on how few episodes it rests; `silent`: had an interval that did not hold the truth,
-    and did not warn. `alarms`: said BETTER or WORSE.
+    `with_interval`, `difference_with_interval`: had an interval. Of those `own` and `difference`: it held the truth.
+    `warned`: reported for how long it hangs together, or on how few episodes it rests; `silent`: had an interval that
+    did not hold the truth, and did not warn. `alarms`: said BETTER or WORSE.
     """
 
     target: str
     figure: str
-    told: float
+    with_interval: float
     own: float
     warned: float
     silent: float
-    difference_told: float
+    difference_with_interval: float
     difference: float
     alarms: float
     any_alarm: float
@@ -86,11 +86,11 @@ def figures(target: Target, *, trials: int, seed: int = DEFAULT_SEED) -> list[Fi
         FigureRow(
             target=target.name,
             figure=name,
-            told=_mean(seen[:, i, 0]),
+            with_interval=_mean(seen[:, i, 0]),
             own=_mean(seen[:, i, 1]),
             warned=_mean(seen[:, i, 2]),
             silent=_mean(seen[:, i, 6]),
-            difference_told=_mean(seen[:, i, 3]),
+            difference_with_interval=_mean(seen[:, i, 3]),
             difference=_mean(seen[:, i, 4]),
             alarms=_mean(seen[:, i, 5]),
             any_alarm=any_alarm,
@@ -180,7 +180,7 @@ def _rate_block(times: Floats, hit: Mask, length_s: float) -> dict[str, Any]:
 def _time_block(times: Floats, values_ms: Floats, length_s: float) -> dict[str, Any]:
     side = folded(times, values_ms, length_s)
     found = own_intervals.own_interval(side, 0.99)
-    told = {"low": found.low, "high": found.high} if found.known else {"low": None, "high": None}
+    interval = {"low": found.low, "high": found.high} if found.known else {"low": None, "high": None}
     few = {"episodes": max(round(found.episodes), 1)} if found.episodes < verdicts.ENOUGH_EPISODES else {}
     long = {"hangs_together_s": found.reach * length_s} if found.too_long else {}
     return {
@@ -188,7 +188,7 @@ def _time_block(times: Floats, values_ms: Floats, length_s: float) -> dict[str, 
         "latency_samples": side.n,
         "throughput": side.n / length_s,
         "response_time_ms": {"p99": side.quantile_ms(0.99)},
-        "response_time_ms_interval": {"p99": {**told, **few, **long, "more_needed": found.more_needed}},
+        "response_time_ms_interval": {"p99": {**interval, **few, **long, "more_needed": found.more_needed}},
     }
 
 
@@ -223,31 +223,31 @@ def looks(name: str, *, trials: int, seed: int = DEFAULT_SEED) -> Iterator[dict[
                 "variants": {"key": make(times[so_far], values[so_far], float(end))},
             }
             for part, gate in gates.items():
-                told: Any = counts[part]
+                tally: Any = counts[part]
                 if not lost[part] and hopeless([gate], summary, measured_s=float(end)):
                     lost[part] = True
-                    told["aborted"][1] += 1
-                    told["aborted"][0] += end <= RUN_S
+                    tally["aborted"][1] += 1
+                    tally["aborted"][0] += end <= RUN_S
                 if end < RUN_S or done[part]:
                     continue
                 result = judge(gate, summary)
                 place = _PLACES.get(result.verdict, 1)
                 if end == RUN_S:
-                    told["one"][place] += 1
-                told["looks"] += 1
+                    tally["one"][place] += 1
+                tally["looks"] += 1
                 if needs_more([result], summary, grown=float(end) / RUN_S) == 0 or end >= LONGEST_S:
                     done[part] = True
-                    told["extended"][place] += 1
+                    tally["extended"][place] += 1
             if all(done.values()) and all(lost.values()):
                 break
-    for part, told in counts.items():
+    for part, tally in counts.items():
         yield {
             "target": name,
             "threshold / truth": part,
-            "one look": _percents(told["one"], trials),
-            "extended": _percents(told["extended"], trials),
-            "looks": round(told["looks"] / trials, 1),
-            "aborted in 60 s / 300 s": _percents(told["aborted"], trials),
+            "one look": _percents(tally["one"], trials),
+            "extended": _percents(tally["extended"], trials),
+            "looks": round(tally["looks"] / trials, 1),
+            "aborted in 60 s / 300 s": _percents(tally["aborted"], trials),
         }
 
 

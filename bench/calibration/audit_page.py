@@ -52,8 +52,8 @@ def page(
     lines = [_HEAD.format(trials=trials, error=100 * math.sqrt(0.95 * 0.05 / trials)).rstrip("\n")]
     for target, found in itertools.groupby(rows, key=lambda row: row["target"]):
         figures = list(found)
-        own = " ".join(_covered(one["own"], one["told"]) for one in figures)
-        difference = " ".join(_covered(one["difference"], one["difference_told"]) for one in figures)
+        own = " ".join(_covered(one["own"], one["with_interval"]) for one in figures)
+        difference = " ".join(_covered(one["difference"], one["difference_with_interval"]) for one in figures)
         warned, silent, alarms = (
             " ".join(f"{100 * one[name]:.0f}" for one in figures) for name in ("warned", "silent", "alarms")
         )
@@ -65,10 +65,10 @@ def page(
     return "\n".join(lines) + "\n"
 
 
-def _covered(share: float | None, told: float) -> str:
+def _covered(share: float | None, with_interval: float) -> str:
     if share is None or math.isnan(share):
         return "-"
-    return f"{100 * share:.0f}" + (f"({100 * told:.0f})" if told < 1 else "")
+    return f"{100 * share:.0f}" + (f"({100 * with_interval:.0f})" if with_interval < 1 else "")
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:

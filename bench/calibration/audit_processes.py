@@ -86,12 +86,12 @@ def queueing(generator: np.random.Generator, times: Floats, _: float) -> Floats:
         return times
     rate = len(times) / (times[-1] - times[0] + 1e-9)
     service = generator.gamma(0.5, 1.4 / rate, len(times))
-    waited, last, told = 0.0, times[0], []
+    waited, last, waits = 0.0, times[0], []
     for due, takes in zip(times.tolist(), service.tolist(), strict=True):
         waited = max(0.0, waited - (due - last)) + takes
         last = due
-        told.append(waited)
-    return np.asarray(50 + 1e3 * np.array(told), dtype=np.float64)
+        waits.append(waited)
+    return np.asarray(50 + 1e3 * np.array(waits), dtype=np.float64)
 
 
 def _during(generator: np.random.Generator, times: Floats, length_s: float, *, on_s: float, off_s: float) -> Mask:
@@ -139,7 +139,7 @@ def two_speeds(share: float) -> Latencies:
 
 
 def rounded(generator: np.random.Generator, times: Floats, _: float) -> Floats:
-    """Times that a target tells in whole milliseconds."""
+    """Times that a target reports in whole milliseconds."""
     return np.round(5 + generator.exponential(1.0, len(times)))
 
 

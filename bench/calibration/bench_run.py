@@ -40,7 +40,7 @@ class Cores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """How each row of a table is measured: `seconds` judged in each run, the quietest of `repeat` runs is told."""
+    """How each row of a table is measured: `seconds` judged in each run, the quietest of `repeat` runs is kept."""
 
     seconds: float
     repeat: int

@@ -22,7 +22,7 @@ MIX = {"small": (3, 4), "large": (1, 2_000)}
 
 
 def classes(asked: list[int], setting: Setting) -> Iterator[Row]:
-    """A row for each class at each rate; the run of `setting.repeat` with the least lag at p99 is told."""
+    """A row for each class at each rate; the run of `setting.repeat` with the least lag at p99 is kept."""
     for rate in asked:
         runs = [_one(rate, setting) for _ in range(setting.repeat)]
         yield from min(runs, key=lambda rows: rows[0]["lag p99 ms"])

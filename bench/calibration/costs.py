@@ -145,9 +145,9 @@ def _event_us() -> float:
     for _ in range(_EVENTS):
         feed(chunk)
     took_s = process_time() - began
-    told = reader.take()
-    assert told is not None  # noqa: S101 - for the type checker
-    assert len(told.times_ns) == _EVENTS  # noqa: S101 - or a time of nothing is told
+    taken = reader.take()
+    assert taken is not None  # noqa: S101 - for the type checker
+    assert len(taken.times_ns) == _EVENTS  # noqa: S101 - or the time is of no work
     return took_s / _EVENTS * 1e6
 
 

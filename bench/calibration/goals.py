@@ -34,18 +34,18 @@ MOST_CPU_GROWTH = 0.10
 
 def of_rate(row: Mapping[str, Any]) -> str:
     """`met`, or what was missed."""
-    return _told([name.removesuffix(" ms") for name, most in MOST_MS.items() if not abs(row[name]) <= most])
+    return _verdict([name.removesuffix(" ms") for name, most in MOST_MS.items() if not abs(row[name]) <= most])
 
 
 def of_streams(row: Mapping[str, Any]) -> str:
     """The same for streamed answers, of which every token must be counted."""
     missed = [name.removesuffix(" ms") for name, most in MOST_OF_STREAMS_MS.items() if not abs(row[name]) <= most]
-    return _told([*missed, *(["tokens miscounted"] if row["miscounted"] else [])])
+    return _verdict([*missed, *(["tokens miscounted"] if row["miscounted"] else [])])
 
 
 def of_stall(row: Mapping[str, Any]) -> str:
     """The same for a target that stalls: the debt must show in response time as it was."""
-    return _told(
+    return _verdict(
         [
             f"response error {q}"
             for q in ("p50", "p95", "p99")
@@ -57,8 +57,8 @@ def of_stall(row: Mapping[str, Any]) -> str:
 def of_workers(row: Mapping[str, Any], one: Mapping[str, Any]) -> str:
     """The same for a load split among workers; `one` is the row of a single one."""
     growth = row["CPU us/request"] / one["CPU us/request"] - 1
-    return _told([f"CPU a request {growth:+.0%}"] if growth > MOST_CPU_GROWTH else [])
+    return _verdict([f"CPU a request {growth:+.0%}"] if growth > MOST_CPU_GROWTH else [])
 
 
-def _told(missed: list[str]) -> str:
+def _verdict(missed: list[str]) -> str:
     return f"missed: {', '.join(missed)}" if missed else "met"

@@ -24,7 +24,7 @@ _UNCHANGED_RUNS = 200
 _NEAR = 2
 """Runs beside the planted one at which a point is taken for it."""
 _AROUND = 5
-"""The same for one that is known, but not by the run it began with: where runs differ much, no method tells that."""
+"""The same for one that is known, but not by the run it began with: where runs differ much, no method finds which."""
 
 _ALIKE = (("independent", 0.0), ("each like the one before (0.3)", 0.3), ("each like the one before (0.5)", 0.5))
 
@@ -87,11 +87,11 @@ def alike(rng: np.random.Generator, correlation: float, *, runs: int) -> NDArray
 
 
 def _alarms(values: NDArray[np.float64]) -> int:
-    """Places that were told at any look, those that lie together as one."""
-    told: set[int] = set()
+    """How many places were reported at any look; those that lie together count as one."""
+    alarms: set[int] = set()
     for runs in range(2 * LEAST_RUNS, len(values) + 1):
-        told |= {point.index for point in change_points(_floats(values[:runs]), max_p_value=_MAX_P_VALUE)}
-    places = sorted(told)
+        alarms |= {point.index for point in change_points(_floats(values[:runs]), max_p_value=_MAX_P_VALUE)}
+    places = sorted(alarms)
     return sum(n == 0 or place - places[n - 1] > _NEAR for n, place in enumerate(places))
 
 

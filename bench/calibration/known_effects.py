@@ -134,5 +134,5 @@ def _compared(
 
 def _holds(estimate: dict[str, Any], truth_ms: float) -> str:
     if estimate["low"] is None:
-        return "untold"
+        return "no interval"
     return "yes" if estimate["low"] <= truth_ms <= estimate["high"] else "no"

@@ -1,7 +1,7 @@
 """How much of the machine others used while something was measured. Edge: reads /proc/stat.
 
 A table measured on a busy machine is about the machine. Whoever reads it must see that, and of several runs the one
-that met the least other load is told: a choice that does not look at the outcome. See docs/decisions/calibration.md.
+that met the least other load is kept: a choice that does not look at the outcome. See docs/decisions/calibration.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class OtherLoad:
 
     def __init__(self) -> None:
         self.cores: float | None = None
-        """None where the system does not tell."""
+        """None where the system does not report it."""
         self._before = (0.0, 0.0)
 
     def __enter__(self) -> Self:
@@ -40,7 +40,7 @@ class OtherLoad:
 
 
 def quietest(measure: Callable[[], dict[str, Any] | None], *, repeat: int) -> dict[str, Any] | None:
-    """The row of `repeat` measurements that met the least other load, which it is told; None when one of them is."""
+    """The row of `repeat` measurements that met the least other load, with that load in it; None when one is None."""
     found = []
     for _ in range(repeat):
         with OtherLoad() as others:

@@ -39,18 +39,18 @@ class Row:
 
     Every figure but the rates is in ms.
 
-    told            share of the trials with enough samples for an interval
+    with_interval   share of the trials with enough samples for an interval
     coverage        ... of the difference covers its truth; 0.95 is promised
     own_coverage    ... of the candidate's own figure covers its truth
     false_alarms    ... would say BETTER or WORSE if the truth were no difference, with `min_effect`
     power           ... would say WORSE if the truth were 2 * `min_effect`
-    resolves        the min_effect at which that is 80 %: what runs of this size can tell
+    resolves        the min_effect at which that is 80 %: the smallest difference that runs of this size show
     """
 
     scenario: str
     figure: str
     trials: int
-    told: float
+    with_interval: float
     coverage: float
     own_coverage: float
     false_alarms: float
@@ -115,8 +115,8 @@ def enough(
     differences, _owns = _truth(scenario, generator, truth_runs)
     short = [_intervals(scenario, *_folds(scenario, generator), seed=trial) for trial in range(_PILOTS)]
     for i, name in enumerate(FIGURES):
-        told = [found[i] for found in short if not math.isnan(found[i].low)]
-        wanted = [verdicts.samples_to_resolve(one, scenario.samples, min_effect=min_effect_ms) for one in told]
+        known = [found[i] for found in short if not math.isnan(found[i].low)]
+        wanted = [verdicts.samples_to_resolve(one, scenario.samples, min_effect=min_effect_ms) for one in known]
         asked = int(float(f"{np.median(wanted):.2g}")) if wanted else 0
         if asked <= scenario.samples:
             continue
@@ -147,21 +147,21 @@ def simulate_failures(failing: Failures, *, trials: int, seed: int = DEFAULT_SEE
 
 def _row(scenario: str, figure: str, errors: Floats, *, min_effect: float) -> Row:
     """`errors`: ends of both intervals less the truth (difference low, high, own low, high), one trial a line."""
-    told = errors[~np.isnan(errors[:, 0])]
-    low, high, own_low, own_high = told.T
+    intervals = errors[~np.isnan(errors[:, 0])]
+    low, high, own_low, own_high = intervals.T
     shares = {
         "coverage": (low <= 0) & (high >= 0),
         "own_coverage": (own_low <= 0) & (own_high >= 0),
         "false_alarms": (low > min_effect) | (high < -min_effect),
         "power": low > -min_effect,
     }
-    known = {name: np.full(len(told), True) for name in shares} | {"own_coverage": ~np.isnan(own_low)}
+    known = {name: np.full(len(intervals), True) for name in shares} | {"own_coverage": ~np.isnan(own_low)}
     return Row(
         scenario=scenario,
         figure=figure,
         trials=len(errors),
-        told=len(told) / len(errors),
-        resolves=float(np.quantile(-low, 0.8)) if len(told) else math.nan,
+        with_interval=len(intervals) / len(errors),
+        resolves=float(np.quantile(-low, 0.8)) if len(intervals) else math.nan,
         **{name: float(hits[known[name]].mean()) if known[name].any() else math.nan for name, hits in shares.items()},
     )
 

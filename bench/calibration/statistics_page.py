@@ -9,7 +9,7 @@ from bench.calibration.simulated import FAILURES, SCENARIOS
 from bench.calibration.statistics import Enough, Row
 
 _COLUMNS = """\
-- *told*: share of the runs that have an interval
+- *with interval*: share of the runs that have an interval
 - *coverage*: of the difference, by its 95 % interval; *own coverage*: of the candidate's own figure
 - *false alarms*: BETTER or WORSE if the variants were equal (`min_effect` 0.5 ms; 0.1 % for rates)
 - *power*: WORSE if the true difference were twice `min_effect`
@@ -54,11 +54,11 @@ def page(rows: Sequence[Row], longer: Iterable[Enough], *, trials: int) -> str:
 def markdown(rows: Iterable[Row]) -> str:
     """The rows as a table."""
     lines = [
-        "| scenario | figure | told | coverage | own coverage | false alarms | power | resolves |",
+        "| scenario | figure | with interval | coverage | own coverage | false alarms | power | resolves |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        shares = (row.told, row.coverage, row.own_coverage, row.false_alarms, row.power)
+        shares = (row.with_interval, row.coverage, row.own_coverage, row.false_alarms, row.power)
         resolves = "-" if math.isnan(row.resolves) else f"{row.resolves:.3g}"
         lines.append(f"| {row.scenario} | {row.figure} | {' | '.join(map(_percent, shares))} | {resolves} |")
     return "\n".join(lines)

@@ -133,12 +133,12 @@ def _aiperf_command(path: str, chats: Chats) -> list[str]:
 
 
 def _read_aiperf(chats: Chats) -> Said:
-    told = _decoded(chats.folder / "out" / "profile_export_aiperf.json", _AiperfExport)
+    export = _decoded(chats.folder / "out" / "profile_export_aiperf.json", _AiperfExport)
     return Said(
-        requests=round(told.request_count.avg),
-        achieved=told.request_throughput.avg,
-        first=told.time_to_first_token.pair,
-        gap=told.inter_token_latency.pair,
+        requests=round(export.request_count.avg),
+        achieved=export.request_throughput.avg,
+        first=export.time_to_first_token.pair,
+        gap=export.inter_token_latency.pair,
     )
 
 
@@ -193,14 +193,14 @@ def _guidellm_command(path: str, chats: Chats) -> list[str]:
 
 def _read_guidellm(chats: Chats) -> Said:
     (benchmark,) = _decoded(chats.folder / "guidellm.json", _GuidellmExport).benchmarks
-    told = benchmark.metrics
-    if not told.request_totals.successful:
+    metrics = benchmark.metrics
+    if not metrics.request_totals.successful:
         raise ValueError("no request went well")
     return Said(
-        requests=told.request_totals.successful,
-        achieved=told.requests_per_second.successful.mean,
-        first=told.time_to_first_token_ms.successful.percentiles.pair,
-        gap=told.inter_token_latency_ms.successful.percentiles.pair,
+        requests=metrics.request_totals.successful,
+        achieved=metrics.requests_per_second.successful.mean,
+        first=metrics.time_to_first_token_ms.successful.percentiles.pair,
+        gap=metrics.inter_token_latency_ms.successful.percentiles.pair,
     )
 
 

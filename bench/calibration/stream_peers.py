@@ -177,8 +177,8 @@ def _run(command: list[str], environment: Mapping[str, str], core: int | None, *
             process.wait()
     if code:
         said = log.read_text("utf-8", "replace").strip().splitlines() or [""]
-        telling = next((line for line in reversed(said) if "rror:" in line), said[-1])
-        raise ValueError(f"it ended with {code}: {telling[:_LONGEST]}")
+        error_line = next((line for line in reversed(said) if "rror:" in line), said[-1])
+        raise ValueError(f"it ended with {code}: {error_line[:_LONGEST]}")
 
 
 def _left_out(what: str, why: str) -> None:

@@ -1,7 +1,7 @@
 """Reported times of tokens against true ones, over the same streams. Pure (numpy).
 
 The truth is the emulator's: when a request's last byte was read, and when each token was handed to the kernel. An error
-is told twice: of the figures (a quantile as reported less the same quantile as it truly was), and token by token.
+is given twice: of the figures (a quantile as reported less the same quantile as it truly was), and token by token.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ def _named(raw: bytes) -> Iterator[tuple[str, TrueStream]]:
 
 def compare(truth: Mapping[str, TrueStream], reported: Mapping[str, Reported]) -> StreamErrors:
     """Errors of the streams that both know."""
-    both = [(truth[name], told) for name, told in reported.items() if name in truth]
-    whole = [(true, told) for true, told in both if len(true.sent_ns) == len(told.gaps_ns) + 1]
+    both = [(truth[name], ours) for name, ours in reported.items() if name in truth]
+    whole = [(true, ours) for true, ours in both if len(true.sent_ns) == len(ours.gaps_ns) + 1]
     true_first = _ms([true.sent_ns[0] - true.received_ns for true, _ in whole])
-    first = _ms([told.first_ns - told.sent_ns for _, told in whole])
+    first = _ms([ours.first_ns - ours.sent_ns for _, ours in whole])
     true_gaps = _ms(np.concatenate([np.diff(true.sent_ns) for true, _ in whole]) if whole else [])
-    gaps = _ms(np.concatenate([told.gaps_ns for _, told in whole]) if whole else [])
+    gaps = _ms(np.concatenate([ours.gaps_ns for _, ours in whole]) if whole else [])
     late = _ms(np.concatenate([true.sent_ns - true.due_ns for true, _ in whole]) if whole else [])
     return StreamErrors(
         streams=len(both),

@@ -35,7 +35,7 @@ def markdown(rows: Sequence[Cells]) -> str:
 
 
 def show(value: Any) -> str:
-    """A figure to what can be told apart: three decimals below 10, none above 1,000."""
+    """A figure to the digits that matter: three decimals below 10, none above 1,000."""
     if value is None:
         return "-"
     if isinstance(value, float):

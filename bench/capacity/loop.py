@@ -1,4 +1,4 @@
-"""Probe until the search is over. Pure but for what it is given: `measure` runs a probe, `tell` is told each result."""
+"""Probe until the search is over. Pure but for what it is given: `measure` runs a probe, `tell` is called with each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def conclusion(probes: Sequence[Probe], objective: str, *, limit: float | None, 
     doubts = [probe.why for probe in probes if probe.rate == best and probe.why]
     said += f" ({doubts[-1]})" if doubts else ""
     if limit is not None and best >= limit:
-        said += f"; {limit:g}/s is where the search was told to stop"
+        said += f"; {limit:g}/s is the highest rate that the search was to try"
         return said + (
             ", Azure's documented limit of requests/s and connections of an endpoint" if limit_is_azures else ""
         )

@@ -24,7 +24,7 @@ Measure = Callable[[float, float], Measured]
 
 LONGEST_S = 600.0
 _SPARE = 1.5
-"""Requests beyond the least, for answers that resemble their neighbours tell less."""
+"""Requests beyond the least, for answers that resemble their neighbours show less."""
 
 
 def length_s(gates: Sequence[Gate], rate: float, *, least_s: float, attempt: int = 0) -> float:
@@ -47,16 +47,16 @@ def probe_at(rate: float, gates: Sequence[Gate], found: Measured) -> Probe:
     results = [judge(gate, summary) for gate in gates]
     broken = [one.sentence for one in results if one.verdict in (GateVerdict.FAIL, GateVerdict.INCONCLUSIVE)]
     broken += [unstable] if unstable else []
-    untold = [one.sentence for one in results if one.verdict is GateVerdict.NO_DATA]
+    without_data = [one.sentence for one in results if one.verdict is GateVerdict.NO_DATA]
     reason = next(iter(trust["reasons"]), "")
     if broken and _client_is_the_limit(trust):
         why = f"this client was the limit, not the target; raise --processes ({broken[0]})"
         return Probe(rate=rate, holds=False, why=why, figures=figures, client=True)
     if broken:
         return Probe(rate=rate, holds=False, why=broken[0], figures=figures)
-    if untold or trust["verdict"] == "INVALID":
+    if without_data or trust["verdict"] == "INVALID":
         invalid = trust["verdict"] == "INVALID"
-        return Probe(rate=rate, holds=None, why=reason if invalid else untold[0], figures=figures, client=invalid)
+        return Probe(rate=rate, holds=None, why=reason if invalid else without_data[0], figures=figures, client=invalid)
     doubt = f"SUSPECT: {reason}" if trust["verdict"] == "SUSPECT" else ""
     return Probe(rate=rate, holds=True, why=doubt, figures=figures)
 

@@ -1,4 +1,4 @@
-"""Which rate to try next. Pure: told the probes so far, it answers with a rate or that it is done.
+"""Which rate to try next. Pure: given the probes so far, it answers with a rate or that it is done.
 
 Doubling until a rate fails (or a limit is met), then bisection until the bracket is within `precision`, then
 the best rate once more: a rate counts as holding only if every probe of it held that could be judged.

@@ -133,12 +133,12 @@ def _comparisons(summary: Mapping[str, Any]) -> list[str]:
         (
             code(f"{each['candidate']} less {each['baseline']}"),
             statistic,
-            code(numbers.estimate(told)),
-            code(told["verdict"]),
+            code(numbers.estimate(difference)),
+            code(difference["verdict"]),
         )
         for each in found
         for statistic in ("p50", "p99")
-        if (told := each["response_time_ms"].get(statistic, {})).get("verdict")
+        if (difference := each["response_time_ms"].get(statistic, {})).get("verdict")
     ]
     return _table(("difference", "response time", "ms", "verdict"), rows) if rows else []
 

@@ -9,5 +9,5 @@ evaluate         `evaluate` a summary, `exit_code`; `result` and `sentence` are 
 extend           whether to go on (`needs_more`) or to give up (`hopeless`)
 baseline       ! accepted summaries: `save`, `load`, `refuse_unlike`, `caveats`
 junit github azure_pipelines    results as text for CI
-publish        ! tells the CI server that is running us
+publish        ! reports to the CI server that is running us
 """

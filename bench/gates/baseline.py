@@ -250,6 +250,6 @@ def _only(values: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _short(value: Any) -> str:
-    """A workload's value in an error: a hash is cut to what tells it apart."""
+    """A workload's value in an error: a hash is cut to what distinguishes it."""
     text = str(value) if value not in (None, "", []) else "none"
     return f"{text[:12]}…" if re.fullmatch(r"[0-9a-f]{64}", text) else text

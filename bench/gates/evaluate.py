@@ -1,7 +1,7 @@
 """Judges a summary by gates. Pure.
 
 A gate FAILs only when its whole interval is beyond the threshold. When the figure is beyond and the interval
-straddles, it is INCONCLUSIVE and says about how many more requests would tell. When the figure is within, it
+straddles, it is INCONCLUSIVE and says about how many more requests would decide it. When the figure is within, it
 PASSes, also where the interval straddles: a gate that asks for proof of health would flap on every short run.
 Counts are compared as they are. Without data there is NO_DATA, and a run that cannot be believed passes nothing.
 Where requests without an answer decide, a time is only known from below: it can FAIL, and it never passes a limit.
@@ -139,13 +139,13 @@ def _of_variant(gate: Gate, variant: str, figure: Figure, baseline: Reference | 
         settled=figure.above is not None,
         hangs_together_s=figure.hangs_together_s,
     )
-    if not figure.tells and figure.above is None:
+    if not figure.can_be_judged and figure.above is None:
         return replace(
             undecided,
             sentence=sentence.no_data(gate, variant, figure),
             needed_requests=figure.more_needed or None,
         )
-    if gate.bound.on_baseline and not reference.tells:
+    if gate.bound.on_baseline and not reference.can_be_judged:
         return replace(undecided, sentence=sentence.no_baseline(gate, variant, name))
     if figure.above is not None:
         return _from_below(undecided, figure, reference, name)
@@ -160,7 +160,7 @@ def _of_variant(gate: Gate, variant: str, figure: Figure, baseline: Reference | 
         needed_requests=(more_requests(figure, gate, standing) or figure.more_needed or None) if waits else None,
         settled=standing.beyond and standing.one_run,
     )
-    return replace(result, sentence=sentence.told(result, figure, baseline=name, reference=reference))
+    return replace(result, sentence=sentence.with_figure(result, figure, baseline=name, reference=reference))
 
 
 def _reference(gate: Gate, variant: str, baseline: Reference | None) -> Figure:

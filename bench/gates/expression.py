@@ -4,7 +4,7 @@
     metric     = "within" "(" number unit ")"       share of the requests answered well in so much time from when due
                | "response_time" | "error_rate" | ...                     every word of `metrics.METRICS`
     quantile   = "p50" | "p90" | "p95" | "p99" | "p99.9" | "mean" | "max"       after a time, and only there
-    label      = "variant" | "class"                    a class of requests, of what is told of requests
+    label      = "variant" | "class"                    a class of requests, for a metric of requests
                | "outcome" | "cause" | "status"         after `error_rate`
     name       = letters, digits, "_" "." "#" "-", or anything in double quotes: {class="two words"}
     comparison = "<" | "<=" | ">" | ">=" | "=="

@@ -39,13 +39,13 @@ def needs_more(results: Sequence[GateResult], summary: Mapping[str, Any], *, gro
     (`sequence`) lies on one side of the threshold, whichever that is, and not before the run is long enough for what
     hangs together in it: until then blocks are not independent, and no width makes up for that. `grown`: how many
     times as much has been measured as at the first look. Infinite when the figure lies so close to the threshold that
-    no number can be told: go on as long as allowed.
+    no number can be given: go on as long as allowed.
     """
-    told = [of_client(result, summary) for result in results]
+    judged = [of_client(result, summary) for result in results]
     width = sequence(grown)
-    if trust_of(summary) == INVALID or any(_lost(result, width) for result in told):
+    if trust_of(summary) == INVALID or any(_lost(result, width) for result in judged):
         return 0.0
-    return max((_seconds(result, summary, width) for result in told), default=0.0)
+    return max((_seconds(result, summary, width) for result in judged), default=0.0)
 
 
 def sequence(grown: float) -> float:

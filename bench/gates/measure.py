@@ -45,7 +45,7 @@ class Figure:
     of_runs: int = 1
 
     @property
-    def tells(self) -> bool:
+    def can_be_judged(self) -> bool:
         """Whether there is enough to judge by."""
         return self.value is not None and (self.counted or self.interval is not None or bool(self.doubt))
 
@@ -102,7 +102,7 @@ def _find(gate: Gate, summary: Mapping[str, Any], variant: str) -> Figure:
             return _throughput(gate.metric.name, block)
 
 
-_OF_SINGLE_RUNS = "classes are told of single runs only, not of a set"
+_OF_SINGLE_RUNS = "classes are reported for single runs only, not for a set"
 
 
 def _no_class(classes: Iterable[str]) -> str:
@@ -123,8 +123,8 @@ def _never_measured(metric: str, block: Mapping[str, Any]) -> str:
 def of_runs(gate: Gate, summaries: Sequence[Mapping[str, Any]], variant: str) -> Figure:
     """What several runs of one thing say of the gate's metric: their mean, and the figure of each."""
     found = [find(gate, summary, variant) for summary in summaries]
-    if len(found) == 1 or not all(one.tells for one in found):
-        return next((one for one in found if not one.tells), found[0])
+    if len(found) == 1 or not all(one.can_be_judged for one in found):
+        return next((one for one in found if not one.can_be_judged), found[0])
     values = tuple(one.value for one in found if one.value is not None)
     mean = math.fsum(values) / len(values)
     known = [(one.interval, one.value) for one in found if one.interval is not None and one.value is not None]

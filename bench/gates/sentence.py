@@ -19,7 +19,7 @@ def subject(gate: Gate, variant: str) -> str:
 def no_data(gate: Gate, variant: str, figure: Figure) -> str:
     """Why a figure cannot be judged: it does not exist, or rests on too few requests."""
     if figure.value is None:
-        nothing = "no comparison was made" if gate.metric.name in OVERHEADS else "no request tells it"
+        nothing = "no comparison was made" if gate.metric.name in OVERHEADS else "no request measured it"
         return f"{subject(gate, variant)} has no data: {figure.doubt or nothing}"
     return (
         f"{subject(gate, variant)} rests on {figure.requests:,} requests, too few to judge it"
@@ -34,8 +34,8 @@ def no_baseline(gate: Gate, variant: str, name: str) -> str:
     return f"{subject(gate, variant)} has no data in baseline {name}, or too little: save a longer run as {name}"
 
 
-def told(result: GateResult, figure: Figure, *, baseline: str = "", reference: Figure | None = None) -> str:
-    """What was measured, where it stands, and about how many more requests would tell."""
+def with_figure(result: GateResult, figure: Figure, *, baseline: str = "", reference: Figure | None = None) -> str:
+    """What was measured, where it stands, and about how many more requests would decide it."""
     gate, kind = result.gate, result.gate.metric.kind
     measured = result.shown
     if result.interval:

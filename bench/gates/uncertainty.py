@@ -1,4 +1,4 @@
-"""What an interval says of a threshold: beyond it or not, and how many requests would tell. Pure arithmetic.
+"""What an interval says of a threshold: beyond it or not, and how many requests would decide it. Pure arithmetic.
 
 Against a baseline the threshold is `factor x baseline + offset`, and the baseline's figure is as uncertain as the
 run's. The interval of the difference is made from the two by the method of variance estimates recovery (Zou and
@@ -28,7 +28,7 @@ class Standing:
     """Where a run's figure stands to the threshold.
 
     `interval` is to be held against `threshold`; it includes the baseline's uncertainty and is None where all
-    is counted. `beyond` tells whether the figure itself breaks the gate, `surely` whether the whole interval does.
+    is counted. `beyond` says whether the figure itself breaks the gate, `surely` whether the whole interval does.
     `one_run`: the baseline is of too few runs to know how much runs differ, and the gate leaves no room for it.
     """
 

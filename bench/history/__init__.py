@@ -6,7 +6,7 @@ shift_test      ·  do two stretches of runs differ, where runs resemble the one
 watch           ·  the watched figures of a history, their change points, and whether the newest is for the worse
 page            ·  a sparkline and a page of SVG
 places          !  where a history is kept: a folder, or an MLflow experiment
-lines           !  its lines, wherever they lie: typed, damaged ones told
+lines           !  its lines, wherever they lie: typed, damaged ones reported
 ledger          !  in a folder: append-only JSONL
 mlflow/            in an experiment: a run for each line
 adding          !  a run's line: its commit and branch

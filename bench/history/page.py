@@ -59,7 +59,7 @@ def shift_lines(series: Series) -> list[str]:
 def page(watched: Watched) -> str:
     """The whole page."""
     shifts = [line for series in watched.series for line in shift_lines(series)]
-    told = "".join(f"<li><b>{escape(line)}</b></li>" for line in shifts) or "<li>no lasting shift</li>"
+    items = "".join(f"<li><b>{escape(line)}</b></li>" for line in shifts) or "<li>no lasting shift</li>"
     left_out = f"<p class=faint>left out: {escape(', '.join(watched.left_out))}</p>" if watched.left_out else ""
     charts = "".join(
         f"<h2>{escape(series.name)}</h2>{_chart(series)}" for series in watched.series if len(series.entries) > 1
@@ -67,7 +67,7 @@ def page(watched: Watched) -> str:
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>History</title><style>{_STYLE}</style><h1>{len(watched.runs)} runs</h1>"
-        f"<ul>{told}</ul>{left_out}{charts}"
+        f"<ul>{items}</ul>{left_out}{charts}"
     )
 
 
@@ -92,8 +92,8 @@ def _chart(series: Series) -> str:
             continue
         if least is not None and most is not None:
             parts.append(f"<path d='M{x(n):.1f} {y(least):.1f}V{y(most):.1f}' stroke='var(--faint)'/>")
-        told = escape(f"{entry.run_id} {entry.commit[:12]} {number(series.metric, value)}")
-        parts.append(f"<circle cx={x(n):.1f} cy={y(value):.1f} r=3 fill='var(--line)'><title>{told}</title></circle>")
+        title = escape(f"{entry.run_id} {entry.commit[:12]} {number(series.metric, value)}")
+        parts.append(f"<circle cx={x(n):.1f} cy={y(value):.1f} r=3 fill='var(--line)'><title>{title}</title></circle>")
     edges = [0, *(point.index for point in series.shifts), len(figures)]
     for begin, end in pairwise(edges):
         values = [figure[0] for figure in figures[begin:end] if figure[0] is not None]

@@ -1,7 +1,7 @@
 """The watched figures of a history, where they shifted, and whether the newest runs are worse for it. Pure.
 
 Runs that could not be believed are left out, and so are runs of another load or machine than the newest one's: a
-history that mixes them tells of the mixture. The chance of a false alarm is shared by all watched series.
+history that mixes them shows the mixture. The chance of a false alarm is shared by all watched series.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Watched:
 
 
 def watch(entries: Sequence[HistoryEntry]) -> Watched:
-    """What a history tells about the load and machine of its newest run that can be believed."""
+    """What a history shows about the load and machine of its newest run that can be believed."""
     believed = [entry for entry in entries if entry.trust != "INVALID"]
     reasons: Counter[str] = Counter()
     reasons["INVALID"] = len(entries) - len(believed)

@@ -54,11 +54,11 @@ def time_axis(axes: Any, begin_s: float, until_s: float, *, wall_zero_s: float |
     step_s = next((step for step in _TIME_STEPS_S if (until_s - begin_s) / step <= 10), until_s)
     axes.xaxis.set_major_locator(MultipleLocator(step_s) if is_long else MaxNLocator(8))
 
-    def told(t_s: float, _: int) -> str:
+    def tick_label(t_s: float, _: int) -> str:
         since = f"{int(t_s // 60)}:{int(t_s % 60):02d}" if is_long else f"{t_s:g}"
         return since if wall_zero_s is None else f"{since}\n{time_of_day(wall_zero_s + t_s)}"
 
-    axes.xaxis.set_major_formatter(told)
+    axes.xaxis.set_major_formatter(tick_label)
     below = "" if wall_zero_s is None else "; below it the time of day, UTC"
     axes.set_xlabel(f"time since the run's start, {'min:s' if is_long else 's'}{below}", loc="left")
 

@@ -27,7 +27,7 @@ _LANE_IN = 0.24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """One row of marks; `texts` are written to the right of theirs. `told` says more of each: (from, to, what)."""
+    """One row of marks; `texts` are written to the right of theirs, `details` (from, to, what) shown at the pointer."""
 
     name: str
     colour: str
@@ -35,7 +35,7 @@ class Lane:
     failed_s: tuple[float, ...] = ()
     spans_s: tuple[tuple[float, float], ...] = ()
     texts: tuple[str, ...] = ()
-    told: tuple[tuple[float, float, str], ...] = ()
+    details: tuple[tuple[float, float, str], ...] = ()
 
 
 def lanes(sides: Sequence[Side]) -> tuple[Lane, ...]:
@@ -52,7 +52,7 @@ def lanes(sides: Sequence[Side]) -> tuple[Lane, ...]:
                     colour=side.stroke.light,
                     ok_s=tuple(mark.start_s for mark in flights if mark.outcome == "ok"),
                     failed_s=tuple(mark.start_s for mark in flights if mark.outcome != "ok"),
-                    told=tuple((mark.start_s, mark.end_s, _of_flight(mark, side.run)) for mark in flights),
+                    details=tuple((mark.start_s, mark.end_s, _of_flight(mark, side.run)) for mark in flights),
                 )
             )
     stalls = {at_s for run in runs for at_s in _stalls_apart(run)}
@@ -81,7 +81,7 @@ def _fault_lanes(run: LoadedRun) -> list[Lane]:
             colour=light("bad"),
             ok_s=tuple(max(fault.from_s, begin_s) for fault in faults),
             spans_s=tuple((max(fault.from_s, begin_s), min(fault.to_s, until_s)) for fault in faults),
-            told=tuple((fault.from_s, min(fault.to_s, until_s), _of_fault(fault, run)) for fault in faults),
+            details=tuple((fault.from_s, min(fault.to_s, until_s), _of_fault(fault, run)) for fault in faults),
         )
         for name, faults in list(named.items())[:_MOST_FAULTS]
     ]
@@ -126,7 +126,7 @@ def draw(axes: Any, rows: Sequence[Lane]) -> None:
             axes.plot([from_s, to_s], [y, y], linewidth=6, color=lane.colour, alpha=0.45, solid_capstyle="butt")
         _draw_marks(axes, y, lane.ok_s, marker="|", markersize=9, color=lane.colour)
         _draw_marks(axes, y, lane.failed_s, marker="x", markersize=7, color=light("bad"))
-        for from_s, to_s, what in lane.told[:_MOST_MARKS]:
+        for from_s, to_s, what in lane.details[:_MOST_MARKS]:
             hover.say(axes, from_s, to_s, what, low=y + 0.5, high=y - 0.5)
         for at_s, text in zip(lane.ok_s, lane.texts, strict=False):
             axes.annotate(text, (at_s, y), xytext=(5, 0), textcoords="offset points", va="center", color=lane.colour)

@@ -47,8 +47,8 @@ def _draw(axes: Any, side: Side, one: OutcomeSeries, colours: dict[str, str]) ->
         rates = ", ".join(f"{name} {rate(values[i])}" for name, values in one.bands if values[i])
         when = at_time(t_s, side.run.wall_zero_s)
         sent, answered = rate(one.sent[i]), rate(one.answered[i])
-        told = f"{when}: {rates or 'nothing due'}; sent {sent}, answered {answered}"
-        hover.say(axes, one.edges_s[i], one.edges_s[i + 1], told)
+        hover_text = f"{when}: {rates or 'nothing due'}; sent {sent}, answered {answered}"
+        hover.say(axes, one.edges_s[i], one.edges_s[i + 1], hover_text)
     for name, band in one.bands:
         drawn = axes.stairs(
             below + band, one.edges_s, baseline=below, fill=True, color=colours[name], label=name, linewidth=0

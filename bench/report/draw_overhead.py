@@ -51,8 +51,8 @@ def _draw_bars(axes: Any, stack: Stack) -> None:
             axes.barh(
                 y, value_ms, 0.62, left=left_ms, color=light(_COLOURS[name]), edgecolor=light("page"), linewidth=0.6
             )
-            told = f"{NAMES[name]}: {numbers.milliseconds(value_ms)} ms"
-            hover.say(axes, left_ms, left_ms + value_ms, told, low=y + 0.3, high=y - 0.3)
+            hover_text = f"{NAMES[name]}: {numbers.milliseconds(value_ms)} ms"
+            hover.say(axes, left_ms, left_ms + value_ms, hover_text, low=y + 0.3, high=y - 0.3)
             left_ms += value_ms
         axes.annotate(
             numbers.milliseconds(left_ms), (left_ms, y), xytext=(5, 0), textcoords="offset points", va="center"

@@ -89,13 +89,13 @@ def _draw_curves(
 def _say_quantiles(axes: Any, metric: str, variants: Mapping[str, Any]) -> None:
     """The figures of all variants around each printed quantile."""
     for name, q in PRINTED.items():
-        told = [
+        figures = [
             f"{variant} {numbers.at_least(block[metric][name], block.get(f'{metric}_censored', {}).get(name))} ms"
             + (f" ({span})" if (span := numbers.span(block[f"{metric}_interval"].get(name, {}))) else "")
             for variant, block in variants.items()
         ]
         x = float(tail_position(q))
-        hover.say(axes, x - _AROUND, x + _AROUND, f"{name}: {', '.join(told)}")
+        hover.say(axes, x - _AROUND, x + _AROUND, f"{name}: {', '.join(figures)}")
 
 
 def differences(comparisons: Sequence[Mapping[str, Any]], strokes: Mapping[str, Stroke]) -> Any:
@@ -130,8 +130,8 @@ def _mark(axes: Any, q: float, found: Mapping[str, Any], stroke: Stroke, *, numb
     """A marker whose shape is the verdict, and the number beside it: p95's below, for p90's is near."""
     x, y = float(tail_position(q)), found["estimate"]
     axes.plot(x, y, **_marker(found["verdict"], stroke.light))
-    told = f"{quantile_name(q)}: {numbers.estimate(found)} ms, {found['verdict']}"
-    hover.say(axes, x - _AROUND / 2, x + _AROUND / 2, told)
+    hover_text = f"{quantile_name(q)}: {numbers.estimate(found)} ms, {found['verdict']}"
+    hover.say(axes, x - _AROUND / 2, x + _AROUND / 2, hover_text)
     if numbered:
         number = numbers.difference(y)
         below = q == PRINTED["p95"]

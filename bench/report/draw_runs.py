@@ -46,7 +46,7 @@ def runs_plot(summary: Mapping[str, Any]) -> Plot | None:
     ]
     if not any(mark.value is not None for row in rows for marks in row.marks for mark in marks.values()):
         return None
-    told = numbers.plural(sum(not line["left_out"] for line in summary["runs"]), "run")
+    counted_runs = numbers.plural(sum(not line["left_out"] for line in summary["runs"]), "run")
     with draw_style():
         places = len(summary["runs"]) + 1
         figure, axes = new_figure(heights_in=[0.26 * places + 0.2 for _ in rows], columns=2, share_x=False)
@@ -61,7 +61,7 @@ def runs_plot(summary: Mapping[str, Any]) -> Plot | None:
             caption="A line is the 95 % interval within a run, which knows nothing of other runs; the last row is the "
             "mean over runs with the interval between them, by which the set is judged. A hollow mark is of a run that "
             "is left out; it may lie beyond the axis.",
-            alt=f"{told} that count, one below the other, with intervals; the report lists why others do not.",
+            alt=f"{counted_runs} that count, one below the other, with intervals; the report lists why others do not.",
         )
 
 
@@ -98,8 +98,10 @@ def _compared(
     def marks(quantile: str) -> dict[tuple[str, int], _Mark]:
         candidate, found = comparison["candidate"], {}
         for place, line in enumerate(summary["runs"]):
-            told = line["differences"].get(candidate, {}).get(f"{metric}.{quantile}", {})
-            found[candidate, place] = _mark(line["run_id"], told.get("estimate"), told, counts=not line["left_out"])
+            difference = line["differences"].get(candidate, {}).get(f"{metric}.{quantile}", {})
+            found[candidate, place] = _mark(
+                line["run_id"], difference.get("estimate"), difference, counts=not line["left_out"]
+            )
         own = comparison[f"{metric}_ms"].get(quantile, {})
         found[candidate, len(summary["runs"])] = _mark(_TOGETHER, own.get("estimate"), own)
         return found
@@ -146,7 +148,7 @@ def _draw(
             markerfacecolor=colour if mark.counts else light("page"),
         )
         low, high = (mark.value if end is None else end for end in (mark.low, mark.high))
-        hover.say(axes, low, high, _told(name, mark, difference=from_zero), low=y + 0.2, high=y - 0.2)
+        hover.say(axes, low, high, _hover_text(name, mark, difference=from_zero), low=y + 0.2, high=y - 0.2)
     axes.set_xlim(*_span([mark for mark in marks.values() if mark.counts], from_zero=from_zero))
 
 
@@ -159,7 +161,7 @@ def _span(counting: Sequence[_Mark], *, from_zero: bool) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _told(name: str, mark: _Mark, *, difference: bool) -> str:
+def _hover_text(name: str, mark: _Mark, *, difference: bool) -> str:
     ends = {"low": mark.low, "high": mark.high}
     figure = numbers.difference(mark.value) if difference else numbers.milliseconds(mark.value)
     interval = numbers.interval(ends) if difference else numbers.span(ends)

@@ -44,7 +44,7 @@ def render(
 ) -> str:
     """The page. `intent` are the lines under its heading; an empty `manifest` is left out. `files` are linked."""
     variants = summary["variants"]
-    shown = _telling(flights)
+    shown = _eventful(flights)
     compares_modes = modes_page(summary, manifest, flight_records) if sides else None  # of a set, each run has one
     deployed = any(variant["deployments"] for variant in variants.values())
     classed = any(variant.get("classes") for variant in variants.values())
@@ -178,8 +178,8 @@ def _template() -> Template:
     return environment.get_template("report.html.jinja")
 
 
-def _telling(flights: Sequence[FlightMark]) -> list[FlightMark]:
-    """All flights of a short run; of a long one the worst of those with something to tell."""
+def _eventful(flights: Sequence[FlightMark]) -> list[FlightMark]:
+    """All flights of a short run; of a long one the worst of those that failed, were repeated, or let requests wait."""
     if len(flights) <= _MOST_FLIGHTS:
         return list(flights)
     eventful = [f for f in flights if f.outcome != "ok" or f.attempts > 1 or f.longest_wait_ms > 0]

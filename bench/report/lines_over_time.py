@@ -1,4 +1,4 @@
-"""p50 and p99 of a time over the run, for every variant, with what the pointer is told. Edge: matplotlib."""
+"""p50 and p99 of a time over the run, for every variant, with the figures shown at the pointer. Edge: matplotlib."""
 
 from __future__ import annotations
 
@@ -56,13 +56,15 @@ def draw(
 
 def _say_bins(axes: Any, sides: Sequence[Side], binned: Sequence[Binned], lines: Sequence[QuantileLines]) -> None:
     """The figures of each stretch of time, of all sides that have the same one."""
-    told: dict[tuple[float, float], list[str]] = {}
+    texts_at: dict[tuple[float, float], list[str]] = {}
     for side, one, line in zip(sides, binned, lines, strict=True):
         for i in np.flatnonzero(np.isfinite(line.p50_ms)):
-            texts = told.setdefault((one.edges_s[i], one.edges_s[i + 1]), [at_time(one.t_s[i], side.run.wall_zero_s)])
+            texts = texts_at.setdefault(
+                (one.edges_s[i], one.edges_s[i + 1]), [at_time(one.t_s[i], side.run.wall_zero_s)]
+            )
             p50, p99 = (milliseconds(float(values[i])) for values in (line.p50_ms, line.p99_ms))
             texts.append(f"{side.label}: p50 {p50} ms, p99 {p99} ms of {plural(int(one.count[i]), 'answer')}")
-    for (left, right), texts in told.items():
+    for (left, right), texts in texts_at.items():
         hover.say(axes, left, right, "; ".join(texts))
 
 

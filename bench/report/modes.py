@@ -63,7 +63,7 @@ def modes_page(
         return None
     costs = [words.cost_sentence(one, quantile=q) for one in compared for q in ("p50", "p99")]
     costs += [f"Where it arises: {one['decomposition']['sentence']}" for one in compared]
-    told = {name: [one for one in flights if one.get("variant") == name] for name in variants}
+    flights_of = {name: [one for one in flights if one.get("variant") == name] for name in variants}
     sent = manifest.get("variants", {})
 
     def row(question: str, answers: Mapping[str, str]) -> ModeRow:
@@ -77,10 +77,15 @@ def modes_page(
                 "bytes of a request",
                 {name: numbers.count(sent.get(name, {}).get("request_bytes")) for name in variants},
             ),
-            row("control-plane calls an hour", {name: _calls(modes[name], told[name]) for name in variants}),
+            row("control-plane calls an hour", {name: _calls(modes[name], flights_of[name]) for name in variants}),
             row("what a refresh cost", {name: _refresh(variants[name]) for name in variants}),
-            row("survives an outage of ARM", {name: _outage(modes[name], told[name], "arm") for name in variants}),
-            row("survives an outage of Entra", {name: _outage(modes[name], told[name], "entra") for name in variants}),
+            row(
+                "survives an outage of ARM", {name: _outage(modes[name], flights_of[name], "arm") for name in variants}
+            ),
+            row(
+                "survives an outage of Entra",
+                {name: _outage(modes[name], flights_of[name], "entra") for name in variants},
+            ),
             row(
                 "what a rotation or revocation costs",
                 {name: ROTATIONS.get(modes[name], numbers.DASH) for name in variants},
@@ -103,7 +108,7 @@ def _calls(mode: str, flights: Sequence[Mapping[str, Any]]) -> str:
     if mode == "aad_token":
         return "0: Entra is asked, not ARM"
     if not refresh_s:
-        return "not known: no flight told its token's life"
+        return "not known: no flight reported its token's life"
     calls = max(round(3600 / refresh_s), 1)
     share = numbers.percent(calls / _WRITES_AN_HOUR)
     return f"{numbers.plural(calls, 'write')} for each process that fetches for itself: {share} of ARM's budget"
@@ -128,7 +133,7 @@ def _outage(mode: str, flights: Sequence[Mapping[str, Any]], of: str) -> str:
         return "unlimited: ARM is not asked"
     life_s, refresh_s = _life_s(flights, "life_s"), _life_s(flights, "refresh_in_s")
     if life_s is None:
-        return "not known: no flight told its token's life"
+        return "not known: no flight reported its token's life"
     least = life_s - refresh_s if refresh_s is not None else 0.0
     return f"{_duration(least)} to {_duration(life_s)}: what is left of the token when it begins"
 

@@ -9,7 +9,7 @@ from bench.numbers import count, listed, milliseconds, percent, plural
 from bench.report.words import Summary
 
 _MOST_PLACES = 8
-UNKNOWN = "not known, for the client's system does not tell it (Linux's TCP_INFO)"
+UNKNOWN = "not known, for the client's system does not report it (Linux's TCP_INFO)"
 FAR_END = "to the first TCP end (a proxy, or Azure's front door)"
 
 

@@ -1,4 +1,4 @@
-"""The colours of the report: one set for light, one for dark, told apart by the colour-blind too. Pure.
+"""The colours of the report: one set for light, one for dark, that the colour-blind can distinguish too. Pure.
 
 Plots are drawn once, in the light colours. `canvas` then swaps each colour for a CSS variable of the
 same name, so that the one SVG follows the reader's theme; the PNG beside it keeps the light colours.

@@ -43,7 +43,7 @@ def _compared(comparison: Mapping[str, Any]) -> Iterator[Stack]:
 
 
 def _mean_parts(variant: Mapping[str, Any]) -> dict[str, float]:
-    """Means add up exactly; the server's share is told only where the server told it."""
+    """Means add up exactly; the server's share is shown only where the server reported it."""
     lag, wait, service, server = (
         variant[f"{metric}_ms"]["mean"] for metric in ("schedule_lag", "lease_wait", "service_time", "server_time")
     )

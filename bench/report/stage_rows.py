@@ -28,11 +28,11 @@ def rows(summary: Summary) -> list[tuple[str, ...]]:
 
 
 def sentence(summary: Summary) -> str:
-    """That stages are told together; empty where each is told by itself."""
+    """That several stages share a row; empty where each has its own."""
     shape = summary.get("shape") or {}
     if shape.get("changes", 0) <= shape.get("stages", 0):
         return ""
     return (
         f"the LoadTestShape {shape['name']} asked for {numbers.plural(shape['changes'], 'different load')}:"
-        f" told in {numbers.plural(shape['stages'], 'stage')}"
+        f" reported in {numbers.plural(shape['stages'], 'stage')}"
     )

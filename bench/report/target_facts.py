@@ -1,4 +1,4 @@
-"""What a run was aimed at and the way there, as a table: what ARM told of it, the proxy, the certificate. Pure.
+"""What a run was aimed at and the way there, as a table: what ARM reported of it, the proxy, the certificate. Pure.
 
 It is read from a manifest, which an older version may have written with less in it: what is not there is left out.
 """
@@ -41,12 +41,12 @@ def _way(variant: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterator[tuple[
         yield "client certificate", str(plan["client_cert"])
 
 
-def _endpoint(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "state", str(told.get("state") or "")
-    yield "public network access", str(told.get("network_access") or "")
-    yield "traffic", _shares(told.get("traffic"))
-    yield "mirrored traffic", _shares(told.get("mirror_traffic"))
-    for one in told.get("deployments") or ():
+def _endpoint(endpoint: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "state", str(endpoint.get("state") or "")
+    yield "public network access", str(endpoint.get("network_access") or "")
+    yield "traffic", _shares(endpoint.get("traffic"))
+    yield "mirrored traffic", _shares(endpoint.get("mirror_traffic"))
+    for one in endpoint.get("deployments") or ():
         yield f"deployment {one.get('name')}", _deployment(one)
 
 

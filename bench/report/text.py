@@ -85,8 +85,8 @@ def one_line(summary: Summary, gates: Sequence[GateRow] = ()) -> str:
 def _conclusions(summary: Summary) -> list[str]:
     compared = words.comparisons(summary)
     if words.conclusive(summary) and compared:
-        told = ("response_time", metrics.TIME_TO_FIRST_TOKEN)
-        return [words.cost_sentence(one, metric=metric) for one in compared for metric in told]
+        times = ("response_time", metrics.TIME_TO_FIRST_TOKEN)
+        return [words.cost_sentence(one, metric=metric) for one in compared for metric in times]
     if words.conclusive(summary):
         return [words.speed_sentence(summary), words.token_sentence(summary)]
     answered = any(variant["outcomes"]["ok"] for variant in summary["variants"].values())
@@ -150,8 +150,8 @@ def remarks(summary: Summary) -> list[str]:
     reasons = summary["trust"]["reasons"]
     missing = [problem for problem in summary["problems"] if not any(problem in reason for reason in reasons)]
     warm_up = summary.get("warm_up", {}).get("sentence", "")
-    told = [] if not warm_up or warm_up in reasons else [warm_up]
-    return [*reasons, *missing, *told, *words.stream_remarks(summary)]
+    warm_up_remark = [] if not warm_up or warm_up in reasons else [warm_up]
+    return [*reasons, *missing, *warm_up_remark, *words.stream_remarks(summary)]
 
 
 def figure_rows(summary: Summary) -> Iterator[Row]:
@@ -192,16 +192,16 @@ def stream_rows(summary: Summary) -> Iterator[Row]:
     streamed = [variant.get("streams") for variant in variants]
     if not any(streamed):
         return
-    told = [one or {} for one in streamed]
-    yield Row("streamed answers", tuple(numbers.count(one.get("answers")) for one in told))
-    yield Row("output tokens", tuple(numbers.count(one.get("output_tokens")) for one in told))
-    yield _rate_row("output tokens a second", told, "throughput")
-    yield _rate_row("  of one user", told, "throughput_per_user")
+    blocks = [one or {} for one in streamed]
+    yield Row("streamed answers", tuple(numbers.count(one.get("answers")) for one in blocks))
+    yield Row("output tokens", tuple(numbers.count(one.get("output_tokens")) for one in blocks))
+    yield _rate_row("output tokens a second", blocks, "throughput")
+    yield _rate_row("  of one user", blocks, "throughput_per_user")
     if any(variant.get("conversations") for variant in variants):
         held = [variant.get("conversations") or {"count": 0, "ended": {}} for variant in variants]
         yield Row("conversations", tuple(numbers.count(one["count"]) for one in held))
         yield Row("  and how they ended", tuple(numbers.by_frequency(one["ended"]) for one in held))
-    yield from _length_rows(summary, told)
+    yield from _length_rows(summary, blocks)
     for metric, word in metrics.STREAM_DURATIONS.items():
         yield Row(f"{word.title}, ms")
         for statistic in _STREAM_STATISTICS:
@@ -234,8 +234,8 @@ def _length_rows(summary: Summary, streams: Sequence[Mapping[str, Any]]) -> Iter
 
 
 def _share_difference(found: Mapping[str, Any]) -> tuple[str, str]:
-    told = numbers.points_interval(found)
-    return (f"{numbers.points(found['estimate'])} {told}", found["verdict"]) if told else ("", "")
+    interval = numbers.points_interval(found)
+    return (f"{numbers.points(found['estimate'])} {interval}", found["verdict"]) if interval else ("", "")
 
 
 def _markdown_gates(gates: Sequence[GateRow]) -> Iterator[str]:

@@ -135,7 +135,7 @@ def cost_sentence(comparison: Mapping[str, Any], *, quantile: str = "p50", metri
         case "EQUIVALENT":
             return f"{candidate} costs as much as {baseline} at {quantile}: {difference(value)} ms, {said}"
         case "INCONCLUSIVE":
-            unknown = f"what {candidate} costs over {baseline} at {quantile} cannot be told"
+            unknown = f"what {candidate} costs over {baseline} at {quantile} cannot be determined"
             return ", ".join(filter(None, (f"{unknown}: {difference(value)} ms", said, needed(found))))
     verb = "costs" if value >= 0 else "saves"
     return f"{candidate} {verb} {milliseconds(abs(value))} ms over {baseline} at {quantile}, {said}"
@@ -151,12 +151,12 @@ def speed_sentence(summary: Summary) -> str:
 
 def token_sentence(summary: Summary) -> str:
     """How soon each variant's first token came, and the next: median and p99."""
-    told = {"first token": "time_to_first_token_ms", "between tokens": "inter_token_latency_ms"}
+    titles = {"first token": "time_to_first_token_ms", "between tokens": "inter_token_latency_ms"}
     return "; ".join(
         f"{name} {title} p50 {response_time(variant, 'p50', block)} ms, p99 {response_time(variant, 'p99', block)} ms"
         for name, variant in summary["variants"].items()
         if variant.get("streams")
-        for title, block in told.items()
+        for title, block in titles.items()
     )
 
 
@@ -164,27 +164,27 @@ def stream_remarks(summary: Summary) -> list[str]:
     """What a reader of the figures of streamed answers must know beside them."""
     said = [*_prompts_remark(summary)]
     for name, variant in summary["variants"].items():
-        told = variant.get("streams")
+        streams = variant.get("streams")
         if variant.get("without_streams"):
             said.append(
                 f"no answer of {name} was streamed in {listed(variant['without_streams'])}: no figure of streams"
             )
         if variant.get("goodput", {}).get("why"):
             said.append(f"the goodput of {name} is not known: {variant['goodput']['why']}")
-        if not told:
+        if not streams:
             continue
-        if told["tokenless"]:
-            missing = plural(told["tokenless"], "request")
+        if streams["tokenless"]:
+            missing = plural(streams["tokenless"], "request")
             said.append(f"{missing} of {name} never had a first token: it counts as slower than any other")
-        if told["plain"]:
-            said.append(f"{plural(told['plain'], 'answer')} of {name} came whole and not as a stream")
-        if told["per_event"] and told["per_event"] > _SEVERAL:
+        if streams["plain"]:
+            said.append(f"{plural(streams['plain'], 'answer')} of {name} came whole and not as a stream")
+        if streams["per_event"] and streams["per_event"] > _SEVERAL:
             said.append(
-                f"an event of {name} brought {told['per_event']:.3g} tokens on average: its gaps are between events"
+                f"an event of {name} brought {streams['per_event']:.3g} tokens on average: its gaps are between events"
             )
-        if told["tokens_from"].get(TokensFrom.EVENTS):
-            counted = plural(told["tokens_from"][TokensFrom.EVENTS], "answer")
-            said.append(f"the tokens of {counted} of {name} are events that were counted: the server told no usage")
+        if streams["tokens_from"].get(TokensFrom.EVENTS):
+            counted = plural(streams["tokens_from"][TokensFrom.EVENTS], "answer")
+            said.append(f"the tokens of {counted} of {name} are events that were counted: the server sent no usage")
     return said
 
 
@@ -213,10 +213,10 @@ def failure_sentence(summary: Summary) -> str:
 
 def checks_sentence(summary: Summary) -> str:
     """How many bodies were looked at, where that were not all; empty where they were."""
-    told = [variant["checked"] for variant in summary["variants"].values() if variant.get("checked")]
-    if not told:
+    checks = [variant["checked"] for variant in summary["variants"].values() if variant.get("checked")]
+    if not checks:
         return ""
-    looked, answers = (sum(one[key] for one in told) for key in ("checked", "answers"))
+    looked, answers = (sum(one[key] for one in checks) for key in ("checked", "answers"))
     return (
         f"of {count(answers)} answers the bodies of {count(looked)} were checked, drawn at random, "
         f"for all of them would take more than {percent(MOST_OF_A_CORE)} of a core"

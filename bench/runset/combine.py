@@ -2,7 +2,8 @@
 
 A time is the mean of the runs' figures, and its interval Student's over the runs, not over pooled samples: runs differ
 by more than a run knows of itself. A share is of all requests, and its interval at least as wide as those within the
-runs allow, for runs without a failure do not differ. A count is a sum. What one run cannot tell, the set cannot.
+runs allow, for runs without a failure do not differ. A count is a sum. What is not known
+of one run is not known of the set.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from bench.runset.over_runs import (
 )
 
 _NEVER: Block = {"count": 0, "share": 0.0, "low": None, "high": None}
-_FROM_REPORTS = "where it arises is told in the report of each run"
+_FROM_REPORTS = "where it arises is in the report of each run"
 
 
 def combine(members: Sequence[Member], *, set_id: str, asked: int, ended: str) -> dict[str, Any]:
@@ -168,11 +169,11 @@ def _failures(blocks: Sequence[Block]) -> list[dict[str, Any]]:
         {(kind["outcome"], kind["cause"], kind["status"]): kind for kind in block.get("failures", ())}
         for block in blocks
     ]
-    told = {key: kind for group in reversed(named) for key, kind in group.items()}
+    first_of_kind = {key: kind for group in reversed(named) for key, kind in group.items()}
     unseen = [block.get("failure_rates", {}).get("none", _NEVER) for block in blocks]
     entries = [
         {**kind, **_counted([group.get(key, none) for group, none in zip(named, unseen, strict=True)])}
-        for key, kind in told.items()
+        for key, kind in first_of_kind.items()
     ]
     return sorted(entries, key=lambda entry: -entry["count"])
 
@@ -194,11 +195,11 @@ def _failure_rates(blocks: Sequence[Block]) -> dict[str, Any]:
 
 
 def _counted(entries: Sequence[Block]) -> dict[str, Any]:
-    told = [{"share": entry["share"], "limits": entry} for entry in entries]
+    with_limits = [{"share": entry["share"], "limits": entry} for entry in entries]
     return {
         "count": sum(entry["count"] for entry in entries),
         "share": mean_of([entry["share"] for entry in entries]),
-        **share_interval(told, "share", "limits"),
+        **share_interval(with_limits, "share", "limits"),
     }
 
 

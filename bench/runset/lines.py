@@ -36,21 +36,21 @@ def comparisons_of(summary: Block) -> list[Block]:
 
 
 def _figures(block: Block) -> dict[str, float | None]:
-    return {f"{metric}.{name}": block[f"{metric}_ms"].get(name) for metric, name in _told(block)}
+    return {f"{metric}.{name}": block[f"{metric}_ms"].get(name) for metric, name in _shown_figures(block)}
 
 
 def _intervals(block: Block) -> Iterator[tuple[str, dict[str, float | None]]]:
-    for metric, name in _told(block):
+    for metric, name in _shown_figures(block):
         found = block[f"{metric}_ms_interval"].get(name) or {}
         yield f"{metric}.{name}", {end: found.get(end) for end in _ENDS}
 
 
 def _differences(comparison: Block) -> Iterator[tuple[str, dict[str, float | None]]]:
-    for metric, name in _told(comparison):
+    for metric, name in _shown_figures(comparison):
         found = comparison[f"{metric}_ms"].get(name) or {}
         yield f"{metric}.{name}", {key: found.get(key) for key in ("estimate", *_ENDS)}
 
 
-def _told(block: Block) -> Iterator[tuple[str, str]]:
+def _shown_figures(block: Block) -> Iterator[tuple[str, str]]:
     """(metric, quantile) of what a line shows; of streamed answers only where there were some."""
     return ((metric, name) for metric in _METRICS if f"{metric}_ms" in block for name in _SHOWN)

@@ -1,6 +1,6 @@
 """Figures of several runs as one figure with the interval between them: means, shares, sums. Pure.
 
-A figure that any run cannot tell is None, and has no interval.
+A figure that is not known in every run is None, and has no interval.
 """
 
 from __future__ import annotations
@@ -115,5 +115,5 @@ def share_interval(blocks: Sequence[Block], rate: str, interval: str) -> dict[st
 
 def share_of(entries: Sequence[Block]) -> dict[str, Any]:
     """A share that has its interval's ends beside it: `rate`, `low`, `high`."""
-    told = [{**entry, "limits": entry} for entry in entries]
-    return {"rate": mean_of([entry["rate"] for entry in entries])} | share_interval(told, "rate", "limits")
+    with_limits = [{**entry, "limits": entry} for entry in entries]
+    return {"rate": mean_of([entry["rate"] for entry in entries])} | share_interval(with_limits, "rate", "limits")

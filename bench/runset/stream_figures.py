@@ -45,34 +45,34 @@ def _tokens(streams: Sequence[Block]) -> dict[str, Any]:
     }
 
 
-def _lengths(told: Sequence[Mapping[str, Block]]) -> dict[str, Any]:
+def _lengths(lengths: Sequence[Mapping[str, Block]]) -> dict[str, Any]:
     """Of prompts and answers, where every run knows them: the least and the most of all runs, and means over them."""
     over = {"least": min, "most": max}
     return {
-        name: {key: over.get(key, mean_of)([one[name][key] for one in told]) for key in told[0][name]}
-        for name in told[0]
-        if all(name in one for one in told)
+        name: {key: over.get(key, mean_of)([one[name][key] for one in lengths]) for key in lengths[0][name]}
+        for name in lengths[0]
+        if all(name in one for one in lengths)
     }
 
 
 def _conversations(blocks: Sequence[Block]) -> dict[str, Any]:
-    told = [block["conversations"] for block in blocks if "conversations" in block]
-    if not told:
+    held = [block["conversations"] for block in blocks if "conversations" in block]
+    if not held:
         return {}
-    ended = summed(one["ended"] for one in told)
+    ended = summed(one["ended"] for one in held)
     return {"conversations": {"count": sum(ended.values()), "ended": ended}}
 
 
 def _goodput(blocks: Sequence[Block]) -> dict[str, Any]:
-    told = [block["goodput"] for block in blocks if "goodput" in block]
-    if not told or len(told) < len(blocks):
+    goodputs = [block["goodput"] for block in blocks if "goodput" in block]
+    if not goodputs or len(goodputs) < len(blocks):
         return {}
     return {
         "goodput": {
-            "objectives": told[0]["objectives"],
-            "requests": sum_of(one["requests"] for one in told),
-            **share_of(told),
-            **rate_of(told, "throughput"),
-            **({"why": why} if (why := next((one["why"] for one in told if "why" in one), "")) else {}),
+            "objectives": goodputs[0]["objectives"],
+            "requests": sum_of(one["requests"] for one in goodputs),
+            **share_of(goodputs),
+            **rate_of(goodputs, "throughput"),
+            **({"why": why} if (why := next((one["why"] for one in goodputs if "why" in one), "")) else {}),
         }
     }

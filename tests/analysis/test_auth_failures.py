@@ -43,7 +43,7 @@ def test_refreshes_are_the_flights_after_the_first(two_sides: LoadedRun) -> None
     assert auth_failures.refreshes(two_sides, "key").count == 0
 
 
-def test_failed_refreshes_and_waits_are_told(make_run: MakeRun) -> None:
+def test_failed_refreshes_and_waits_are_counted(make_run: MakeRun) -> None:
     """Two of the flights failed, and callers waited for 80 ms."""
     side = Side("aml_token", refresh_every_s=5.0, refresh_pause_ms=80.0, refresh_failures=2)
     found = auth_failures.refreshes(make_run(sides=(side,), rate=50, duration_s=20), "aml_token")

@@ -54,8 +54,8 @@ def test_blocks_know_the_variance_they_miss(memory_cells: int) -> None:
     series = [autoregressive(memory_cells, seed) for seed in range(400)]
     true = np.mean([one.sum() ** 2 for one in series])
     chosen = blocks.of_length(memory_cells)
-    told = np.mean([np.sum((chosen.sums(one - one.mean())) ** 2) * chosen.correction() for one in series])
-    assert told == pytest.approx(true, rel=0.15)
+    estimated = np.mean([np.sum((chosen.sums(one - one.mean())) ** 2) * chosen.correction() for one in series])
+    assert estimated == pytest.approx(true, rel=0.15)
 
 
 def test_correlation_that_single_cells_cannot_show_is_seen_in_joined_ones() -> None:
@@ -67,7 +67,7 @@ def test_correlation_that_single_cells_cannot_show_is_seen_in_joined_ones() -> N
     assert np.median(found) > 4
 
 
-def test_a_trend_is_told_from_what_merely_wanders() -> None:
+def test_a_trend_is_distinguished_from_what_merely_wanders() -> None:
     """A line, and the steps of a load's stages, are taken out; a slow wander, which also has a slope, is not."""
     noise = np.random.default_rng(1).standard_normal(CELLS)
     line = np.linspace(-2, 2, CELLS)

@@ -61,13 +61,17 @@ def test_a_fold_with_requests_without_an_answer_equals_counting_by_hand(requests
         low, high = worst[math.floor(rank)], worst[math.ceil(rank)]
         known = rank == math.floor(rank) or math.isinf(low)  # between two without an answer there is nothing to take
         expected = low if known else low + (rank - math.floor(rank)) * (high - low)
-        told = found.quantile_ms(float(q)) * 1e6
-        assert told == pytest.approx(expected)
+        quantile_ns = found.quantile_ms(float(q)) * 1e6
+        assert quantile_ns == pytest.approx(expected)
         assert found.least_ms(float(q)) * 1e6 == pytest.approx(np.quantile(values, q))
-        slower = np.bincount(cell[np.where(lost, math.inf, values) > told], minlength=CELLS) if np.isfinite(told) else 0
+        slower = (
+            np.bincount(cell[np.where(lost, math.inf, values) > quantile_ns], minlength=CELLS)
+            if np.isfinite(quantile_ns)
+            else 0
+        )
         lost_cells = np.bincount(cell[lost], minlength=CELLS)
         assert (found.answers.above[:, column] >= lost_cells).all()
-        if np.isfinite(told) and told in worst:
+        if np.isfinite(quantile_ns) and quantile_ns in worst:
             assert np.array_equal(found.answers.above[:, column], np.broadcast_to(slower, CELLS))
 
 
@@ -129,9 +133,9 @@ def test_a_difference_is_concluded_only_from_the_end_that_is_known(
         side(1, unanswered=ours), side(2, unanswered=theirs), pairing=pairing, min_effect_ms=0.5, seed=1
     )
     assert (found["p99"].verdict, found["p50"].verdict in (p50, Verdict.EQUIVALENT)) == (p99, True)
-    for told, expected in zip((found["p99"].estimate, found["p99"].low, found["p99"].high), known, strict=True):
-        assert (told is None) == (expected is None)
-        assert expected is None or abs(told or 0.0) > abs(expected)
+    for end, expected in zip((found["p99"].estimate, found["p99"].low, found["p99"].high), known, strict=True):
+        assert (end is None) == (expected is None)
+        assert expected is None or abs(end or 0.0) > abs(expected)
     assert found["p50"].low is not None
     assert found["p50"].high is not None
     assert found["mean"].estimate is None
@@ -237,10 +241,10 @@ def test_within_a_deadline_counts_good_answers_of_all_requests(make_run: MakeRun
     block = summarise(run, deadlines_ms=[13.0, 0.5, 1e6])["variants"]["key"]
     ok = run.rows("key") & run.samples.where("outcome", "ok")
     response = (run.samples.done_ns - run.samples.intended_ns)[ok]
-    told = block["within"]
-    assert set(told) == {"13", "0.5", "1000000"}
-    assert told["13"]["requests"] == (response <= 13e6).sum()
-    assert told["13"]["rate"] == pytest.approx(told["13"]["requests"] / block["requests"])
-    assert told["13"]["low"] < told["13"]["rate"] < told["13"]["high"]
-    assert told["0.5"]["requests"] == 0
-    assert told["1000000"]["requests"] == block["outcomes"]["ok"]
+    within = block["within"]
+    assert set(within) == {"13", "0.5", "1000000"}
+    assert within["13"]["requests"] == (response <= 13e6).sum()
+    assert within["13"]["rate"] == pytest.approx(within["13"]["requests"] / block["requests"])
+    assert within["13"]["low"] < within["13"]["rate"] < within["13"]["high"]
+    assert within["0.5"]["requests"] == 0
+    assert within["1000000"]["requests"] == block["outcomes"]["ok"]

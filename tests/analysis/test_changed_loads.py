@@ -1,4 +1,4 @@
-"""A run whose load a person changed while it went on: what is told of it, and what it is no longer like."""
+"""A run whose load a person changed while it went on: what is reported of it, and what it cannot be compared with."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_manifest_with_a_change_that_cannot_be_is_no_manifest(sent: Path, chan
 
 
 @pytest.mark.parametrize("duration_s", [30.0, None])
-def test_each_load_is_told_by_itself_and_the_run_is_trusted(sent: Path, duration_s: float | None) -> None:
+def test_each_load_has_its_own_figures_and_the_run_is_trusted(sent: Path, duration_s: float | None) -> None:
     """What was asked for is the sum of both; the last one lasts until the run's end, also where it has none."""
     run = _changed(sent, _change(12, 275.0), duration_s=duration_s)
     summary = summarise(run)
@@ -74,7 +74,7 @@ def test_each_load_is_told_by_itself_and_the_run_is_trusted(sent: Path, duration
     assert "100/s, constant arrivals (changed by hand to 275/s from 12.0 s)" in (sent / "report.html").read_text()
 
 
-def test_a_rate_that_was_not_reached_is_still_told(sent: Path) -> None:
+def test_a_rate_that_was_not_reached_is_still_reported(sent: Path) -> None:
     """Of a change too: at 600/s much of it did not begin."""
     found = trust.of(_changed(sent, _change(12, 600.0)))
     assert found.verdict is trust.TrustVerdict.INVALID

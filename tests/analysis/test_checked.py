@@ -130,10 +130,10 @@ def test_where_nothing_was_looked_at_nothing_is_known(whole: LoadedRun) -> None:
 def test_it_is_said_first(whole: LoadedRun) -> None:
     """On the first line of terminal, summary and report."""
     run = looked_at(whole, 20)
-    told = counts(run, "key")
-    assert told is not None
+    checks = counts(run, "key")
+    assert checks is not None
     said = words.failure_sentence(summarise(run))
-    assert f"of {told['answers']:,} answers the bodies of {told['checked']:,} were checked" in said
+    assert f"of {checks['answers']:,} answers the bodies of {checks['checked']:,} were checked" in said
     assert "10 % of a core" in said
 
 

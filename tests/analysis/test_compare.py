@@ -39,7 +39,7 @@ def test_a_verdict_needs_the_whole_interval(low: float, high: float, verdict: Ve
 
 
 def test_no_interval_is_inconclusive_and_says_how_many_more() -> None:
-    """The estimate is still told; it is the interval that cannot be."""
+    """The estimate is still given; only the interval is missing."""
     found = verdicts.judge(0.5, Interval(low=math.nan, high=math.nan, more_needed=900), min_effect=0.2)
     assert (found.estimate, found.low, found.high, found.verdict) == (0.5, None, None, Verdict.INCONCLUSIVE)
     assert found.as_json()["more_needed"] == 900
@@ -112,13 +112,13 @@ def test_more_refused_requests_are_worse(make_run: MakeRun) -> None:
     assert rate.low < 0.03
 
 
-def test_the_difference_is_told_along_all_quantiles_both_sides_have(two_sides: LoadedRun) -> None:
+def test_the_difference_is_given_along_all_quantiles_both_sides_have(two_sides: LoadedRun) -> None:
     """In rising order, around the known shift, up to where ten samples are left in the tail."""
-    told = compare.per_quantile(two_sides, "key", "aml_token")
-    q = [one for one, _ in told]
+    differences = compare.per_quantile(two_sides, "key", "aml_token")
+    q = [one for one, _ in differences]
     assert q == sorted(q)
     assert 0.995 < q[-1] <= 1 - 10 / 6_000
-    assert all(found.low is not None and found.low < 1.0 and (found.high or 0.0) > 0.0 for _, found in told)
+    assert all(found.low is not None and found.low < 1.0 and (found.high or 0.0) > 0.0 for _, found in differences)
 
 
 def test_the_same_seed_says_the_same(make_run: MakeRun) -> None:

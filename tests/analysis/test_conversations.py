@@ -52,7 +52,7 @@ def test_later_turns_are_no_arrivals(tmp_path: Path) -> None:
 
 
 def test_how_conversations_ended(tmp_path: Path) -> None:
-    """Is told by name, of the variant that held them."""
+    """Is counted by name, for the variant that held them."""
     ended = {"key": {"whole": 100, "turn_failed": 20}, "other": {"whole": 5}}
     classes = ("turn 1", "turn 2", "turn 10")
     summary = summarise(load_run(folder_of(tmp_path / "a", RequestPlan(chat="c"), classes=classes, ended=ended)))
@@ -97,7 +97,7 @@ def test_lengths_asked_and_counted(tmp_path: Path) -> None:
 
 
 def test_a_server_that_counts_nothing(tmp_path: Path) -> None:
-    """What was asked is told, and nothing is invented beside it."""
+    """What was asked for is shown, and nothing is invented beside it."""
     prompts = PromptPlan(
         prompt_tokens="20", made=Made(prompt_tokens=SPREAD, output_tokens=None, counted_by="words", turns=3)
     )

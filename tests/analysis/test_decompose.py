@@ -125,7 +125,7 @@ def test_parts_that_share_the_cost_are_each_named() -> None:
     assert said.endswith("[+0.290, +0.310], +0.200 ms in the server, +0.100 ms waiting for a credential")
 
 
-def test_bytes_on_the_wire_are_told(two_sides: LoadedRun) -> None:
+def test_bytes_on_the_wire_are_reported(two_sides: LoadedRun) -> None:
     """A token makes the request a kilobyte longer."""
     found = decomposed(two_sides)
     assert found.request_bytes == {"key": 312.0, "aml_token": 1312.0}

@@ -47,7 +47,7 @@ def test_one_run_against_one_has_figures_and_no_verdict(make_run: MakeRun) -> No
     before, after = make_run(seed=1), make_run(seed=2, sides=(Side("key", shift_ms=5.0), Side("aml_token")))
     found = summarise_diff([before], [after])
     assert found["unit"] == "block of time"
-    assert "cannot be told from one run against one" in found["sentence"]
+    assert "cannot be determined from one run against one" in found["sentence"]
     for comparison in found["comparisons"]:
         for one in (*comparison["response_time_ms"].values(), comparison["error_rate"]):
             assert one["verdict"] == "INCONCLUSIVE"
@@ -141,7 +141,7 @@ def test_runs_that_differ_among_themselves_say_less_than_their_samples(make_run:
     assert found["comparisons"][0]["response_time_ms"]["p50"]["verdict"] == "INCONCLUSIVE"
 
 
-def test_too_few_samples_in_any_run_are_told() -> None:
+def test_too_few_samples_in_any_run_are_reported() -> None:
     """One short run is enough to leave a quantile open."""
     short = [(10.0, Interval(low=float("nan"), high=float("nan"), more_needed=500))]
     _, interval = pooled(figures(10.0, 10.1), short)
@@ -149,7 +149,7 @@ def test_too_few_samples_in_any_run_are_told() -> None:
 
 
 def test_runs_of_another_load_are_refused(make_run: MakeRun) -> None:
-    """A different rate may be the whole difference; who asks for it all the same is told."""
+    """A different rate may be the whole difference; who asks for it all the same sees the difference named."""
     a, b = (make_run(sides=(Side("key"),), rate=rate, duration_s=5) for rate in (50.0, 100.0))
     assert summarise_diff([a], [a])["differences"] == []
     said = "arrival rate is not the same: 50.0 in the baseline, 100.0 in the candidate"

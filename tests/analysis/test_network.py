@@ -1,4 +1,4 @@
-"""Round trips, addresses and what bandwidth held back, out of health lines; and what the reader is told of them."""
+"""Round trips, addresses and what bandwidth held back, out of health lines; and what the reader is shown of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_what_is_not_known_is_said(make_run: MakeRun, options: dict[str, Any]) -
     assert found is None or found["round_trip_ms"] is None
     assert math.isnan(network.round_trip_ms(run, "key"))
     (said,) = network_words.sentences(summary)
-    assert said.endswith("not known, for the client's system does not tell it (Linux's TCP_INFO)")
+    assert said.endswith("not known, for the client's system does not report it (Linux's TCP_INFO)")
 
 
 def test_each_variant_has_its_own(make_run: MakeRun) -> None:
@@ -70,7 +70,7 @@ def test_several_addresses_are_listed_with_their_connections(make_run: MakeRun) 
     )
 
 
-def test_what_bandwidth_held_back_is_told_of_the_measured_part(make_run: MakeRun) -> None:
+def test_what_bandwidth_held_back_is_reported_for_the_measured_part(make_run: MakeRun) -> None:
     """Six seconds and the one that closes them, of two that are warm-up before: means over those answers."""
     summary = summarise(make_run(sides=KEY, **SHORT, held_back=(HELD,)))
     assert summary["variants"]["key"]["held_back"] == {"answers": 30, "request_ms": 2.0, "response_ms": 20.0}

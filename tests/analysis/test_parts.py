@@ -42,7 +42,7 @@ def mixed(mixed_run: LoadedRun) -> dict[str, Any]:
 
 
 def test_each_class_has_figures_of_its_own(mixed: dict[str, Any]) -> None:
-    """Their true medians are told within their intervals, and their requests add up."""
+    """Their true medians lie within their intervals, and their requests add up."""
     classes = mixed["variants"]["key"]["classes"]
     assert set(classes) == {"small", "large", EVIL}
     assert sum(one["requests"] for one in classes.values()) == mixed["variants"]["key"]["requests"]
@@ -174,21 +174,21 @@ def test_each_stage_has_figures_of_its_own(tmp_path: Path) -> None:
     """What was due in it, less the warm-up; a stage that lies in the warm-up is left out."""
     stages = tuple(Stage(duration_s=s, start_rate=r, end_rate=r) for s, r in ((2, 100), (10, 100), (20, 100)))
     path = write_run(tmp_path / "run", sides=(Side("key"),), rate=100, duration_s=30, warm_up_s=2, stages=stages)
-    told = summarise(load_run(path))["stages"]
-    assert [(one["name"], one["from_s"], one["to_s"]) for one in told] == [("100/s", 2, 12), ("100/s", 12, 32)]
-    assert [one["variants"]["key"]["requests"] for one in told] == [1000, 2000]
-    assert told[0]["variants"]["key"]["response_time_ms_interval"]["p50"]["low"] > 11
-    assert told[0]["variants"]["key"]["error_rate_interval"]["low"] == 0
+    stages_block = summarise(load_run(path))["stages"]
+    assert [(one["name"], one["from_s"], one["to_s"]) for one in stages_block] == [("100/s", 2, 12), ("100/s", 12, 32)]
+    assert [one["variants"]["key"]["requests"] for one in stages_block] == [1000, 2000]
+    assert stages_block[0]["variants"]["key"]["response_time_ms_interval"]["p50"]["low"] > 11
+    assert stages_block[0]["variants"]["key"]["error_rate_interval"]["low"] == 0
 
 
-def test_any_stretches_of_a_run_are_told(tmp_path: Path) -> None:
+def test_any_stretches_of_a_run_have_figures(tmp_path: Path) -> None:
     """A list of names and times will do, for load that no plan describes; what was not measured is left out."""
     run = load_run(write_run(tmp_path / "run", sides=(Side("key"),), rate=100, duration_s=10, warm_up_s=0))
     spans = [
         Span(name=name, from_s=a, to_s=b) for name, a, b in (("a", -5, 4), ("b", 4, 4), ("c", 4, 99), ("d", 50, 60))
     ]
-    told = in_spans(run, spans, seed=1)
-    assert [(one["name"], one["from_s"], one["variants"]["key"]["requests"]) for one in told] == [
+    stretches = in_spans(run, spans, seed=1)
+    assert [(one["name"], one["from_s"], one["variants"]["key"]["requests"]) for one in stretches] == [
         ("a", 0, 400),
         ("c", 4, 600),
     ]
@@ -212,18 +212,18 @@ def test_each_stage_of_a_shape_has_figures_of_its_own(workers: int, tmp_path: Pa
     made: dict[str, Any] = {"rate": 100, "duration_s": 30, "warm_up_s": 2, "closed": True, "workers": workers}
     path = _with_shape(write_run(tmp_path / "run", sides=(Side("key"),), **made), asked, changes=30)
     summary = summarise(load_run(path))
-    told = summary["stages"]
-    assert [(one["name"], one["from_s"], one["to_s"]) for one in told] == [
+    rows = summary["stages"]
+    assert [(one["name"], one["from_s"], one["to_s"]) for one in rows] == [
         ("5 users", 2, 12),
         ("5 to 40 users", 12, 32),
     ]
-    assert sum(one["variants"]["key"]["requests"] for one in told) == summary["variants"]["key"]["requests"]
-    assert told[0]["variants"]["key"]["requests"] == pytest.approx(1000, abs=5)
-    assert told[0]["variants"]["key"]["response_time_ms_interval"]["p50"]["low"] > 11
+    assert sum(one["variants"]["key"]["requests"] for one in rows) == summary["variants"]["key"]["requests"]
+    assert rows[0]["variants"]["key"]["requests"] == pytest.approx(1000, abs=5)
+    assert rows[0]["variants"]["key"]["response_time_ms_interval"]["p50"]["low"] > 11
     assert summary["shape"] == {"name": "Steps", "changes": 30, "stages": 3}
     for said in (render_table(summary), summary_md(summary)):
         assert "5 to 40 users" in said
-        assert "the LoadTestShape Steps asked for 30 different loads: told in 3 stages" in said
+        assert "the LoadTestShape Steps asked for 30 different loads: reported in 3 stages" in said
 
 
 def test_a_run_that_was_stopped_before_the_end_of_its_shape_ended_early(tmp_path: Path) -> None:

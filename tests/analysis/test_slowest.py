@@ -35,8 +35,8 @@ def test_the_slowest_of_those_that_were_sampled(tmp_path: Path) -> None:
     slower = np.flatnonzero(response_ms > took[0])
     numbers = samples.sequence[run.rows("key")][slower]
     workers = samples.worker[run.rows("key")][slower]
-    told = [contexts[samples.words["worker"][w]].is_sampled(int(n)) for w, n in zip(workers, numbers, strict=True)]
-    assert not any(told)
+    sampled = [contexts[samples.words["worker"][w]].is_sampled(int(n)) for w, n in zip(workers, numbers, strict=True)]
+    assert not any(sampled)
 
 
 def test_the_report_has_the_ids_and_one_without_traces_has_no_such_table(tmp_path: Path) -> None:

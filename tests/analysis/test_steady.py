@@ -1,4 +1,4 @@
-"""Warm-ups and drifts that were planted are told with their time; what is steady, and what only resembles, is not."""
+"""Warm-ups and drifts that were planted are reported with their time; what is steady, or only looks alike, is not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_at_most_one_steady_run_in_a_hundred_raises_an_alarm(correlation: float,
 
 @pytest.mark.parametrize("batches", [1, 2, 5, 9])
 @pytest.mark.parametrize("cold_ms", [-6.0, 5.0, 30.0])
-def test_a_warm_up_that_goes_on_is_told_with_its_end(batches: int, cold_ms: float) -> None:
+def test_a_warm_up_that_goes_on_is_reported_with_its_end(batches: int, cold_ms: float) -> None:
     for seed in range(20):
         values = noise(np.random.default_rng(seed), 0.0, 0.2)
         values[:batches] += cold_ms
@@ -41,7 +41,7 @@ def test_a_warm_up_that_goes_on_is_told_with_its_end(batches: int, cold_ms: floa
         assert found.before_ms - found.after_ms == pytest.approx(cold_ms, abs=0.6)
 
 
-def test_a_drift_through_the_run_is_told_as_one() -> None:
+def test_a_drift_through_the_run_is_reported_as_one() -> None:
     for seed in range(20):
         values = noise(np.random.default_rng(seed), 0.3, 0.3) + np.linspace(0, 6, BATCHES)
         found = unsteady(values, least_ms=0.5)
@@ -52,7 +52,7 @@ def test_a_drift_through_the_run_is_told_as_one() -> None:
 
 @pytest.mark.parametrize("at", [11, 13, 15, 17])
 @pytest.mark.parametrize("gap_ms", [-3.0, 4.0, 40.0])
-def test_a_step_late_in_the_run_is_told_with_its_place(at: int, gap_ms: float) -> None:
+def test_a_step_late_in_the_run_is_reported_with_its_place(at: int, gap_ms: float) -> None:
     """As where a deployment is scaled out, or a neighbour comes."""
     for seed in range(20):
         values = noise(np.random.default_rng(seed), 0.0, 0.2)

@@ -63,13 +63,13 @@ def test_what_counts(tmp_path: Path) -> None:
     assert sent.answers is not None
     assert sent.answers.ordered_ns.tolist() == [50_000_000, 70_000_000, 90_000_000]
 
-    def told(metric: str) -> list[float]:
+    def values_ms(metric: str) -> list[float]:
         return [value / 1e6 for value in streams.fold_stream(run, metric, KEY).ordered_ns.tolist()]
 
-    assert told("inter_token_latency") == [10, 20, 30, 40]
-    assert told("time_to_second_token") == [10, 40]
-    assert told("worst_inter_token_latency") == [30, 40]
-    assert told("time_per_output_token") == [10, 40]  # 60 ms over 6 tokens after the first
+    assert values_ms("inter_token_latency") == [10, 20, 30, 40]
+    assert values_ms("time_to_second_token") == [10, 40]
+    assert values_ms("worst_inter_token_latency") == [30, 40]
+    assert values_ms("time_per_output_token") == [10, 40]  # 60 ms over 6 tokens after the first
     found = streams.tokens(run, KEY)
     assert (found.answers, found.whole, found.tokenless, found.plain) == (7, 3, 2, 1)
     assert (found.output_tokens, found.content_events, found.tokens_from) == (10, 7, {"usage": 1, "events": 2})
@@ -171,7 +171,9 @@ def test_what_other_tools_would_print(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "E2EL" in capsys.readouterr().out
     assert not (folder / "summary.json").exists()
     plain = load_run(write_run(tmp_path / "plain", sides=(Side("key"),), rate=50, duration_s=10, workers=1))
-    assert all(math.isnan(value) for told in figures(plain, KEY, "vllm").values() for value in told.values())
+    assert all(
+        math.isnan(value) for statistics in figures(plain, KEY, "vllm").values() for value in statistics.values()
+    )
 
 
 def test_what_a_reader_must_know(tmp_path: Path) -> None:
@@ -241,7 +243,7 @@ def test_key_against_token(tmp_path: Path) -> None:
 
 
 def test_a_damaged_or_foreign_file_of_gaps(tmp_path: Path) -> None:
-    """What is cut off, of another run, or gone is told; the samples' own times still count."""
+    """What is cut off, of another run, or gone is reported; the samples' own times still count."""
     requests = spread(50, gaps_ms=(10, 12))
     folder = write_streamed(tmp_path / "run", requests)
     other = write_streamed(tmp_path / "other", requests)

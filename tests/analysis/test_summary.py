@@ -131,8 +131,8 @@ def test_a_run_that_is_broken_or_odd_still_has_a_summary(make_run: MakeRun, opti
     assert summary["problems"] == list(run.problems)
 
 
-def test_deployments_are_told_apart(make_run: MakeRun) -> None:
-    """Blue and green get their own figures; with one deployment there is nothing to tell apart."""
+def test_each_deployment_has_figures_of_its_own(make_run: MakeRun) -> None:
+    """Blue and green get their own figures; with one deployment there is nothing to separate."""
     run = make_run(sides=(Side("key", deployments=("blue", "green")), Side("aml_token")), rate=200, duration_s=10)
     variants = summarise(run)["variants"]
     assert list(variants["key"]["deployments"]) == ["blue", "green"]

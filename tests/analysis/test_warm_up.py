@@ -1,4 +1,4 @@
-"""`--warm-up auto`: a cold start ends where it ended; what never settles, or is too little to tell, is told so."""
+"""`--warm-up auto`: a cold start ends where it ended; what never settles, or is too little to judge, is reported."""
 
 from __future__ import annotations
 
@@ -27,31 +27,33 @@ def found(cold_s: float, *, seed: int = 1, rate: float = 100.0, total_s: float =
 @pytest.mark.parametrize("cold_ms", [-4.0, 5.0, 300.0])
 def test_it_ends_with_the_batch_in_which_the_target_settled(cold_s: float, cold_ms: float) -> None:
     for seed in range(10):
-        told = found(cold_s, seed=seed, cold_ms=cold_ms)
-        assert told.settled
-        assert cold_s - 0.75 <= told.ended_s <= cold_s + 3.0  # a batch is 1.5 s; a median does not see less than half
+        warm_up = found(cold_s, seed=seed, cold_ms=cold_ms)
+        assert warm_up.settled
+        assert (
+            cold_s - 0.75 <= warm_up.ended_s <= cold_s + 3.0
+        )  # a batch is 1.5 s; a median does not see less than half
 
 
 @pytest.mark.parametrize("cold_s", [33.0, 45.0])
-def test_what_has_not_settled_within_the_bound_is_told_and_all_of_it_left_out(cold_s: float) -> None:
-    told = found(cold_s)
-    assert (told.settled, told.ended_s) == (False, 30.0)
-    assert "had not settled after 30 s" in told.sentence
-    assert "auto:60s" in told.sentence
+def test_what_has_not_settled_within_the_bound_is_reported_and_all_of_it_left_out(cold_s: float) -> None:
+    warm_up = found(cold_s)
+    assert (warm_up.settled, warm_up.ended_s) == (False, 30.0)
+    assert "had not settled after 30 s" in warm_up.sentence
+    assert "auto:60s" in warm_up.sentence
 
 
 @pytest.mark.parametrize("little", [{"rate": 2.0}, {"total_s": 31.0}, {"total_s": 0.0}, {"total_s": 20.0}])
 def test_too_little_to_tell_leaves_all_of_it_out(little: dict[str, float]) -> None:
     """A low rate, a short run, none at all, one that was killed during the warm-up."""
-    told = found(0.0, **little)
-    assert (told.settled, told.ended_s) == (None, 30.0)
-    assert "to tell when" in told.sentence
+    warm_up = found(0.0, **little)
+    assert (warm_up.settled, warm_up.ended_s) == (None, 30.0)
+    assert "to tell when" in warm_up.sentence
 
 
 def test_a_slower_rate_has_longer_batches() -> None:
-    told = found(10.0, rate=10.0)
-    assert told.settled
-    assert told.ended_s == 12.0
+    warm_up = found(10.0, rate=10.0)
+    assert warm_up.settled
+    assert warm_up.ended_s == 12.0
 
 
 def test_a_steady_target_is_warm_at_once_in_99_of_100_runs() -> None:

@@ -39,26 +39,26 @@ def test_intervals_hold_the_truth_where_it_is_hard(name: str, covered: float, al
     """What hangs together for long, a trend, a queue: 40 runs each."""
     rows = audit.figures(BY_NAME[name], trials=TRIALS, seed=11)
     assert [row.figure for row in rows] == list(FIGURES)
-    assert rows[0].told == 1.0
+    assert rows[0].with_interval == 1.0
     assert rows[0].own >= covered
     assert rows[0].any_alarm <= alarms
 
 
 def test_what_hangs_together_for_a_third_of_the_run_is_said_of_its_tail_too() -> None:
-    """The tail is too thin to show it, the middle is not: whoever reads the p99 is told, or its interval holds."""
+    """The tail is too thin to show it, the middle is not: whoever reads the p99 is warned, or its interval holds."""
     rows = audit.figures(BY_NAME["hangs together for 20 s, both alike"], trials=TRIALS, seed=11)
     p99 = rows[3]
     assert p99.warned >= 0.8
     assert p99.silent <= 0.125
 
 
-def test_a_far_tail_of_a_queue_is_not_told_from_a_busy_period_or_two() -> None:
+def test_a_far_tail_of_a_queue_has_no_interval_from_a_busy_period_or_two() -> None:
     """Twelve samples beyond p99.9 came together: hardly ever is there an interval, and it says why."""
     rows = audit.figures(BY_NAME["a queue each, 70 % busy"], trials=TRIALS, seed=11)
     assert rows[0].own >= 0.85
     assert rows[0].any_alarm <= 0.15
     p999 = rows[4]
-    assert p999.told < 0.3
+    assert p999.with_interval < 0.3
     assert p999.warned == 1.0
     assert p999.alarms <= 0.1
 
@@ -68,7 +68,7 @@ def test_differences_of_what_got_no_answer_are_not_concluded() -> None:
     rows = audit.figures(BY_NAME["0.5 % without an answer"], trials=TRIALS, seed=11)
     p999 = rows[4]
     assert p999.own >= 0.85
-    assert p999.difference_told <= 0.3
+    assert p999.difference_with_interval <= 0.3
     assert p999.alarms == 0
 
 

@@ -16,11 +16,11 @@ _STARTER = """
 import os, signal
 from bench.calibration import coming_load
 start = coming_load.subprocess.Popen
-def told(*words, **options):
+def start_and_print(*words, **options):
     made = start(*words, **options)
     print(made.pid, flush=True)
     return made
-coming_load.subprocess.Popen = told
+coming_load.subprocess.Popen = start_and_print
 with coming_load.load_that_comes_and_goes():
     os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -7,7 +7,7 @@ import pytest
 from bench.calibration import costs, watching
 
 
-def test_all_costs_are_told_with_their_goal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_costs_are_shown_with_their_goal(monkeypatch: pytest.MonkeyPatch) -> None:
     """A time for each, and for a sample the bytes it takes on disk, which are the same everywhere; the watchers."""
     for name, few in (("_READS", 1_000), ("_SAMPLES", 5_000), ("_EVENTS", 500), ("_ROUNDS", 2), ("_TASKS", 200)):
         monkeypatch.setattr(costs, name, few)

@@ -14,8 +14,8 @@ from bench.calibration import known_effects
 from bench.commands import calibrate
 from bench.errors import UsageError
 
-_TOLD = {"estimate": 1.1, "low": 0.8, "high": 1.4, "verdict": "WORSE"}
-_UNTOLD = {"estimate": 1.1, "low": None, "high": None, "verdict": "INCONCLUSIVE"}
+_RESOLVED = {"estimate": 1.1, "low": 0.8, "high": 1.4, "verdict": "WORSE"}
+_UNRESOLVED = {"estimate": 1.1, "low": None, "high": None, "verdict": "INCONCLUSIVE"}
 
 
 def command(*words: str) -> int:
@@ -32,12 +32,12 @@ def test_what_there_is_not_of_streams_is_refused_before_anything_runs(words: Seq
 
 
 def test_a_known_delay_of_first_tokens_has_a_table_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Key against aad_token on chats; an interval that a run could not tell holds nothing."""
+    """Key against aad_token on chats; where a run had no interval, the table says so."""
     asked: list[list[str]] = []
 
     def compared(words: list[str], **_: Any) -> tuple[None, dict[str, Any]]:
         asked.append(words)
-        first = {"p50": _TOLD, "mean": _UNTOLD}
+        first = {"p50": _RESOLVED, "mean": _UNRESOLVED}
         comparison = {"time_to_first_token_ms": first, "inter_token_latency_ms": {"p50": {"verdict": "EQUIVALENT"}}}
         return None, {"comparison": comparison, "trust": {"verdict": "TRUSTED"}}
 
@@ -48,7 +48,7 @@ def test_a_known_delay_of_first_tokens_has_a_table_of_its_own(tmp_path: Path, mo
     ] * 2
     assert all("--auth-mode=key,aad_token" in words for words in asked)
     rows = json.loads((tmp_path / "streaming_overhead.json").read_text())["rows"]
-    assert [(row["p50 holds it"], row["mean holds it"]) for row in rows] == [("no", "untold")] * 2 + [
-        ("yes", "untold")
+    assert [(row["p50 holds it"], row["mean holds it"]) for row in rows] == [("no", "no interval")] * 2 + [
+        ("yes", "no interval")
     ] * 2
     assert (tmp_path / "streaming_overhead.md").read_text().startswith("# bench calibrate --streaming --overhead\n")

@@ -33,7 +33,7 @@ def test_a_stranger_is_seen() -> None:
     assert others.cores > 0.2
 
 
-def test_the_quietest_run_is_told_whatever_it_says() -> None:
+def test_the_quietest_run_is_kept_whatever_it_says() -> None:
     """The choice is made by other load alone."""
     rows: Iterator[dict[str, Any]] = iter([{"error": 1.0}, {"error": 9.0}])
     found = quietest(lambda: next(rows), repeat=2)

@@ -25,7 +25,7 @@ MOST_TRIES = 30
 BASE_MS = 50.0
 LOAD = ("--arrival-rate", "50", "--duration", "2s", "--warm-up", "500ms")
 NEAR = 2
-"""Runs beside the planted one; a shift told there is named by a neighbour's commit."""
+"""Runs beside the planted one; a shift reported there is named by a neighbour's commit."""
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 def test_two_planted_changes_are_found_and_named_and_none_else(emulator: Emulator, tmp_path: Path) -> None:
-    """By both medians that are watched; the p99 of a hundred requests may miss one, and nothing is told elsewhere."""
+    """By both medians that are watched; the p99 of 100 requests may miss one, and no other place is reported."""
     with closing(PlainAgent(emulator.workspace, env=emulator.env)) as agent:
         granted = agent.fetch(emulator.endpoint(AuthMode.KEY), AuthMode.KEY)
     assert isinstance(granted, Grant)
@@ -52,16 +52,18 @@ def test_two_planted_changes_are_found_and_named_and_none_else(emulator: Emulato
     watched = watch(runs)
     assert problems == ()
     assert len(watched.runs) == RUNS
-    told = bench("history", "changes", "--history", "perf", cwd=tmp_path).out
+    printed = bench("history", "changes", "--history", "perf", cwd=tmp_path).out
     for series in watched.series:
         expected = {first: factor - 1 for first, factor in PLANTED if series.metric != "error_rate"}
         found = {_planted_at(shift): shift for shift in series.shifts}
-        assert found.keys() <= expected.keys(), told
+        assert found.keys() <= expected.keys(), printed
         if series.metric.endswith("p50"):
-            assert found.keys() == expected.keys(), told
-            assert [found[first].change for first in expected] == pytest.approx(list(expected.values()), abs=0.02), told
-        assert len(found) == len(series.shifts), told
-        assert all(_commit(series, shift) in told for shift in series.shifts), told
+            assert found.keys() == expected.keys(), printed
+            assert [found[first].change for first in expected] == pytest.approx(list(expected.values()), abs=0.02), (
+                printed
+            )
+        assert len(found) == len(series.shifts), printed
+        assert all(_commit(series, shift) in printed for shift in series.shifts), printed
 
 
 def _believed_run(emulator: Emulator, key: str, number: int, folder: Path) -> None:
@@ -84,5 +86,5 @@ def _commit(series: Series, shift: ChangePoint) -> str:
 
 
 def _planted_at(shift: ChangePoint) -> int:
-    """The run of the planted change that was told; its own where there is none."""
+    """The run of the planted change that the shift is near; the shift's own where there is none."""
     return next((first for first, _ in PLANTED if abs(shift.index - first) <= NEAR), shift.index)

@@ -77,8 +77,8 @@ def _write_table(folder: Path, memory: list[tuple[float, int]], ticks: list[dict
         for minute in range(len(each) // 60)
         if (sizes := [size for at_s, size in memory if minute * 60 <= at_s < (minute + 1) * 60])
     ]
-    told = f"{end['recorded']:,} streams, {end['gaps_written']:,} gaps written, {end['gaps_unwritten']} lost."
-    page = f"# A thousand streams at once\n\n`make soak` with SOAK_TABLE: {told}\n\n{table.markdown(rows)}\n"
+    totals = f"{end['recorded']:,} streams, {end['gaps_written']:,} gaps written, {end['gaps_unwritten']} lost."
+    page = f"# A thousand streams at once\n\n`make soak` with SOAK_TABLE: {totals}\n\n{table.markdown(rows)}\n"
     (folder / "streaming_soak.md").write_text(page, encoding="utf-8")
 
 

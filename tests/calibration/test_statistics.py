@@ -25,7 +25,7 @@ def test_intervals_cover_and_do_not_cry_wolf(scenario: calibration.Scenario) -> 
     """95 % promised; 60 trials of a right interval give 85 to 100 % for a figure, and 91 to 99 % over all."""
     rows = calibration.simulate(scenario, trials=TRIALS, seed=5, min_effect_ms=0.2, truth_runs=2)
     assert [row.figure for row in rows] == list(calibration.FIGURES)
-    assert all(row.told >= 0.85 for row in rows)
+    assert all(row.with_interval >= 0.85 for row in rows)
     assert all(row.coverage >= 0.85 for row in rows)
     assert 0.91 <= sum(row.coverage for row in rows) / len(rows) <= 0.99
     assert sum(row.false_alarms for row in rows) / len(rows) <= 0.05
@@ -48,11 +48,11 @@ def test_intervals_of_the_auth_failure_rate_cover(failing: calibration.Failures)
     assert row.false_alarms <= 0.07
 
 
-def test_too_few_samples_are_not_told() -> None:
-    """2,000 samples have no p99.9: the row says that none was told, and its shares are not known."""
+def test_too_few_samples_have_no_interval() -> None:
+    """2,000 samples have no p99.9: the row says that no run had an interval, and its shares are not known."""
     (few,) = [one for one in SCENARIOS if one.name == "few"]
     row = calibration.simulate(few, trials=3, seed=5, min_effect_ms=0.2, truth_runs=1)[4]
-    assert (row.figure, row.told) == ("p99.9", 0.0)
+    assert (row.figure, row.with_interval) == ("p99.9", 0.0)
     assert math.isnan(row.coverage)
     assert "| few | p99.9 | 0.0% | - |" in calibration_page.markdown([row])
 

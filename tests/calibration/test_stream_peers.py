@@ -29,14 +29,14 @@ _AIPERF = {
 
 
 def _guidellm(successful: int) -> dict[str, Any]:
-    def told(p50: float, p99: float) -> dict[str, Any]:
+    def statistics(p50: float, p99: float) -> dict[str, Any]:
         return {"successful": {"mean": 19.5, "percentiles": {"p50": p50, "p99": p99}}, "errored": {}}
 
     metrics = {
         "request_totals": {"successful": successful, "errored": 3, "total": successful + 3},
-        "requests_per_second": told(1, 2),
-        "time_to_first_token_ms": told(87.4, 179.9),
-        "inter_token_latency_ms": told(11.9, 13.6),
+        "requests_per_second": statistics(1, 2),
+        "time_to_first_token_ms": statistics(87.4, 179.9),
+        "inter_token_latency_ms": statistics(11.9, 13.6),
     }
     return {"benchmarks": [{"metrics": metrics}]}
 

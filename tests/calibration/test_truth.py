@@ -42,7 +42,7 @@ def test_a_cut_off_record_is_left_out() -> None:
     assert truth.records(raw)["service_ns"].tolist() == [3]
 
 
-def test_a_table_shows_what_can_be_told_apart() -> None:
+def test_a_table_shows_the_digits_that_matter() -> None:
     """Numbers stand to the right, with as many digits as matter; what is not known is a dash."""
     lines = table.text([{"load": "a", "ms": 0.12345, "n": 12345}, {"load": "bb", "ms": None, "n": 1}]).splitlines()
     assert lines == ["load     ms       n", "a     0.123  12,345", "bb        -       1"]

@@ -36,7 +36,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class FirstLine:
     """What one run said of a fault."""
 
     fault: Fault
@@ -129,15 +129,15 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
-def run_fault(fault: Fault, folder: Path) -> Told:
+def run_fault(fault: Fault, folder: Path) -> FirstLine:
     """One run of `bench run` against it."""
     if fault.behave is None:
-        return _told(fault, 9, folder)  # the discard port: nothing listens there
+        return _run_against(fault, 9, folder)  # the discard port: nothing listens there
     with serve(fault.behave, certificate=_certificate(folder) if fault.tls else None) as port:
-        return _told(fault, port, folder)
+        return _run_against(fault, port, folder)
 
 
-def _told(fault: Fault, port: int, folder: Path) -> Told:
+def _run_against(fault: Fault, port: int, folder: Path) -> FirstLine:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "bench", "run", "--scoring-uri", f"{fault.scheme}://127.0.0.1:{port}/score"),
@@ -151,7 +151,7 @@ def _told(fault: Fault, port: int, folder: Path) -> Told:
         check=False,
     )
     said = done.stdout or next((line for line in done.stderr.splitlines() if line.startswith("error")), "")
-    return Told(fault=fault, line=next(iter(said.splitlines()), ""), code=done.returncode)
+    return FirstLine(fault=fault, line=next(iter(said.splitlines()), ""), code=done.returncode)
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:
@@ -164,7 +164,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     return pem, key
 
 
-def page(told: Sequence[Told]) -> str:
+def page(lines: Sequence[FirstLine]) -> str:
     """The table."""
     rows = [
         {
@@ -173,14 +173,14 @@ def page(told: Sequence[Told]) -> str:
             "exit code": one.code,
             "the first line": one.line.replace("|", "/")[:160],
         }
-        for one in told
+        for one in lines
     ]
-    named = sum(one.named for one in told)
+    named = sum(one.named for one in lines)
     return (
         "# Truth table: is the fault named?\n\n"
         "A server misbehaves in one way; `bench run` (20/s for 2 s, time-out 1 s) is run twice against each. "
         "Named means that "
-        f"the first line alone tells the fault and its share: {named} of {len(told)} runs.\n\n"
+        f"the first line alone tells the fault and its share: {named} of {len(lines)} runs.\n\n"
         f"{table.markdown(rows)}\n"
     )
 
@@ -191,9 +191,9 @@ def main() -> int:
         work = [(fault, Path(folder) / f"{i}-{n}") for i, fault in enumerate(FAULTS) for n in range(2)]
         for _, place in work:
             place.mkdir()
-        told = list(pool.map(lambda one: run_fault(*one), work))
-    _PAGE.write_text(page(told), encoding="utf-8")
-    return 0 if all(one.named for one in told) else 1
+        lines = list(pool.map(lambda one: run_fault(*one), work))
+    _PAGE.write_text(page(lines), encoding="utf-8")
+    return 0 if all(one.named for one in lines) else 1
 
 
 if __name__ == "__main__":

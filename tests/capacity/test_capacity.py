@@ -45,7 +45,7 @@ def test_a_search_ends_at_its_limit_and_leaves_its_files(tmp_path: Path) -> None
     assert done.code == (0 if found["capacity"] else 4), done  # on a busy machine a probe may fail, and says so
     assert {probe["rate"] for probe in found["probes"]} <= {100.0, 50.0, 25.0, 12.5, 6.25, 3.125, 1.5625}
     if found["capacity"] == 100:
-        assert "100/s is where the search was told to stop" in done.out
+        assert "100/s is the highest rate that the search was to try" in done.out
     assert (folder / "capacity.png").read_bytes().startswith(b"\x89PNG")
     assert "| rate /s | holds |" in (folder / "capacity.md").read_text()
 

@@ -81,9 +81,9 @@ def test_windows_of_a_run_add_up_and_are_drawn(tmp_path: Path) -> None:
     found = windows(run, step_s=6.0, rate=60)
     assert found.due.sum() == len(run.samples)
     assert (found.due == found.answered + found.throttled + found.failed).all()
-    told = recovery(found, bound_ms=None)
-    assert told.after_s is None
-    assert step_plot(found, told, said="x").png.startswith(b"\x89PNG")
+    recovered = recovery(found, bound_ms=None)
+    assert recovered.after_s is None
+    assert step_plot(found, recovered, said="x").png.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

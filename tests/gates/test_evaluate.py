@@ -53,7 +53,7 @@ TIMES = [
     ("response_time.p99 >= 110ms", FAIL, "with its whole interval"),
     ("response_time.max < 1s", PASS, "is 900 ms, which meets < 1,000 ms"),
     ("response_time.max < 899ms", FAIL, "is 900 ms, which breaks < 899 ms"),
-    ("server_time.p99 < 50ms", NO_DATA, "no request tells it"),
+    ("server_time.p99 < 50ms", NO_DATA, "no request measured it"),
 ]
 
 
@@ -386,8 +386,8 @@ def test_a_figure_that_rests_on_too_little_fails_nothing(why: dict[str, float], 
     assert f"though {said}" in within.sentence
 
 
-def test_few_episodes_are_told_with_the_interval() -> None:
-    """Enough to judge by, and few enough to be told."""
+def test_few_episodes_are_named_with_the_interval() -> None:
+    """Enough to judge by, and few enough to be named."""
     made = variant()
     made["response_time_ms_interval"]["p99"] |= {"episodes": 5}
     result = judged("response_time.p99 < 90ms", summary(key=made))

@@ -49,7 +49,7 @@ def test_an_expression_means_what_it_says(
 
 
 def test_a_class_is_named_plainly_or_in_quotes() -> None:
-    """What a task may call itself can be asked for; what cannot be told of a class is refused."""
+    """What a task may call itself can be asked for; what is not measured by class is refused."""
     for text, named in (("large", "large"), ('"GET /item"', "GET /item"), ('"a}=,b"', "a}=,b"), ('"large"', "large")):
         gate = parse(f"response_time.p99{{variant=key, class={text}}} < 1s")
         assert (gate.variant, gate.request_class) == ("key", named)

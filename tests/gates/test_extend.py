@@ -37,7 +37,7 @@ def lost(text: str, measured: Summary, measured_s: float = 60.0) -> bool:
         ("server_time.p99 < 1ms", 0.0),
     ],
 )
-def test_what_is_missing_is_told_in_seconds_of_load(text: str, seconds: float) -> None:
+def test_what_is_missing_is_given_in_seconds_of_load(text: str, seconds: float) -> None:
     """Until 1.84 times the interval clears the threshold, to whichever side; 0 where it does or load would not help."""
     assert more(text, summary()) == pytest.approx(seconds, rel=0.01)
 

@@ -111,7 +111,7 @@ def subject(metric: Metric, quantile: str) -> str:
 
 @pytest.fixture(scope="module")
 def chats(tmp_path_factory: pytest.TempPathFactory) -> tuple[LoadedRun, Summary]:
-    """22,000 streamed answers of two variants, of which every metric can be told."""
+    """22,000 streamed answers of two variants, with samples for every metric."""
     rng = np.random.default_rng(1)
     first, gaps = 50 + rng.exponential(5, 22_000), 10 + rng.exponential(2, (22_000, 3))
     requests = [

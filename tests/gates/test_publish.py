@@ -1,4 +1,4 @@
-"""What GitHub Actions and Azure Pipelines are told, and that nobody else is told anything."""
+"""What is written for GitHub Actions and Azure Pipelines, and that nothing is written anywhere else."""
 
 from __future__ import annotations
 

@@ -100,14 +100,14 @@ def test_likeness_of_what_has_none_or_nothing_else(values: list[float]) -> None:
 def test_a_shift_that_many_runs_show_may_be_a_smaller_one() -> None:
     """The same chance of none is enough with twenty runs on either side, and not with five."""
 
-    def told(runs: int) -> bool:
+    def is_found(runs: int) -> bool:
         values = np.concatenate([noise(8, runs), noise(9, runs)])
         chance = p_value(values[:runs], values[runs:] + 2, likeness=likeness(values, [runs]))
         values[runs:] += 2
         return bool(change_points(list(values), max_p_value=chance / 3))
 
-    assert told(20)
-    assert not told(5)
+    assert is_found(20)
+    assert not is_found(5)
 
 
 def test_the_more_runs_are_alike_the_less_a_gap_says() -> None:

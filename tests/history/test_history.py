@@ -65,10 +65,10 @@ def test_two_planted_shifts_are_named_with_their_commits(tmp_path: Path, capsys:
     p50s[52:] = [value * 1.12 for value in p50s[52:]]
     history(tmp_path, p50s)
     assert bench("changes", "--gate", "--history", str(tmp_path)) == 10
-    told = capsys.readouterr().out
-    assert told.count("response_time.p50{variant=key} +") == 2
-    assert f"commit {'c' + '0' * 39:.12}" in told
-    assert "FAIL" in told
+    printed = capsys.readouterr().out
+    assert printed.count("response_time.p50{variant=key} +") == 2
+    assert f"commit {'c' + '0' * 39:.12}" in printed
+    assert "FAIL" in printed
 
 
 def test_an_old_shift_and_a_better_one_fail_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,7 @@ def entry(run_id: str = "20260101-000000-000-aaaa", **changes: Any) -> HistoryEn
 
 
 def test_a_full_disk_leaves_the_history_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write that the disk takes only half of is taken back, and told in one line."""
+    """A write that the disk takes only half of is taken back, and reported in one line."""
     ledger.add(tmp_path, entry("20260101-000000-000-aaaa"))
     before = (tmp_path / ledger.FILE).read_bytes()
     write = os.write
@@ -89,7 +89,7 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_keys_of_a_later_version_are_ignored(tmp_path: Path) -> None:
-    values = msgspec.json.decode(msgspec.json.encode(entry())) | {"weather": "fair"}
+    values = msgspec.json.decode(msgspec.json.encode(entry())) | {"added_later": "x"}
     (tmp_path / ledger.FILE).write_bytes(msgspec.json.encode(values) + b"\n")
     assert ledger.read(tmp_path) == ((entry(),), ())
 

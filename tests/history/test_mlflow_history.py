@@ -243,7 +243,7 @@ def test_a_run_is_added_once(stub: Stub, run: Path) -> None:
     assert len(stub.runs) == 1
 
 
-def test_the_same_run_twice_with_other_figures_is_told(stub: Stub) -> None:
+def test_the_same_run_twice_with_other_figures_is_reported(stub: Stub) -> None:
     held(stub, entry(), start_time=1)
     held(stub, entry(trust="INVALID"), start_time=2)
     runs, problems = at(stub).read()

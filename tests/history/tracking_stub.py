@@ -103,10 +103,10 @@ def serving(stub: Stub, *, tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
                 what = "artifacts"
             stub.asked.append((what, parts.path, dict(self.headers)))
             with stub.lock:
-                told = (302, b"") if stub.redirect else stub.instead(what)
-                if told is None:
-                    told = self._done(what, parts.path, parts.query, raw)
-            self._say(*told)
+                reply = (302, b"") if stub.redirect else stub.instead(what)
+                if reply is None:
+                    reply = self._done(what, parts.path, parts.query, raw)
+            self._say(*reply)
 
         def _done(self, what: str, path: str, query: str, raw: bytes) -> tuple[int, bytes]:
             if what == "artifacts":

@@ -11,12 +11,12 @@ def said(*, cause: str, reasons: dict[str, int]) -> str:
     return failure_sentence({"variants": {"key": key}})
 
 
-def test_the_most_frequent_reason_is_told():
+def test_the_most_frequent_reason_is_shown():
     """It stood in flights.jsonl only."""
     assert said(cause="no_lease", reasons={WHY: 12, "other": 1}).endswith(f"; no credential because {WHY}")
 
 
-def test_nothing_is_told_that_is_not_the_cause():
+def test_no_reason_is_shown_that_is_not_the_cause():
     """A refusal has another reason than a fetch that failed; an old summary has none."""
     assert "because" not in said(cause="refused", reasons={"x": 1})
     assert "because" not in said(cause="no_lease", reasons={})

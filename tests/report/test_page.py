@@ -161,8 +161,8 @@ def test_key_or_token_is_answered_on_one_screen(eventful: Reported) -> None:
     assert "Kubernetes endpoints" in section
 
 
-def test_an_outage_is_told_by_what_the_token_had_left() -> None:
-    """From the lives that flights tell; a key has none."""
+def test_how_long_an_outage_is_survived_is_what_the_token_had_left() -> None:
+    """From the token lives that flights report; a key has none."""
     flights = [{"variant": "aml_token", "life_s": 3600.0, "refresh_in_s": 2700.0}]
     block: dict[str, Any] = {"refreshes": {"flights": 1, "mean_ms": 30.0, "response_time": None}}
     summary = {
@@ -192,9 +192,9 @@ def test_the_page_explains_its_words_and_links_its_files(eventful: Reported) -> 
 
 def test_values_are_said_where_the_pointer_rests(eventful: Reported) -> None:
     """Each stretch of time, mark and quantile has a title with its figures, and the time of day."""
-    told = re.findall(r"<rect [^>]*pointer-events=.all.><title>([^<]+)</title></rect>", eventful.page)
-    assert len(told) > 200
-    joined = "\n".join(told)
+    titles = re.findall(r"<rect [^>]*pointer-events=.all.><title>([^<]+)</title></rect>", eventful.page)
+    assert len(titles) > 200
+    joined = "\n".join(titles)
     for said in (
         r"\d+\.\d\d s, 00:00:\d\d UTC; key: p50 \d+\.\d+ ms, p99 \d+\.?\d* ms of \d+ answers; aml_token: ",
         r"p50: key \d+\.\d+ ms \(\d",

@@ -32,7 +32,7 @@ def test_text_has_the_contrast_wcag_asks_for(theme: str, ground: str) -> None:
     assert (weak, faint) == ([], [])
 
 
-def test_every_colour_can_be_told_from_every_other_by_its_code() -> None:
+def test_every_colour_can_be_distinguished_from_every_other_by_its_code() -> None:
     """The swap of colours for CSS variables needs each light colour once."""
     assert len({colour.light for colour in COLOURS.values()}) == len(COLOURS)
 

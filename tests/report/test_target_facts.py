@@ -18,7 +18,7 @@ def facts(manifest: dict[str, Any]) -> dict[str, str]:
     return {fact.name: fact.value for fact in target_facts(manifest)}
 
 
-def test_all_that_arm_told_and_the_proxy(tmp_path, monkeypatch):
+def test_all_that_arm_reported_and_the_proxy(tmp_path, monkeypatch):
     """As the manifest of a real run has it; who signs in to the proxy is not shown."""
     monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2@proxy:3128")
     monkeypatch.setenv("NO_PROXY", "x")

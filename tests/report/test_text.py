@@ -62,11 +62,11 @@ def test_an_invalid_run_says_what_it_measured_and_concludes_nothing(eventful: Re
     assert text.one_line(doubted).endswith("nothing is concluded from an INVALID run")
 
 
-def test_the_way_is_told_in_every_output(eventful: Reported) -> None:
-    """Terminal and markdown; the reader of an unknown round trip is told that it is."""
-    told = copy.deepcopy(eventful.summary)
-    told["variants"]["key"]["network"] = {"round_trip_ms": 10.26, "sent_again": 0, "places": []}
-    for output in (text.render_table(told), text.summary_md(told)):
+def test_the_way_to_the_target_is_in_every_output(eventful: Reported) -> None:
+    """Terminal and markdown; an unknown round trip is named as unknown."""
+    summary = copy.deepcopy(eventful.summary)
+    summary["variants"]["key"]["network"] = {"round_trip_ms": 10.26, "sent_again": 0, "places": []}
+    for output in (text.render_table(summary), text.summary_md(summary)):
         assert "key: round trip 10.26 ms to the first TCP end (a proxy, or Azure's front door)" in output
         assert "aml_token: round trip to the first TCP end (a proxy, or Azure's front door): not known" in output
 
@@ -111,7 +111,7 @@ def test_each_remark_is_said_once(eventful: Reported) -> None:
             {"estimate": 0.01, "low": -0.1, "high": 0.1, "verdict": "EQUIVALENT"},
             "aml_token costs as much as key at p50",
         ),
-        ({"estimate": 3.0, "low": -9.0, "high": 9.0, "verdict": "INCONCLUSIVE"}, "cannot be told"),
+        ({"estimate": 3.0, "low": -9.0, "high": 9.0, "verdict": "INCONCLUSIVE"}, "cannot be determined"),
         (
             {"estimate": 3.0, "low": -9.0, "high": 9.0, "verdict": "INCONCLUSIVE", "more_needed": 81_234},
             "+9.00] ms, needs 81,000 more samples",

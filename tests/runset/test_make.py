@@ -93,9 +93,9 @@ def test_both_runs_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         Runs, "_judged", lambda _, number, _voice: (RunDir(Path(f"run-{number}")), 10 if not number else 0)
     )
     Runs(locustfile=Path("x.py"), values={}, extra=(), gates=Gates()).once(confirm=True)
-    told = capsys.readouterr()
-    assert "not confirmed: the second run ended with 0; runs: run-0, run-1" in told.out
-    assert "run is made again" in told.err
+    printed = capsys.readouterr()
+    assert "not confirmed: the second run ended with 0; runs: run-0, run-1" in printed.out
+    assert "run is made again" in printed.err
 
 
 def test_a_set_of_which_no_run_began_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

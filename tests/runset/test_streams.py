@@ -143,10 +143,10 @@ def test_a_member_without_tokens_is_slower_than_any(chats: dict[str, Any], tmp_p
     block = found["variants"]["key"]
     assert block["time_to_first_token_ms"]["p50"] is None
     assert 50 < block["time_to_first_token_ms_censored"]["p50"]["above"] < 70
-    told = verdicts(
+    judged = verdicts(
         found, "time_to_first_token.p50 < 1s", "time_to_first_token.p50 < 40ms", "inter_token_latency.p50 < 1s"
     )
-    assert list(told.values()) == ["NO_DATA", "FAIL", "NO_DATA"]
+    assert list(judged.values()) == ["NO_DATA", "FAIL", "NO_DATA"]
     assert "600 requests of key never had a first token: it counts as slower than any other" in text.remarks(found)
 
 
@@ -158,13 +158,13 @@ def test_a_run_whose_gaps_are_gone_knows_its_first_tokens_and_no_goodput(chats: 
     assert lost["trust"]["verdict"] == "SUSPECT"
     assert "gaps between tokens of 600 answers are lost" in lost["trust"]["reasons"][0]
     for found in (lost, combined(member(chats, 0), member(lost, 1), member(chats, 2))):
-        told = verdicts(
+        judged = verdicts(
             found,
             *("time_to_first_token.p50 < 60ms", "time_per_output_token.p50 < 60ms", "output_tokens > 600"),
             *("inter_token_latency.p50 < 1s", "worst_inter_token_latency.max < 1s", "time_to_second_token.mean < 1s"),
             *("goodput >= 1%", "goodput <= 99%", "goodput_throughput > 0/s"),
         )
-        assert [*told.values()] == ["PASS"] * 3 + ["NO_DATA"] * 6, told
+        assert [*judged.values()] == ["PASS"] * 3 + ["NO_DATA"] * 6, judged
         assert "the goodput of key is not known: the gaps of 600 answers are lost" in text.remarks(found)
     assert any("run run-1: chunks/w0.arrows is missing" in said for said in text.remarks(found))
 
@@ -220,8 +220,8 @@ def test_a_difference_has_its_verdict_from_the_runs(pair: dict[str, Any]) -> Non
     assert alike["comparison"]["time_to_first_token_ms"]["p50"]["verdict"] == "WORSE"
     assert unlike["comparison"]["time_to_first_token_ms"]["p50"]["verdict"] == "INCONCLUSIVE"
     assert alike["comparison"]["inter_token_latency_ms"]["p50"]["verdict"] == "EQUIVALENT"
-    told = verdicts(alike, "time_to_first_token_overhead.p50 < 1ms", "time_to_first_token_overhead.p50 < 4ms")
-    assert list(told.values()) == ["FAIL", "PASS"]
+    judged = verdicts(alike, "time_to_first_token_overhead.p50 < 1ms", "time_to_first_token_overhead.p50 < 4ms")
+    assert list(judged.values()) == ["FAIL", "PASS"]
     line = alike["runs"][0]["differences"]["aml_token"]["time_to_first_token.p50"]
     assert line["estimate"] == pair["comparison"]["time_to_first_token_ms"]["p50"]["estimate"]
 
@@ -310,7 +310,7 @@ def test_the_set_s_page_shows_first_tokens_run_by_run(tmp_path: Path) -> None:
         written(folder.runs / f"20260101-00000{number}-000-beef", pair=True, number=300)
     assert (
         finish_set(folder.path, gates=Gates((parse("time_to_first_token.p50 < 500ms"),)), code=0) == 4
-    )  # no end is told
+    )  # nothing recorded how the set ended
     page = folder.files.report.read_text()
     assert "first token p50, ms" in page
     assert "first token of aml_token less key at p50, ms" in page

@@ -133,9 +133,9 @@ def creation(entry: HistoryEntry, experiment_id: str, *, now_ms: int) -> dict[st
 def batch(entry: HistoryEntry, run_id: str, *, now_ms: int) -> dict[str, Any]:
     """What runs/log-batch is asked: the figures as metrics, times in milliseconds, and what the run was."""
     at_ms = _made_at_ms(entry.at, now_ms)
-    told = {name: getattr(entry, name) for name in ("trust", "target", "plan", "machine")}
+    run_facts = {name: getattr(entry, name) for name in ("trust", "target", "plan", "machine")}
     deployments = {f"deployment of {variant}": name for variant, name in entry.deployments.items()}
-    params = {_METRIC.sub("_", key): value for key, value in {**told, **deployments}.items() if value}
+    params = {_METRIC.sub("_", key): value for key, value in {**run_facts, **deployments}.items() if value}
     return {
         "run_id": run_id,
         "metrics": [{"key": key, "value": value, "timestamp": at_ms, "step": 0} for key, value in _metrics(entry)],

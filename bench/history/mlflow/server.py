@@ -51,9 +51,9 @@ class Refused(BenchError):
 
     def __init__(self, address: Address, status: int, *, code: str = "", why: str = "", hint: str = "") -> None:
         word = f" ({code})" if code else ""
-        told = why or f"answered {status}{word}"
+        problem = why or f"answered {status}{word}"
         hints = _HINTS | (_AZURE_HINTS if address.workspace is not None else {})
-        super().__init__(f"the tracking server at {address.host} {told}", hint=hint or hints.get(status, ""))
+        super().__init__(f"the tracking server at {address.host} {problem}", hint=hint or hints.get(status, ""))
         self.status = status
         self.code = code
 
