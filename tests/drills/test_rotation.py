@@ -46,6 +46,7 @@ def test_on_the_emulator(emulator: Emulator, tmp_path: Path) -> None:
     assert len(list((tmp_path / "runs").glob("*/manifest.json"))) == 1
 
 
+@pytest.mark.slow
 def test_on_the_second_plane(tmp_path: Path) -> None:
     """The same, and no key is in what it says."""
     with serving() as stub:

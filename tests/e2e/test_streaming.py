@@ -13,6 +13,7 @@ from tests.e2e.command import bench
 CHATS = '{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}\n'
 
 
+@pytest.mark.slow
 def test_what_token_auth_adds_to_the_first_token(tmp_path: Path) -> None:
     """40 ms that only tokens pay; streams that break off or fail are listed, and are in no figure of the tokens."""
     (tmp_path / "chats.jsonl").write_text(CHATS)
@@ -49,6 +50,7 @@ def test_what_token_auth_adds_to_the_first_token(tmp_path: Path) -> None:
     assert any("events" in kind["reason"] for kind in failures if kind["cause"] == "cut")
 
 
+@pytest.mark.slow
 def test_conversations_of_made_prompts(tmp_path: Path) -> None:
     """Two workers: the server counts every turn with all that was said before it; a stream that breaks off ends one."""
     words = (

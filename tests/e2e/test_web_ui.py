@@ -114,6 +114,7 @@ def test_a_run_from_the_form(address: str, tmp_path: Path) -> None:
     assert all(block["requests"] > 20 for block in variants.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [["--processes", "2"]], indirect=True)
 def test_a_run_from_the_live_page(address: str, tmp_path: Path) -> None:
     """What is wrong stands beside its field, while a run goes on too; another rate, a key that is rotated by hand and a

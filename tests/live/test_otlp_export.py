@@ -121,6 +121,7 @@ def test_what_is_no_collector_ends_before_the_run(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("results/*"))
 
 
+@pytest.mark.slow
 def test_locusts_own_export_beside_ours_does_no_harm(tmp_path: Path) -> None:
     """`--otel`: both tell of the run, no request is lost for it, and no secret is in what either sends."""
     with receiving(Receiver()) as receiver:
