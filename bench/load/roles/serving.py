@@ -170,5 +170,20 @@ class Serving:
             well = send(variant, intended_ns=monotonic_ns(), number=next(self._bodies[variant]))
             if user.wait_time is not None:
                 user.wait()
-            elif not well:  # never without the hub's turn
-                gevent.sleep(_PAUSE_WITHOUT_LEASE_S if self._managers[variant].current is None else 0)
+            elif not well and self._managers[variant].current is None:
+                gevent.sleep(_PAUSE_WITHOUT_LEASE_S)
+            else:
+                _after_all_answers()
+
+
+def _after_all_answers() -> None:
+    """Go on once the hub has handled every answer that is there: each would wait for the request that is sent first.
+
+    It is `gevent.sleep(0)` at half the cost.
+    """
+    hub = gevent.get_hub()
+    turn = hub.loop.run_callback(gevent.getcurrent().switch)
+    try:
+        hub.switch()
+    finally:
+        turn.stop()
