@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,8 @@ class Statistic:
     value: Callable[[Floats], Any]
     pieces: tuple[int, ...] = ()
     fitted: int = 0
+    memo: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What is wanted of it more than once."""
 
     @property
     def n(self) -> int:
@@ -191,8 +193,11 @@ class _Contrast:
 
 def _steady(figure: Statistic) -> Statistic:
     """The figure without what a trend or the stages of the load do to it: they are no chance."""
-    trend, fitted = blocks.trend(_influence(figure), figure.pieces)
-    return replace(figure, hits=figure.hits - trend * max(figure.n, 1), fitted=fitted) if fitted else figure
+    if "steady" not in figure.memo:
+        trend, fitted = blocks.trend(_influence(figure), figure.pieces)
+        hits = figure.hits - trend * max(figure.n, 1)
+        figure.memo["steady"] = replace(figure, hits=hits, fitted=fitted, memo={}) if fitted else None
+    return figure.memo["steady"] or figure
 
 
 @dataclass(frozen=True, slots=True)

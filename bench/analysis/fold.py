@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,8 @@ class Fold:
     above: Ints
     answers: Answers | None = None
     pieces: tuple[int, ...] = ()
+    memo: dict[float, Statistic] = field(default_factory=dict, repr=False)
+    """Its quantiles, for what has been found of one need not be found again."""
 
     @property
     def n(self) -> int:
@@ -90,12 +92,15 @@ class Fold:
 
     def quantile(self, q: float) -> Statistic:
         """The least quantile `q` in ms for the bootstrap; `q` must be one of `self.q`."""
-        return Statistic(
-            hits=self.above[:, self._column(q)],
-            count=self.count,
-            value=lambda deviation: quantiles.at(self.ordered_ns, q - deviation) / 1e6,
-            pieces=self.pieces,
-        )
+        if q not in self.memo:
+            ordered_ns = self.ordered_ns
+            self.memo[q] = Statistic(
+                hits=self.above[:, self._column(q)],
+                count=self.count,
+                value=lambda deviation: quantiles.at(ordered_ns, q - deviation) / 1e6,
+                pieces=self.pieces,
+            )
+        return self.memo[q]
 
     def most(self, q: float) -> Statistic:
         """The same with what was not answered as slower than any answer."""
@@ -197,7 +202,7 @@ def fold_picked(run: LoadedRun, metric: str, picked: Picked, q: Floats = CURVE_Q
     if len(values_ns) < len(cell):
         cell = cell[np.isin(picked.rows, run.samples.with_server_time(picked.rows), assume_unique=True)]
     folded = fold(values_ns, cell, q, censored=picked.censored if metric in CENSORED_METRICS else None)
-    return replace(folded, pieces=stage_cells(run)) if run.stage_starts_s else folded
+    return replace(folded, pieces=stage_cells(run), memo={}) if run.stage_starts_s else folded
 
 
 def stage_cells(run: LoadedRun) -> tuple[int, ...]:

@@ -164,7 +164,7 @@ def _tokenless(run: LoadedRun, rows: Mask) -> Mask:
 def _fold(run: LoadedRun, metric: str, among: Mask) -> Fold:
     rows, values, censored = of_each(run, metric, among)
     folded = fold(values, cell_of(run.samples.intended_ns[rows], run.window_ns), censored=censored)
-    return replace(folded, pieces=stage_cells(run)) if run.stage_starts_s else folded
+    return replace(folded, pieces=stage_cells(run), memo={}) if run.stage_starts_s else folded
 
 
 def of_each(run: LoadedRun, metric: str, among: Mask) -> tuple[Ints, Ints, Mask | None]:
