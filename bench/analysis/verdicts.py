@@ -15,6 +15,7 @@ from typing import Any
 from bench.analysis import rates
 from bench.analysis.bootstrap import LEVEL, Interval
 from bench.analysis.student import t_quantile, z_quantile
+from bench.numbers import plural
 
 DEFAULT_MIN_EFFECT_RATE = 0.001
 
@@ -166,10 +167,5 @@ def _half_width(chance: float, degrees: float) -> float:
 
 def _why_none(interval: Interval) -> str:
     if interval.episodes < LEAST_EPISODES:
-        return f"rests on {_times(interval.episodes)}"
+        return f"rests on {plural(max(round(interval.episodes), 1), 'episode')}"
     return f"too short: hangs together for {interval.reach:.0%} of the run" if interval.too_long else ""
-
-
-def _times(episodes: float) -> str:
-    number = max(round(episodes), 1)
-    return f"{number} episode{'' if number == 1 else 's'}"

@@ -148,30 +148,32 @@ def load_bodies(path: str, *, framing: Framing, check: bool = True) -> tuple[Seq
 def read_regular(path: str, *, option: str) -> bytes:
     """The bytes of a file. UsageError for what is none, or cannot be read."""
     fd = open_regular(path, option=option)
-    with os.fdopen(fd, "rb") as file, _readable(f"{option} {path}" if option != path else path):
+    with os.fdopen(fd, "rb") as file, _readable(_place(path, option)):
         return file.read()
+
+
+def _place(path: str, option: str) -> str:
+    return f"{option} {path}" if option != path else path
 
 
 @contextlib.contextmanager
 def _readable(where: str) -> Iterator[None]:
-    """UsageError where reading fails, as on a damaged disk or a network share that has gone."""
+    """UsageError where a file cannot be opened or read: no such name, a damaged disk, a network share that has gone."""
     try:
         yield
-    except OSError as exc:
-        raise UsageError(f"{where}: {exc.strerror or exc}", hint="give a file that can be read") from exc
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else exc
+        raise UsageError(f"{where}: {reason or exc}", hint="give a file that can be read") from exc
 
 
 def open_regular(path: str, *, option: str) -> int:
     """A descriptor of a regular file: a FIFO would be waited for, for ever."""
-    where = f"{option} {path}" if option != path else path
-    try:
+    where = _place(path, option)
+    with _readable(where):
         kind = Path(path).stat().st_mode
         if not stat.S_ISREG(kind):
             raise UsageError(f"{where} is not a regular file", hint="give a file, or a folder of files")
         return os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-    except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else exc
-        raise UsageError(f"{where}: {reason}", hint="give a file that can be read") from exc
 
 
 def _lines(path: str, framing: Framing, check: bool) -> tuple[Sequence[Payload], str]:

@@ -22,6 +22,11 @@ _MOST_WAITING = 32
 Fold = Callable[[Any], None]
 
 
+def let_others_send() -> None:
+    """In the middle of longer work: what is due meanwhile is sent, and answers are read."""
+    gevent.sleep(_APART_S)
+
+
 class Folding:
     """Each of `folds` is called with all rows, in their order."""
 
@@ -46,7 +51,7 @@ class Folding:
 
     def _go(self) -> None:
         while self._waiting:
-            gevent.sleep(_APART_S)
+            let_others_send()
             if self._waiting:
                 self._fold_next()
 

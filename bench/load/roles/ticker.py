@@ -17,6 +17,7 @@ from bench.load.engine.dispatch import Dispatcher
 from bench.load.engine.failure_samples import FailureSamples
 from bench.load.engine.shared import Engine
 from bench.load.roles.closing import close_all
+from bench.load.roles.folding import let_others_send
 from bench.load.roles.messages import Progress
 from bench.load.roles.part import Part
 from bench.plan.load_over_time import asked_rate
@@ -25,8 +26,6 @@ from bench.process import supervise
 
 _TICK_S = 1.0
 _LEAST_CPU_NS = 250_000_000
-_APART_S = 0.001
-"""Between two batches of samples, and two files: what is due meanwhile is sent."""
 
 
 class Ticker:
@@ -159,16 +158,16 @@ class Ticker:
     def _flush(self) -> None:
         answered, at_ns = self.answered()
         self._watch.blame("flush")
-        self._bench.recorder.flush(self._let_others_send)
+        self._bench.recorder.flush(self._interrupt_flush)
         self._bench.chunks.flush()
         self.note_kept(answered, at_ns)
 
-    def _let_others_send(self) -> None:
-        gevent.sleep(_APART_S)
+    def _interrupt_flush(self) -> None:
+        let_others_send()
         self._watch.blame("flush")
 
     def _write_health_later(self) -> None:
-        gevent.sleep(_APART_S)
+        let_others_send()
         self._write_health()
 
     def _tell_progress(self) -> None:
